@@ -1,0 +1,156 @@
+/**
+ * The one error table. Every failure of the world has a code here; each transport maps the
+ * category once (ERROR_CATEGORIES). Bugs assert instead (assert.ts).
+ *
+ * Messages are lower case without a final stop; details carry ids, paths and numbers; the hint
+ * says what to do next. The reference page docs/reference/errors.md is generated from this table
+ * (tools/error-reference.ts) and a test fails when the two differ.
+ */
+
+/** What a category means on each transport. STYLE.md, section 3; exit codes CONVENTIONS.md, 3. */
+export const ERROR_CATEGORIES = {
+  invalid: { http: 400, exit: 2, nbd: 22 /* EINVAL */, errno: 22, retry: false },
+  denied: { http: 403, exit: 4, nbd: 1 /* EPERM */, errno: 13, retry: false },
+  not_found: { http: 404, exit: 3, nbd: 22, errno: 2, retry: false },
+  conflict: { http: 409, exit: 5, nbd: 5 /* EIO */, errno: 16, retry: false },
+  cancelled: { http: 409, exit: 130, nbd: 108 /* ESHUTDOWN */, errno: 4, retry: false },
+  exhausted: { http: 507, exit: 7, nbd: 28 /* ENOSPC */, errno: 28, retry: true },
+  unavailable: { http: 503, exit: 9, nbd: 5, errno: 5, retry: true },
+  unsupported: { http: 501, exit: 2, nbd: 95 /* ENOTSUP */, errno: 95, retry: false },
+  corrupt: { http: 500, exit: 10, nbd: 5, errno: 5, retry: false },
+} as const
+export type ErrorCategory = keyof typeof ERROR_CATEGORIES
+
+interface ErrorRow {
+  readonly category: ErrorCategory
+  /** What to do next, in plain words. */
+  readonly en: string
+  readonly zh: string
+}
+
+/** Code → category and hint in both languages. Sorted by area; add a row where it belongs. */
+export const ERRORS = {
+  // The command line and its arguments.
+  USAGE: { category: 'invalid', en: 'Run the command with --help for its usage.', zh: '请使用 --help 查看用法。' },
+  PATH_NOT_FOUND: { category: 'not_found', en: 'Check the path for a typing error.', zh: '请检查路径是否有误。' },
+  CANCELLED: { category: 'cancelled', en: 'Run the command again; it goes on where it can.', zh: '请重新运行命令,可续作的部分会继续。' },
+  MISSING_PROGRAM: { category: 'unsupported', en: 'Install the named program; "tools/install-debian" does it on Debian.', zh: '请安装所指程序;Debian 上可运行 tools/install-debian。' },
+  NOT_ROOT: { category: 'denied', en: 'Run this command as root: attaching disks needs it.', zh: '请以 root 运行:挂接磁盘需要该权限。' },
+  // The local file system, by kernel/node-fs.
+  FS_NOT_FOUND: { category: 'not_found', en: 'Check the path for a typing error.', zh: '请检查路径是否有误。' },
+  FS_EXISTS: { category: 'conflict', en: 'Choose another name, or remove what stands there.', zh: '请换一个名称,或移除已有的内容。' },
+  FS_NO_SPACE: { category: 'exhausted', en: 'Free some space on that file system and run the command again.', zh: '请释放该文件系统的空间后重试。' },
+  FS_DENIED: { category: 'denied', en: 'Check owner and mode of the path, or run as a user who may use it.', zh: '请检查路径的属主与权限,或换用有权限的用户。' },
+  FS_LIMIT: { category: 'exhausted', en: 'Raise the limit of open files (ulimit -n) or free memory, then run again.', zh: '请提高打开文件数限制(ulimit -n)或释放内存后重试。' },
+  FS_IO: { category: 'unavailable', en: 'Look at the kernel log of that machine: the disk answered with an error.', zh: '请查看内核日志:磁盘返回了错误。' },
+  // Pool: opening.
+  POOL_NOT_FOUND: { category: 'not_found', en: 'Name a directory that "openmaas pool init" has made.', zh: '请指定由 openmaas pool init 创建的目录。' },
+  POOL_EXISTS: { category: 'conflict', en: 'A pool is already there; choose an empty directory.', zh: '该处已有存储池,请选择空目录。' },
+  POOL_BUSY: { category: 'conflict', en: 'Another process owns the pool; wait for it to end, or ask it.', zh: '另一进程正在使用该存储池,请等待其结束。' },
+  POOL_PASSPHRASE_WRONG: { category: 'denied', en: 'Try the passphrase again; nothing was changed.', zh: '请重新输入口令;未作任何更改。' },
+  POOL_PASSPHRASE_MISSING: { category: 'invalid', en: 'Give --passphrase-file or set OPENMAAS_PASSPHRASE_FILE.', zh: '请给出 --passphrase-file 或设置 OPENMAAS_PASSPHRASE_FILE。' },
+  POOL_SUPERBLOCK_INVALID: { category: 'corrupt', en: 'Restore pool.json from another brick; "openmaas pool fsck" names the bad one.', zh: '请用其他盘上的 pool.json 恢复;openmaas pool fsck 会指出损坏者。' },
+  POOL_KEY_SLOT_INVALID: { category: 'corrupt', en: 'The key slot is damaged; another slot or another brick may open the pool.', zh: '密钥槽已损坏;可尝试其他密钥槽或其他盘。' },
+  POOL_FORMAT_UNSUPPORTED: { category: 'unsupported', en: 'Use the version of OpenMaaS that wrote the pool, or a newer one.', zh: '请使用写入该存储池的版本或更新的版本。' },
+  POOL_BRICK_MISSING: { category: 'unavailable', en: 'Attach the missing disk; with a mirror the pool still reads.', zh: '请接回缺失的磁盘;镜像模式下仍可读取。' },
+  POOL_READ_ONLY: { category: 'unavailable', en: 'A log write failed, so the pool takes no more writes; run the command again to recover.', zh: '日志写入失败,存储池不再接受写入;请重新运行以恢复。' },
+  POOL_FULL: { category: 'exhausted', en: 'Delete recovery points and run "openmaas pool gc", or add space.', zh: '请删除恢复点并运行 openmaas pool gc,或增加空间。' },
+  POOL_DEGRADED: { category: 'corrupt', en: 'Run "openmaas pool fsck": it lists what is affected; the next backup heals what it re-sends.', zh: '请运行 openmaas pool fsck 查看受影响内容;下次备份会修复可重传的数据。' },
+  // Pool: formats.
+  LOG_CORRUPT: { category: 'corrupt', en: 'Nothing was truncated. Keep the pool as it is and run "openmaas pool fsck".', zh: '未作截断。请保持现状并运行 openmaas pool fsck。' },
+  PACK_INVALID: { category: 'corrupt', en: 'Run "openmaas pool fsck"; with a mirror the copy is repaired from the other brick.', zh: '请运行 openmaas pool fsck;镜像模式下会用另一份修复。' },
+  PACK_MISSING: { category: 'corrupt', en: 'Run "openmaas pool fsck" to see which points are affected.', zh: '请运行 openmaas pool fsck 查看受影响的恢复点。' },
+  RECORD_INVALID: { category: 'corrupt', en: 'Run "openmaas pool fsck"; with a mirror the copy is repaired from the other brick.', zh: '请运行 openmaas pool fsck;镜像模式下会用另一份修复。' },
+  CHUNK_MISSING: { category: 'corrupt', en: 'Run "openmaas pool fsck"; the next backup of the same source may heal it.', zh: '请运行 openmaas pool fsck;再次备份同一数据源可能修复。' },
+  INDEX_INVALID: { category: 'corrupt', en: 'The index is only a cache and is rebuilt when the pool is opened for writing.', zh: '索引只是缓存,以写方式打开存储池时会重建。' },
+  TREE_INVALID: { category: 'corrupt', en: 'Run "openmaas pool fsck": the snapshot cannot be read whole.', zh: '请运行 openmaas pool fsck:该快照无法完整读取。' },
+  VOLUME_INVALID: { category: 'corrupt', en: 'Run "openmaas pool fsck": the snapshot cannot be read whole.', zh: '请运行 openmaas pool fsck:该快照无法完整读取。' },
+  // Pool: sessions, snapshots, GC.
+  SESSION_CLOSED: { category: 'conflict', en: 'Start the backup again.', zh: '请重新开始备份。' },
+  SESSION_CLOSURE: { category: 'conflict', en: 'Start the backup again: something it relied on was removed meanwhile.', zh: '请重新开始备份:其依赖的内容已被移除。' },
+  SNAPSHOT_NOT_FOUND: { category: 'not_found', en: 'List the recovery points with "openmaas points".', zh: '请用 openmaas points 列出恢复点。' },
+  SNAPSHOT_AMBIGUOUS: { category: 'invalid', en: 'Give more characters of the id.', zh: '请给出更多的 ID 字符。' },
+  SNAPSHOT_LOCKED: { category: 'denied', en: 'The point is locked until the date named; it cannot be deleted before.', zh: '该恢复点在所示日期前被锁定,不可删除。' },
+  GC_ABORTED: { category: 'corrupt', en: 'Nothing was deleted. Run "openmaas pool fsck" first.', zh: '未删除任何内容。请先运行 openmaas pool fsck。' },
+  GC_NEEDS_APPROVAL: { category: 'denied', en: 'The run would delete unusually much; look at the preview, then give --approve.', zh: '将删除异常多的数据;请查看预览后加 --approve。' },
+  POOL_TIME_FROZEN: { category: 'denied', en: 'The clock jumped; deletions wait until it is confirmed.', zh: '时钟发生跳变;确认之前暂停删除。' },
+  // Capture and restore.
+  SOURCE_UNREADABLE: { category: 'denied', en: 'Run as a user who may read it, or exclude it.', zh: '请用有读取权限的用户运行,或将其排除。' },
+  SOURCE_UNSUPPORTED: { category: 'unsupported', en: 'Give a directory; a raw image or block device goes with --volume.', zh: '请给出目录;原始镜像或块设备请用 --volume。' },
+  RESTORE_CONFLICT: { category: 'conflict', en: 'Choose --conflict overwrite, skip or rename, or an empty target.', zh: '请选择 --conflict overwrite、skip 或 rename,或使用空目标。' },
+  RESTORE_ESCAPE: { category: 'denied', en: 'A link in the target leads out of it; remove the link or choose another target.', zh: '目标中的链接指向外部;请移除该链接或更换目标。' },
+  RESTORE_NOT_IN_POINT: { category: 'not_found', en: 'Look for the path with "openmaas ls" or "openmaas find".', zh: '请用 openmaas ls 或 openmaas find 查找路径。' },
+  // Media.
+  MEDIUM_NOT_FOUND: { category: 'not_found', en: 'List the media with "openmaas media".', zh: '请用 openmaas media 列出介质。' },
+  MEDIUM_BUSY: { category: 'conflict', en: 'Close the programs that use the mount, then eject again.', zh: '请关闭正在使用该挂载的程序后再弹出。' },
+  MEDIUM_ATTACH_FAILED: { category: 'unavailable', en: 'Nothing was left behind; the details say which step failed.', zh: '已全部清理;详情指出失败的步骤。' },
+  OVERLAY_INVALID: { category: 'corrupt', en: 'The overlay is damaged; the recovery point itself is untouched and can be plugged again.', zh: '覆盖层已损坏;恢复点本身未受影响,可重新挂接。' },
+  DEVICE_READ_ONLY: { category: 'denied', en: 'Plug the point without --read-only to write to it.', zh: '请不带 --read-only 挂接后再写入。' },
+  VIEW_TOO_LARGE: { category: 'unsupported', en: 'The tree does not fit an ext4 file system; plug a part of it.', zh: '该目录树超出 ext4 的容量;请挂接其中一部分。' },
+  // Protocols.
+  NBD_PROTOCOL_VIOLATION: { category: 'invalid', en: 'The peer does not speak NBD as specified; check that it is an NBD program.', zh: '对端不符合 NBD 协议,请确认其为 NBD 程序。' },
+  NBD_EXPORT_UNKNOWN: { category: 'not_found', en: 'List the exports with nbdinfo --list.', zh: '请用 nbdinfo --list 列出导出。' },
+  NBD_TLS_REQUIRED: { category: 'denied', en: 'Connect with TLS.', zh: '请使用 TLS 连接。' },
+  NBD_REMOTE_ERROR: { category: 'unavailable', en: 'The NBD server answered with an error.', zh: 'NBD 服务器返回错误。' },
+  NBD_UNREACHABLE: { category: 'unavailable', en: 'Check that the server runs and the address is right.', zh: '请确认服务器已运行且地址正确。' },
+  FUSE_PROTOCOL_VIOLATION: { category: 'corrupt', en: 'The kernel and this program disagree on FUSE; report it with the kernel version.', zh: '内核与本程序的 FUSE 协议不一致,请附内核版本报告。' },
+  // Anything that should not have happened.
+  INTERNAL: { category: 'corrupt', en: 'This is a bug. Nothing was acknowledged; report it with the output.', zh: '这是程序缺陷。未确认任何写入;请附输出报告。' },
+} as const satisfies Record<string, ErrorRow>
+export type ErrorCode = keyof typeof ERRORS
+
+export interface ErrorDetails {
+  readonly [key: string]: string | number | boolean | readonly string[] | undefined
+}
+
+/** A failure of the world, with a code of the table. */
+export class MaasError extends Error {
+  override readonly name = 'MaasError'
+  readonly code: ErrorCode
+  readonly details: ErrorDetails
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+    this.details = details
+  }
+
+  get category(): ErrorCategory {
+    return ERRORS[this.code].category
+  }
+
+  get exitCode(): number {
+    return ERROR_CATEGORIES[this.category].exit
+  }
+
+  hint(language: 'en' | 'zh' = 'en'): string {
+    return ERRORS[this.code][language]
+  }
+}
+
+/** True for a MaasError with that code. Never match on message text. */
+export function isMaasError(error: unknown, code?: ErrorCode): error is MaasError {
+  return error instanceof MaasError && (code === undefined || error.code === code)
+}
+
+/** The plain object that crosses a thread or process boundary; see `reviveError`. */
+export interface ErrorMessage {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly details: ErrorDetails
+  readonly stack?: string | undefined
+}
+
+export function errorToMessage(error: unknown): ErrorMessage {
+  if (error instanceof MaasError) {
+    return { code: error.code, message: error.message, details: error.details, stack: error.stack }
+  }
+  const cause = error instanceof Error ? error : new Error(String(error))
+  return { code: 'INTERNAL', message: cause.message, details: {}, stack: cause.stack }
+}
+
+export function reviveError(message: ErrorMessage): MaasError {
+  const error = new MaasError(message.code, message.message, message.details)
+  if (message.stack !== undefined) error.stack = message.stack
+  return error
+}
