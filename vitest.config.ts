@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config'
+
+/** Processes, not threads: koffi, flock and mounts belong to a process. */
+export default defineConfig({
+  test: {
+    include: ['packages/**/*.test.ts', 'tools/**/*.test.ts', 'simulation/**/*.test.ts'],
+    exclude: ['**/node_modules/**', '**/*.fuzz.test.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    // Generous: the machine may be shared, and no test of ours asserts a duration.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    passWithNoTests: true,
+  },
+})
