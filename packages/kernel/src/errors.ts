@@ -36,6 +36,8 @@ export const ERRORS = {
   CANCELLED: { category: 'cancelled', en: 'Run the command again; it goes on where it can.', zh: '请重新运行命令,可续作的部分会继续。' },
   MISSING_PROGRAM: { category: 'unsupported', en: 'Install the named program; "tools/install-debian" does it on Debian.', zh: '请安装所指程序;Debian 上可运行 tools/install-debian。' },
   NOT_ROOT: { category: 'denied', en: 'Run this command as root: attaching disks needs it.', zh: '请以 root 运行:挂接磁盘需要该权限。' },
+  PLATFORM_UNSUPPORTED: { category: 'unsupported', en: 'Run it on Linux, x64 or arm64, after "npm install".', zh: '请在 Linux(x64 或 arm64)上运行,并先执行 npm install。' },
+  CONFIG_INVALID: { category: 'invalid', en: 'Correct the named flag, variable or line of the configuration file.', zh: '请更正所指的参数、环境变量或配置文件行。' },
   // The local file system, by kernel/node-fs.
   FS_NOT_FOUND: { category: 'not_found', en: 'Check the path for a typing error.', zh: '请检查路径是否有误。' },
   FS_EXISTS: { category: 'conflict', en: 'Choose another name, or remove what stands there.', zh: '请换一个名称,或移除已有的内容。' },
