@@ -1,10 +1,10 @@
 import { defineConfig } from 'vitest/config'
 
-/** Processes, not threads: koffi, flock and mounts belong to a process. */
+/** Unit, model and conformance tests. Processes, not threads: flock and mounts belong to one. */
 export default defineConfig({
   test: {
     include: ['packages/**/*.test.ts', 'tools/**/*.test.ts', 'simulation/**/*.test.ts'],
-    exclude: ['**/node_modules/**', '**/*.fuzz.test.ts'],
+    exclude: ['**/node_modules/**'],
     pool: 'forks',
     maxWorkers: 2,
     // Generous: the machine may be shared, and no test of ours asserts a duration.
