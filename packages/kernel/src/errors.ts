@@ -87,6 +87,9 @@ export const ERRORS = {
   MEDIUM_BUSY: { category: 'conflict', en: 'Close the programs that use the mount, then eject again.', zh: '请关闭正在使用该挂载的程序后再弹出。' },
   MEDIUM_ATTACH_FAILED: { category: 'unavailable', en: 'Nothing was left behind; the details say which step failed.', zh: '已全部清理;详情指出失败的步骤。' },
   OVERLAY_INVALID: { category: 'corrupt', en: 'The overlay is damaged; the recovery point itself is untouched and can be plugged again.', zh: '覆盖层已损坏;恢复点本身未受影响,可重新挂接。' },
+  OVERLAY_FULL: { category: 'exhausted', en: 'The medium has used its quota: free space in it, or plug the point again with a larger quota.', zh: '介质已用完配额:请在其中释放空间,或以更大的配额重新挂接。' },
+  OVERLAY_FAILED: { category: 'unavailable', en: 'The disk under the overlay failed a flush: save what you can read, then eject and plug again.', zh: '覆盖层所在磁盘刷写失败:请保存可读取的内容,然后弹出并重新挂接。' },
+  LAYER_IN_USE: { category: 'conflict', en: 'Another medium or clone stands on this overlay; eject it first.', zh: '仍有其他介质或克隆基于该覆盖层,请先弹出。' },
   DEVICE_READ_ONLY: { category: 'denied', en: 'Plug the point without --read-only to write to it.', zh: '请不带 --read-only 挂接后再写入。' },
   VIEW_TOO_LARGE: { category: 'unsupported', en: 'The tree does not fit an ext4 file system; plug a part of it.', zh: '该目录树超出 ext4 的容量;请挂接其中一部分。' },
   // Protocols.
