@@ -98,6 +98,10 @@ export const ERRORS = {
   NBD_TLS_REQUIRED: { category: 'denied', en: 'Connect with TLS.', zh: '请使用 TLS 连接。' },
   NBD_REMOTE_ERROR: { category: 'unavailable', en: 'The NBD server answered with an error.', zh: 'NBD 服务器返回错误。' },
   NBD_UNREACHABLE: { category: 'unavailable', en: 'Check that the server runs and the address is right.', zh: '请确认服务器已运行且地址正确。' },
+  NBD_EXPORT_CHANGED: { category: 'conflict', en: 'Another disk stands behind that name now; eject the medium and plug it again.', zh: '该名称现对应另一磁盘;请弹出介质后重新挂接。' },
+  NBD_NOT_FAST: { category: 'unsupported', en: 'Write the zeros, or ask without the fast flag.', zh: '请直接写零,或不带快速标志重试。' },
+  NBD_LISTEN_REFUSED: { category: 'denied', en: 'Listen on a unix socket or loopback, or require TLS with client certificates.', zh: '请监听 unix 套接字或回环地址,或启用 TLS 并要求客户端证书。' },
+  NBD_SERVER_UNSUPPORTED: { category: 'unsupported', en: 'That server lacks something this client needs; the message names it.', zh: '该服务器缺少客户端所需的功能,详见错误信息。' },
   FUSE_PROTOCOL_VIOLATION: { category: 'corrupt', en: 'The kernel and this program disagree on FUSE; report it with the kernel version.', zh: '内核与本程序的 FUSE 协议不一致,请附内核版本报告。' },
   // Anything that should not have happened.
   INTERNAL: { category: 'corrupt', en: 'This is a bug. Nothing was acknowledged; report it with the output.', zh: '这是程序缺陷。未确认任何写入;请附输出报告。' },
