@@ -86,6 +86,7 @@ export const ERRORS = {
   MEDIUM_NOT_FOUND: { category: 'not_found', en: 'List the media with "openmaas media".', zh: '请用 openmaas media 列出介质。' },
   MEDIUM_BUSY: { category: 'conflict', en: 'Close the programs that use the mount, then eject again.', zh: '请关闭正在使用该挂载的程序后再弹出。' },
   MEDIUM_ATTACH_FAILED: { category: 'unavailable', en: 'Nothing was left behind; the details say which step failed.', zh: '已全部清理;详情指出失败的步骤。' },
+  MEDIUM_ENGINE_UNREACHABLE: { category: 'unavailable', en: 'The keeper restarts the engine within a second; if not, run "openmaas plug --resume" with the medium.', zh: '守护进程会在一秒内重启引擎;否则请运行 openmaas plug --resume。' },
   OVERLAY_INVALID: { category: 'corrupt', en: 'The overlay is damaged; the recovery point itself is untouched and can be plugged again.', zh: '覆盖层已损坏;恢复点本身未受影响,可重新挂接。' },
   OVERLAY_FULL: { category: 'exhausted', en: 'The medium has used its quota: free space in it, or plug the point again with a larger quota.', zh: '介质已用完配额:请在其中释放空间,或以更大的配额重新挂接。' },
   OVERLAY_FAILED: { category: 'unavailable', en: 'The disk under the overlay failed a flush: save what you can read, then eject and plug again.', zh: '覆盖层所在磁盘刷写失败:请保存可读取的内容,然后弹出并重新挂接。' },
