@@ -72,10 +72,10 @@ function writeZeroes(request: WireRequest, agreement: NbdAgreement): Completion 
     throw new MaasError('NBD_NOT_FAST', 'zeroing is not quicker than writing here')
   }
   if (!provision) return device.writeZeroes(request.offset, request.length)
-  return inPieces(request, (at, piece) => device.write(at, piece.fill(0)))
+  return inPieces(request, (at, piece) => device.write(at, piece))
 }
 
-/** Runs over the range of a request with one buffer; leaves the synchronous path on a promise. */
+/** Runs over the range of a request with one zeroed buffer; leaves the synchronous path on a promise. */
 function inPieces(
   request: WireRequest,
   act: (offset: number, piece: Buffer) => Completion,

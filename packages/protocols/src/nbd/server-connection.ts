@@ -1,0 +1,203 @@
+/**
+ * One client of the server: the socket, and the state machine that is its turn.
+ *
+ *   handshake ──STARTTLS──▶ handshake over TLS ──GO──▶ transmission ──▶ closed
+ *
+ * All protocol is in handshake.ts and transmission.ts; here are bytes, timers and the end.
+ */
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import type { SecureContext } from 'node:tls'
+import type { BufferPool } from './buffer-pool.ts'
+import { NbdHandshake } from './handshake.ts'
+import type { TlsMode } from './handshake.ts'
+import type { NbdExports } from './export.ts'
+import { attachInput, attachPlainInput } from './input-socket.ts'
+import type { InputReceiver } from './input-socket.ts'
+import { NbdTransmission } from './transmission.ts'
+import type { TransmissionSink } from './transmission.ts'
+
+/** A client that has not chosen an export by then is idle or hostile. */
+export const HANDSHAKE_TIMEOUT_MS = 30_000
+/** Replies of the handshake that nobody reads: a listing of very many exports, twice. */
+const HANDSHAKE_BACKLOG_MAX = 8 * 1024 * 1024
+/** How long a closing connection may take to hand over its last replies. */
+const END_TIMEOUT_MS = 10_000
+
+export interface ConnectionOptions {
+  readonly exports: NbdExports
+  readonly pool: BufferPool
+  readonly tlsMode: TlsMode
+  readonly secureContext: SecureContext | undefined
+  /** Client certificates are asked for and checked. */
+  readonly verifyClient: boolean
+  /** An unexpected failure: the request or the connection it happened in is given up. */
+  readonly report: (error: unknown) => void
+  /** Called once. `reason` is undefined after an orderly end. */
+  readonly closed: (connection: ServerConnection, reason: unknown) => void
+}
+
+export class ServerConnection implements InputReceiver {
+  readonly #options: ConnectionOptions
+  readonly #handshake: NbdHandshake
+  #socket: Socket
+  #transmission: NbdTransmission | undefined
+  #timer: NodeJS.Timeout | undefined
+  #reason: unknown
+  #closed = false
+
+  /** @param accepted a socket that has not been read from */
+  constructor(accepted: Socket, options: ConnectionOptions) {
+    this.#options = options
+    this.#handshake = new NbdHandshake({ exports: options.exports, tls: options.tlsMode })
+    // TLS takes the socket over in the midst, and it wants to find it as Node made it.
+    const upgradable = options.tlsMode !== 'off'
+    this.#socket = upgradable ? attachPlainInput(accepted, this) : attachInput(accepted, this)
+    this.#prepare(this.#socket)
+    this.#timer = setTimeout(() => {
+      this.destroy(new Error('the client did not choose an export in time'))
+    }, HANDSHAKE_TIMEOUT_MS)
+    this.#socket.write(this.#handshake.greeting())
+    this.#socket.resume()
+    if (!upgradable) this.#socket.read(0) // A socket over a handle begins to read only then.
+  }
+
+  /** The export in use, once it has been chosen. */
+  get exportName(): string | undefined {
+    return this.#transmission === undefined ? undefined : this.#handshake.agreement.exportName
+  }
+
+  /** Answers what is in flight, then closes. */
+  close(): void {
+    if (this.#transmission === undefined) this.destroy(undefined)
+    else this.#transmission.close()
+  }
+
+  destroy(reason: unknown): void {
+    this.#reason ??= reason
+    this.#socket.destroy()
+  }
+
+  receive(bytes: Buffer): void {
+    if (this.#socket.destroyed) return
+    try {
+      if (this.#transmission !== undefined) this.#transmit(bytes)
+      else this.#negotiate(bytes)
+    } catch (error) {
+      this.destroy(error)
+    }
+  }
+
+  inputTarget(): Buffer | undefined {
+    return this.#transmission?.inputTarget
+  }
+
+  retainsInput(): boolean {
+    return this.#transmission?.takeInputRetained() ?? false
+  }
+
+  #transmit(bytes: Buffer): void {
+    const transmission = this.#transmission!
+    transmission.receive(bytes)
+    if (!transmission.wantsInput) this.#socket.pause()
+  }
+
+  #negotiate(bytes: Buffer): void {
+    for (const reply of this.#handshake.receive(bytes)) this.#socket.write(reply)
+    if (this.#socket.writableLength > HANDSHAKE_BACKLOG_MAX) {
+      throw new Error('the client does not read its replies')
+    }
+    switch (this.#handshake.state) {
+      case 'transmission':
+        clearTimeout(this.#timer)
+        this.#transmission = new NbdTransmission(
+          this.#handshake.agreement,
+          this.#options.pool,
+          this.#makeSink(),
+        )
+        this.#transmit(this.#handshake.takeRest())
+        break
+      case 'tls':
+        this.#startTls()
+        break
+      case 'closed':
+        this.#end()
+        break
+      case 'clientFlags':
+      case 'options':
+        break
+    }
+  }
+
+  #startTls(): void {
+    const { secureContext, verifyClient } = this.#options
+    const plain = this.#socket
+    plain.removeAllListeners('data')
+    const secure = new TLSSocket(plain, {
+      isServer: true,
+      ...(secureContext === undefined ? {} : { secureContext }),
+      requestCert: verifyClient,
+      rejectUnauthorized: verifyClient,
+    })
+    this.#prepare(secure)
+    this.#socket = secure
+    secure.once('secure', () => {
+      // A server-side TLSSocket of one's own does not refuse a bad certificate by itself.
+      const failure = (secure as TLSSocket & { ssl: { verifyError(): Error | null } }).ssl
+      const error = verifyClient ? failure.verifyError() : null
+      if (error !== null) {
+        this.destroy(error)
+        return
+      }
+      this.#handshake.secured()
+      attachPlainInput(secure, this)
+    })
+  }
+
+  #prepare(socket: Socket): void {
+    socket.setNoDelay(true)
+    socket.on('error', (error) => {
+      this.#reason ??= error
+    })
+    socket.once('close', () => this.#finish())
+  }
+
+  #finish(): void {
+    if (this.#closed) return
+    this.#closed = true
+    clearTimeout(this.#timer)
+    // A client may hang up after NBD_OPT_ABORT without waiting for the answer.
+    const orderly = this.#handshake.state === 'closed' && this.#transmission === undefined
+    this.#options.closed(this, orderly ? undefined : this.#reason)
+  }
+
+  /** Sends what is left, then closes; not for ever when the peer does not read. */
+  #end(): void {
+    this.#socket.end(() => this.#socket.destroy())
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#socket.destroy(), END_TIMEOUT_MS)
+  }
+
+  #makeSink(): TransmissionSink {
+    return {
+      send: (bytes, sent) => {
+        const socket = this.#socket
+        if (socket.destroyed) return // Nobody waits; the buffer is left to the collector.
+        let told = false
+        const tell = (): void => {
+          if (!told) sent()
+          told = true
+        }
+        socket.write(bytes, tell)
+        // The kernel took all of it within the call: the buffer is free at once.
+        if (socket.writableLength === 0 && !(socket instanceof TLSSocket)) tell()
+      },
+      end: () => this.#end(),
+      resume: () => {
+        this.#socket.resume()
+      },
+      report: this.#options.report,
+      fail: (error) => this.destroy(error),
+    }
+  }
+}
