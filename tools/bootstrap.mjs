@@ -45,9 +45,11 @@ function versionOf(node) {
   return child.status === 0 ? child.stdout.trim() : null
 }
 
-/** The search path with the folder of the given Node in front. */
+/** The search path with the given Node in front, and where "su" drops them: mkfs, losetup. */
 function pathWith(node) {
-  return `${dirname(node)}${delimiter}${process.env.PATH ?? ''}`
+  const folders = [dirname(node), ...(process.env.PATH ?? '').split(delimiter)]
+  if (process.platform === 'linux') folders.push('/usr/local/sbin', '/usr/sbin', '/sbin')
+  return [...new Set(folders)].join(delimiter)
 }
 
 /** Runs npm under the given Node; npm itself is the machine's. */
