@@ -18,7 +18,10 @@ import { listMounts, unmountIfMounted } from './fuse-mount.ts'
 const FILE_SYSTEMS = ['ext4', 'xfs', 'btrfs', 'vfat', 'ntfs3'] as const
 
 /** @returns the path of the loop device. @throws MaasError FS_* */
-export function attachDisk(fuseMount: string, options: { readOnly: boolean; name: string }): string {
+export function attachDisk(
+  fuseMount: string,
+  options: { readOnly: boolean; name: string },
+): string {
   const file = path.join(fuseMount, DISK_NAME)
   const flags = options.readOnly ? O_RDONLY : O_RDWR
   const fd = checked(openat(AT_FDCWD, cString(file), flags), 'open', file)
@@ -40,8 +43,16 @@ export function mountDisk(device: string, target: string, options: { readOnly: b
   const refusals: string[] = []
   for (const type of FILE_SYSTEMS) {
     // A read-only disk cannot replay a journal; the snapshot's is empty or the state consistent.
-    const data = options.readOnly ? { ext4: 'noload', xfs: 'norecovery' }[type as 'ext4' | 'xfs'] : undefined
-    const result = tryMount({ source: device, target, type, flags, ...(data !== undefined && { data }) })
+    const data = options.readOnly
+      ? { ext4: 'noload', xfs: 'norecovery' }[type as 'ext4' | 'xfs']
+      : undefined
+    const result = tryMount({
+      source: device,
+      target,
+      type,
+      flags,
+      ...(data !== undefined && { data }),
+    })
     if (result === 0) return type
     if (result === -E.EBUSY || result === -E.EPERM || result === -E.EACCES) {
       checked(result, 'mount', target)

@@ -11,7 +11,11 @@ import { MNT_DETACH, mount, MS_NODEV, MS_NOSUID, unmount } from '@openmaas/kerne
 
 /** @returns the descriptor of /dev/fuse that serves the mount. @throws MaasError FS_* */
 export function mountFuse(target: string, name: string): number {
-  const fd = checked(openat(AT_FDCWD, cString('/dev/fuse'), O_RDWR | O_NONBLOCK), 'open', '/dev/fuse')
+  const fd = checked(
+    openat(AT_FDCWD, cString('/dev/fuse'), O_RDWR | O_NONBLOCK),
+    'open',
+    '/dev/fuse',
+  )
   try {
     mount({
       source: name,
@@ -37,7 +41,9 @@ export interface MountEntry {
 export function listMounts(): MountEntry[] {
   // The kernel writes blanks and backslashes of paths as octal escapes.
   const plain = (text: string): string =>
-    text.replaceAll(/\\(\d{3})/g, (_match, octal: string) => String.fromCodePoint(Number.parseInt(octal, 8)))
+    text.replaceAll(/\\(\d{3})/g, (_match, octal: string) =>
+      String.fromCodePoint(Number.parseInt(octal, 8)),
+    )
   return readFileSync('/proc/self/mounts', 'utf8')
     .split('\n')
     .filter((line) => line !== '')

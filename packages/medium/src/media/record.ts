@@ -100,7 +100,12 @@ export function loadMedium(fs: Fs, brick: string, id: MediumId): MediumRecord {
   try {
     parsed = JSON.parse(bytes.toString('utf8')) as typeof parsed
   } catch (cause) {
-    throw new MaasError('OVERLAY_INVALID', `medium record ${target}: not JSON`, { path: target }, { cause })
+    throw new MaasError(
+      'OVERLAY_INVALID',
+      `medium record ${target}: not JSON`,
+      { path: target },
+      { cause },
+    )
   }
   const record = parsed.record
   if (record === undefined) throw invalid('no record in it')
