@@ -63,6 +63,7 @@ export const ERRORS = {
   PACK_INVALID: { category: 'corrupt', en: 'Run "openmaas pool fsck"; with a mirror the copy is repaired from the other brick.', zh: '请运行 openmaas pool fsck;镜像模式下会用另一份修复。' },
   PACK_MISSING: { category: 'corrupt', en: 'Run "openmaas pool fsck" to see which points are affected.', zh: '请运行 openmaas pool fsck 查看受影响的恢复点。' },
   RECORD_INVALID: { category: 'corrupt', en: 'Run "openmaas pool fsck"; with a mirror the copy is repaired from the other brick.', zh: '请运行 openmaas pool fsck;镜像模式下会用另一份修复。' },
+  ENCODE_MISMATCH: { category: 'corrupt', en: 'Test the memory of this machine: what was encoded did not read back. Nothing of it was kept.', zh: '请检测本机内存:编码后的内容无法正确读回。未保留任何相关内容。' },
   CHUNK_MISSING: { category: 'corrupt', en: 'Run "openmaas pool fsck"; the next backup of the same source may heal it.', zh: '请运行 openmaas pool fsck;再次备份同一数据源可能修复。' },
   INDEX_INVALID: { category: 'corrupt', en: 'The index is only a cache and is rebuilt when the pool is opened for writing.', zh: '索引只是缓存,以写方式打开存储池时会重建。' },
   TREE_INVALID: { category: 'corrupt', en: 'Run "openmaas pool fsck": the snapshot cannot be read whole.', zh: '请运行 openmaas pool fsck:该快照无法完整读取。' },
