@@ -26,7 +26,14 @@ export interface Weights {
 export const WEIGHTS_SIZE = 64
 
 const FIELDS = [
-  'names', 'files', 'directories', 'inodes', 'blocks', 'bytes', 'chunks', 'nodes',
+  'names',
+  'files',
+  'directories',
+  'inodes',
+  'blocks',
+  'bytes',
+  'chunks',
+  'nodes',
 ] as const satisfies readonly (keyof Weights)[]
 
 export function zeroWeights(): Weights {
