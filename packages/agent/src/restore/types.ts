@@ -1,0 +1,70 @@
+/** What restoreTree takes, tells and gives back. */
+import type { PoolReader } from '@openmaas/pool/pool/reader'
+import type { SnapshotRow } from '@openmaas/pool/pool/types'
+
+/**
+ * What happens where the target already has something of that name.
+ * - `fail`: nothing is changed there and the run ends with RESTORE_CONFLICT;
+ * - `skip`: what is there stays; directories are still gone into;
+ * - `overwrite`: it is replaced; a directory is merged with a directory;
+ * - `rename`: what is there is renamed to `name.~n~` first.
+ *
+ * An entry that is already complete (same kind, size and modification time; same target for a
+ * link) is never a conflict, so an interrupted restore goes on where it stood.
+ */
+export type ConflictRule = 'fail' | 'skip' | 'overwrite' | 'rename'
+
+export interface RestoreOptions {
+  /** Pinned or owned by the caller for as long as it takes. */
+  readonly reader: PoolReader
+  readonly snapshot: SnapshotRow
+  /**
+   * What to restore: paths in the snapshot, with "/" between names. Each comes out under its own
+   * last name in the target; default is the whole tree, whose entries come out in the target.
+   */
+  readonly paths?: readonly (string | Buffer)[]
+  /** A directory; made when it is not there. */
+  readonly target: string
+  readonly conflict?: ConflictRule
+  /**
+   * `auto`: by name when user and group exist here, else by number, and only as root.
+   * `numbers`: as recorded, only as root. `none`: left to the user who runs it.
+   */
+  readonly owners?: 'auto' | 'numbers' | 'none'
+  /** Counts what would happen and changes nothing. */
+  readonly dryRun?: boolean
+  /** Worker threads; default: one per core, at most 8. */
+  readonly lanes?: number
+  readonly onProgress?: (progress: RestoreProgress) => void
+  /** Ends with CANCELLED; what stands in the target is complete or has a temporary name. */
+  readonly signal?: AbortSignal
+}
+
+export interface RestoreProgress {
+  readonly phase: 'restoring' | 'finishing' | 'done'
+  readonly entries: number
+  readonly files: number
+  readonly directories: number
+  readonly bytes: number
+  /** Known before the first byte is written. */
+  readonly entriesTotal: number
+  readonly bytesTotal: number
+  /** Already complete, or left alone by `skip`. */
+  readonly skipped: number
+  readonly warnings: number
+}
+
+export interface RestoreWarning {
+  /** Path in the snapshot; bytes that are not UTF-8 become U+FFFD. */
+  readonly path: string
+  readonly message: string
+}
+
+export interface RestoreResult {
+  readonly progress: RestoreProgress
+  readonly status: 'complete' | 'warnings'
+  readonly warningCount: number
+  /** The first thousand: metadata that the target cannot hold, devices without privilege… */
+  readonly warnings: readonly RestoreWarning[]
+  readonly durationMs: number
+}
