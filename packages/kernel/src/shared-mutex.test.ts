@@ -38,7 +38,7 @@ test('lets one thread in at a time', async () => {
     const mutex = new SharedMutex(memory), plain = new Int32Array(memory, 8, 1)
     for (let i = 0; i < ${rounds}; i += 1) mutex.hold(() => {
       const before = plain[0]
-      for (let j = 0; j < i % 50; j += 1) Atomics.load(plain, 1 - 1)
+      for (let j = 0; j < i % 50; j += 1) Atomics.load(plain, 0)
       plain[0] = before + 1
     })`,
   )
@@ -88,14 +88,18 @@ test('counts beyond 32 bits and below a waited-for value gives up in time', () =
 })
 
 test('waits until another thread has counted far enough', async () => {
-  const memory = new SharedArrayBuffer(8)
-  const others = inThreads(
+  const memory = new SharedArrayBuffer(16)
+  const waiting = inThreads(
     1,
     memory,
-    `
-    const counter = new SharedCounter(memory)
-    for (let i = 0; i < 100; i += 1) { counter.add(1); counter.wake() }`,
+    `const reached = new SharedCounter(memory).waitUntil(100, 30_000)
+    new SharedCounter(memory, 8).value = reached ? 1 : 2`,
   )
-  await others
-  expect(new SharedCounter(memory).waitUntil(100, 30_000)).toBe(true)
+  const counter = new SharedCounter(memory)
+  for (let i = 0; i < 100; i += 1) {
+    counter.add(1)
+    counter.wake()
+  }
+  await waiting
+  expect(new SharedCounter(memory, 8).value).toBe(1)
 })
