@@ -7,7 +7,7 @@
  * Prints the median of the rounds. Ratios are what counts: the absolute figures are the machine's.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
+import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -78,8 +78,8 @@ async function startServers(directory: string) {
   const ours = join(directory, 'ours.sock')
   const nbdkit = join(directory, 'nbdkit.sock')
   const program = join(import.meta.dirname, 'nbd-memory-server.ts')
-  const options = { stdio: ['ignore', 'ignore', 'inherit'] } as const
-  const children = [
+  const options: SpawnOptions = { stdio: ['ignore', 'ignore', 'inherit'] }
+  const children: ChildProcess[] = [
     spawn(process.execPath, [program, ours, String(DEVICE_SIZE)], options),
     spawn('nbdkit', ['-f', '-U', nbdkit, 'memory', String(DEVICE_SIZE)], options),
   ]

@@ -9,7 +9,7 @@ import type { BlockExtent } from '@openmaas/kernel/block-device'
 import { KiB } from '@openmaas/kernel/units'
 import { writeUInt64 } from './codec.ts'
 import * as nbd from './constants.ts'
-import type { ReplyPacker } from './reply-packer.ts'
+import type { MessagePacker } from './message-packer.ts'
 
 /** A request as it came; `high` and `low` are the halves of the cookie. */
 export interface WireRequest {
@@ -30,11 +30,11 @@ export const HOLE_CHUNK_SIZE = nbd.STRUCTURED_REPLY_HEADER_SIZE + 12
 const ERROR_TEXT_MAX = 512
 
 export class ReplyWriter {
-  readonly packer: ReplyPacker
+  readonly packer: MessagePacker
   readonly structured: boolean
   readonly readHeaderSize: number
 
-  constructor(packer: ReplyPacker, structured: boolean) {
+  constructor(packer: MessagePacker, structured: boolean) {
     this.packer = packer
     this.structured = structured
     this.readHeaderSize = structured ? DATA_CHUNK_HEADER_SIZE : nbd.SIMPLE_REPLY_SIZE

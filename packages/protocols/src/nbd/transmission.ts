@@ -21,8 +21,8 @@ import type { BufferPool } from './buffer-pool.ts'
 import { readUInt64, violation } from './codec.ts'
 import * as nbd from './constants.ts'
 import type { NbdAgreement } from './export.ts'
-import { ReplyPacker } from './reply-packer.ts'
-import type { MessageSink } from './reply-packer.ts'
+import { MessagePacker } from './message-packer.ts'
+import type { MessageSink } from './message-packer.ts'
 import { ReplyWriter } from './reply-writer.ts'
 import type { WireRequest } from './reply-writer.ts'
 import { errorText, errorValue, isBug, refuseRequest } from './request-check.ts'
@@ -54,7 +54,7 @@ export class NbdTransmission {
   readonly #facts: { size: number; readOnly: boolean; structured: boolean; blockStatus: boolean }
   readonly #pool: BufferPool
   readonly #sink: TransmissionSink
-  readonly #packer: ReplyPacker
+  readonly #packer: MessagePacker
   readonly #writer: ReplyWriter
 
   // The request being parsed. A header that is cut by the input's end waits in #carry.
@@ -89,7 +89,7 @@ export class NbdTransmission {
     }
     this.#pool = pool
     this.#sink = sink
-    this.#packer = new ReplyPacker(pool, {
+    this.#packer = new MessagePacker(pool, {
       send: (bytes, sent) =>
         sink.send(bytes, () => {
           sent()

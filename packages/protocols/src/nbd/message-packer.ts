@@ -21,7 +21,7 @@ const PACK_SIZE = 256 * KiB
 /** A message up to this size is copied into the pack rather than sent by itself. */
 const COPY_SIZE_MAX = 64 * KiB
 
-export class ReplyPacker {
+export class MessagePacker {
   readonly #pool: BufferPool
   readonly #sink: MessageSink
   #buffer: Buffer | undefined
