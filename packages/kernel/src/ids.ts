@@ -13,13 +13,22 @@ export type MediumId = Brand<'MediumId'>
 export type SessionId = Brand<'SessionId'>
 export type LayerId = Brand<'LayerId'>
 
-const PREFIXES = { pool: 'pol', brick: 'brk', snapshot: 'snp', medium: 'mnt', session: 'ses', layer: 'lay' }
+const PREFIXES = {
+  pool: 'pol',
+  brick: 'brk',
+  snapshot: 'snp',
+  medium: 'mnt',
+  session: 'ses',
+  layer: 'lay',
+}
 type Kind = keyof typeof PREFIXES
 
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
 function makeId(kind: Kind, clock: Clock, random: Random): string {
-  let bits = (BigInt(Math.max(0, Math.floor(clock.wallMs()))) << 80n) | BigInt(`0x${random.bytes(10).toString('hex')}`)
+  let bits =
+    (BigInt(Math.max(0, Math.floor(clock.wallMs()))) << 80n) |
+    BigInt(`0x${random.bytes(10).toString('hex')}`)
   let text = ''
   for (let i = 0; i < 26; i += 1) {
     text = ALPHABET[Number(bits & 31n)] + text
@@ -28,13 +37,18 @@ function makeId(kind: Kind, clock: Clock, random: Random): string {
   return `${PREFIXES[kind]}_${text}`
 }
 
-export const makePoolId = (clock: Clock, random: Random): PoolId => makeId('pool', clock, random) as PoolId
-export const makeBrickId = (clock: Clock, random: Random): BrickId => makeId('brick', clock, random) as BrickId
+export const makePoolId = (clock: Clock, random: Random): PoolId =>
+  makeId('pool', clock, random) as PoolId
+export const makeBrickId = (clock: Clock, random: Random): BrickId =>
+  makeId('brick', clock, random) as BrickId
 export const makeSnapshotId = (clock: Clock, random: Random): SnapshotId =>
   makeId('snapshot', clock, random) as SnapshotId
-export const makeMediumId = (clock: Clock, random: Random): MediumId => makeId('medium', clock, random) as MediumId
-export const makeSessionId = (clock: Clock, random: Random): SessionId => makeId('session', clock, random) as SessionId
-export const makeLayerId = (clock: Clock, random: Random): LayerId => makeId('layer', clock, random) as LayerId
+export const makeMediumId = (clock: Clock, random: Random): MediumId =>
+  makeId('medium', clock, random) as MediumId
+export const makeSessionId = (clock: Clock, random: Random): SessionId =>
+  makeId('session', clock, random) as SessionId
+export const makeLayerId = (clock: Clock, random: Random): LayerId =>
+  makeId('layer', clock, random) as LayerId
 
 /** True when the text has the shape of an id of that kind. */
 export function isId(kind: Kind, text: string): boolean {

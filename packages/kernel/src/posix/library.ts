@@ -71,7 +71,13 @@ function bindable(): boolean {
  */
 export function bind<F extends NativeFunction>(name: string, result: string, values: string): F {
   const types = values === '' ? [] : values.split(', ')
-  return load().func(name, result, types) as unknown as F
+  const loaded = load()
+  try {
+    return loaded.func(name, result, types) as unknown as F
+  } catch (cause) {
+    const message = `the C library of this machine has no ${name}`
+    throw new MaasError('PLATFORM_UNSUPPORTED', message, { platform, arch, name }, { cause })
+  }
 }
 
 /** Calls `make` at the first use and remembers what it made. */

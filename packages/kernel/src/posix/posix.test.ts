@@ -11,7 +11,7 @@ import { alignedBuffer, alignedSharedBuffer } from './align.ts'
 import * as C from './constants.ts'
 import { type DirectoryEntry, readDirectory, readEntries } from './directory.ts'
 import * as files from './files.ts'
-import { addressOf, checked, cString, displayName, posixAvailable } from './library.ts'
+import { addressOf, bind, checked, cString, displayName, posixAvailable } from './library.ts'
 import { memfdCreate, sealMemfd } from './memfd.ts'
 import * as names from './names.ts'
 import * as S from './statx.ts'
@@ -259,6 +259,16 @@ describe.skipIf(!posixAvailable())(title, () => {
       expect(bytes.toString('latin1', 4096, 4101)).toBe('hello')
     }
     expect(alignedSharedBuffer(1).buffer).toBeInstanceOf(SharedArrayBuffer)
+  })
+
+  test('says which call the C library lacks', () => {
+    const refused = { code: 'PLATFORM_UNSUPPORTED', details: { name: 'no_such_call' } }
+    expect(() => bind('no_such_call', 'int', '')).toThrow(
+      expect.objectContaining({
+        ...refused,
+        details: expect.objectContaining(refused.details),
+      }),
+    )
   })
 
   test('shows a name for people', () => {

@@ -85,7 +85,7 @@ function splitNames(bytes: Buffer): Buffer[] {
     names.push(copy.subarray(start, end))
     start = end
   }
-  return names.toSorted(Buffer.compare)
+  return names.toSorted((a, b) => Buffer.compare(a, b))
 }
 
 /** Names, each ending in NUL, into `out`. @returns the bytes used, or minus errno */
