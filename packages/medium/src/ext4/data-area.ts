@@ -10,12 +10,12 @@ import { ByteLru } from './byte-lru.ts'
 import { DirectoryRenderer } from './directory.ts'
 import { divideBlocks } from './entry-inode.ts'
 import { encodeExtentBlock } from './extents.ts'
-import { FileReader } from './file-reader.ts'
+import { FileReader, ListCache } from './file-reader.ts'
 import type { Layout } from './layout.ts'
 import type { Place, TreeIndex } from './tree-index.ts'
 import { encodeXattrBlock } from './xattr.ts'
 
-/** Files whose content lists are kept open: at most about 100 KiB each. */
+/** Files kept open, with the content lists of the last place read: parallel sequential readers. */
 const OPEN_FILES_MAX = 64
 
 /** The content of one file, as a range of bytes of the data area. */
@@ -28,8 +28,8 @@ interface OpenFile {
 interface DataAreaOptions {
   readonly layout: Layout
   readonly hashSeed: Buffer
-  /** Directories kept. */
-  readonly cacheBytes: number
+  readonly directoryCacheBytes: number
+  readonly listCacheBytes: number
 }
 
 export function inodeOfRank(rank: number): number {
@@ -43,6 +43,7 @@ export class DataArea {
   readonly #hashSeed: Int32Array
   /** Most recently used first. */
   #files: OpenFile[] = []
+  readonly #lists: ListCache
   /** By the first own block of the directory. */
   readonly #directories: ByteLru<number, Buffer>
 
@@ -52,11 +53,13 @@ export class DataArea {
     this.#dataStart = options.layout.data
     const words = [0, 4, 8, 12].map((at) => options.hashSeed.readInt32LE(at))
     this.#hashSeed = Int32Array.from(words)
-    this.#directories = new ByteLru(options.cacheBytes)
+    this.#lists = new ListCache(source, options.listCacheBytes)
+    this.#directories = new ByteLru(options.directoryCacheBytes)
   }
 
   clear(): void {
     this.#files = []
+    this.#lists.clear()
     this.#directories.clear()
   }
 
@@ -109,7 +112,8 @@ export class DataArea {
     const { size, content } = place.entry
     const start = contentStart * BLOCK_SIZE
     const end = start + contentBlocks * BLOCK_SIZE
-    const file = { start, end, reader: new FileReader(this.#source, { size, content }) }
+    const reader = new FileReader(this.#source, this.#lists, { size, content })
+    const file = { start, end, reader }
     this.#files.unshift(file)
     if (this.#files.length > OPEN_FILES_MAX) this.#files.pop()
     return file

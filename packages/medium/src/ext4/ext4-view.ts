@@ -2,7 +2,7 @@
  * A tree snapshot as an ext4 file system: a read-only device of which every block is computed
  * when it is asked for. Same snapshot and options, same bytes. Docs: docs/formats/ext4-view.md.
  *
- * Opening reads the root record and nothing else. Memory is bounded by the three budgets below,
+ * Opening reads the root record and nothing else. Memory is bounded by the budgets below,
  * and by the largest directory in use (directory.ts). One view belongs to one thread.
  */
 import { createHash } from 'node:crypto'
@@ -40,6 +40,8 @@ export interface Ext4ViewOptions {
   readonly nodeCacheBytes?: number
   /** Directories kept; default 32 MiB. */
   readonly directoryCacheBytes?: number
+  /** Content lists kept; default 16 MiB, enough for 20 GiB of content at random. */
+  readonly listCacheBytes?: number
   /** Computed metadata blocks kept; default 8 MiB. */
   readonly blockCacheBytes?: number
 }
@@ -92,7 +94,8 @@ export class Ext4View implements SyncBlockDevice {
     this.#data = new DataArea(source, this.#index, {
       layout: this.layout,
       hashSeed: this.#hashSeed,
-      cacheBytes: options.directoryCacheBytes ?? 32 * MIB,
+      directoryCacheBytes: options.directoryCacheBytes ?? 32 * MIB,
+      listCacheBytes: options.listCacheBytes ?? 16 * MIB,
     })
     this.#blocks = new ByteLru(options.blockCacheBytes ?? 8 * MIB)
     this.#tablesUsedEnd =

@@ -1,12 +1,38 @@
 /**
  * Reads the bytes of one file at any offset. Keeps the content lists on the way to the last place
  * it read, so that a read near it, or the next one in sequence, costs a binary search in memory
- * and one chunk.
+ * and one chunk. Reads elsewhere find their lists in a cache that all files share.
  */
 import { MaasError } from '@openmaas/kernel/errors'
 import type { ChunkSource } from '@openmaas/pool/chunk/chunk'
 import type { Content } from '@openmaas/pool/tree/content'
 import { ContentListView } from '@openmaas/pool/tree/content-list'
+import { ByteLru } from './byte-lru.ts'
+
+/** Content lists of any files by chunk id. */
+export class ListCache {
+  readonly #source: ChunkSource
+  readonly #lists: ByteLru<string, ContentListView>
+
+  constructor(source: ChunkSource, budget: number) {
+    this.#source = source
+    this.#lists = new ByteLru(budget)
+  }
+
+  read(id: Buffer): ContentListView {
+    const key = id.toString('latin1')
+    const known = this.#lists.get(key)
+    if (known !== undefined) return known
+    // A copy: the source may reuse its buffer for the next chunk.
+    const list = new ContentListView(Buffer.from(this.#source.read(id)))
+    this.#lists.set(key, list, list.bytes.length + 512)
+    return list
+  }
+
+  clear(): void {
+    this.#lists.clear()
+  }
+}
 
 /** A list, and where its content begins in the file. */
 interface OpenList {
@@ -20,12 +46,14 @@ function wrong(what: string, details: { readonly [key: string]: number }): MaasE
 
 export class FileReader {
   readonly #source: ChunkSource
+  readonly #lists: ListCache
   readonly #file: Content
   /** From the root list down to a leaf; empty until the first read. */
   readonly #path: OpenList[] = []
 
-  constructor(source: ChunkSource, file: Content) {
+  constructor(source: ChunkSource, lists: ListCache, file: Content) {
     this.#source = source
+    this.#lists = lists
     this.#file = file
   }
 
@@ -99,8 +127,7 @@ export class FileReader {
   #open(
     id: Buffer, level: number, span: { readonly start: number; readonly size: number },
   ): OpenList {
-    // A copy: the source may reuse its buffer for the next chunk.
-    const list = new ContentListView(Buffer.from(this.#source.read(id)))
+    const list = this.#lists.read(id)
     if (list.level !== level) throw wrong('has a list of a wrong level', { level })
     if (list.size !== span.size) {
       throw wrong('is not as long as its entry says', { expected: span.size, found: list.size })
