@@ -8,8 +8,7 @@ const SIZE_MAX: i32 = 262144
 const MASK_BEFORE_AVERAGE: u64 = 0xffff_8000_0000_0000
 const MASK_AFTER_AVERAGE: u64 = 0xfffc_0000_0000_0000
 
-// @ts-ignore: decorator
-@inline
+/** Small enough that the optimizer inlines it. */
 function roll(hash: u64, table: usize, byte: u32): u64 {
   return (hash << 1) + load<u64>(table + ((<usize>byte) << 3))
 }
@@ -60,20 +59,14 @@ function nextCut(input: usize, length: i32, table: usize): i32 {
  * Writes the u32 lengths of all chunks to `lengths` and returns their count. With `isEnd` zero,
  * stops before a chunk that bytes after the buffer could still make longer.
  */
-export function cutAll(
-  input: usize,
-  length: i32,
-  table: usize,
-  lengths: usize,
-  isEnd: i32,
-): i32 {
+export function cutAll(input: usize, length: i32, table: usize, lengths: usize, isEnd: i32): i32 {
   let count: i32 = 0
   let begin: i32 = 0
   while (begin < length) {
     const rest = length - begin
     const size = nextCut(input + begin, rest, table)
     if (!isEnd && size == rest && rest < SIZE_MAX) break
-    store<u32>(lengths + (<usize>count << 2), size)
+    store<u32>(lengths + ((<usize>count) << 2), size)
     count++
     begin += size
   }

@@ -115,7 +115,7 @@ export class PackReader {
   }
 
   close(): void {
-    for (const pack of [...this.#open.keys()]) this.forget(pack)
+    for (const pack of this.#open.keys()) this.forget(pack)
   }
 
   #openPack(pack: PackCopies): OpenPack {
