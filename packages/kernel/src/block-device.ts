@@ -17,7 +17,7 @@ export type Completion = void | Promise<void>
 export interface BlockExtent {
   readonly offset: number
   readonly length: number
-  /** True when nothing is allocated for the range; it may still read as something (an upper layer). */
+  /** Nothing is allocated for the range; it may still read as something (a lower layer). */
   readonly hole: boolean
   /** True when the range is known to read as zeros. */
   readonly zero: boolean

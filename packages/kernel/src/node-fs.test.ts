@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
 import { verifyFs } from '@openmaas/testkit/verify-fs'
 import { expect, test } from 'vitest'
-import { alignedBuffer } from './posix/align.ts'
+import { alignedBuffer, alignedSharedBuffer } from './posix/align.ts'
+import { O_DIRECT } from './posix/constants.ts'
 import { NodeFs } from './node-fs.ts'
 
 verifyFs('NodeFs on a disk', () => {
@@ -13,6 +15,27 @@ verifyFs('NodeFs on a disk', () => {
 verifyFs('NodeFs in memory', () => {
   const site = new TemporaryDirectory({ inMemory: true })
   return { fs: new NodeFs(), root: site.path, dispose: () => site.dispose() }
+})
+
+/** True when O_DIRECT is in force: the kernel tells the flags of a descriptor in octal. */
+function isDirect(file: number): boolean {
+  const [, flags] = /^flags:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${file}`, 'latin1'))!
+  return (Number.parseInt(flags!, 8) & O_DIRECT) !== 0
+}
+
+test('stays direct over aligned transfers, from shared memory too', () => {
+  using site = new TemporaryDirectory()
+  const fs = new NodeFs()
+  const file = fs.open(site.join('a'), 'create', { direct: true })
+  const atFirst = isDirect(file)
+  const shared = alignedSharedBuffer(3 * 4096)
+  shared.fill(7)
+  fs.write(file, shared.subarray(4096), 4096)
+  const target = alignedBuffer(4 * 4096)
+  expect(fs.read(file, target, 0)).toBe(3 * 4096)
+  expect(target.subarray(4096, 3 * 4096).equals(Buffer.alloc(2 * 4096, 7))).toBe(true)
+  expect(isDirect(file)).toBe(atFirst)
+  fs.close(file)
 })
 
 test('falls back to the page cache when a direct transfer is not aligned', () => {

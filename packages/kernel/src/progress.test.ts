@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { ProgressMeter } from './progress.ts'
 
 describe('progress', () => {
-  test('of a steady work shows its rate from the first reading on, and the time that remains', () => {
+  test('of a steady work shows its rate at once, and the time that remains', () => {
     const clock = new FakeClock()
     const meter = new ProgressMeter(clock)
     for (let second = 1; second <= 20; second += 1) {

@@ -14,7 +14,9 @@ export function formatBytes(sizeBytes: number): string {
     value /= 1024
     unit += 1
   }
-  return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0)} ${UNITS[unit]}`
+  // Three digits that mean something, whatever the size.
+  const digits = unit === 0 ? 0 : value < 10 ? 2 : value < 100 ? 1 : 0
+  return `${value.toFixed(digits)} ${UNITS[unit]}`
 }
 
 /** `75_000` → `1m15s`. */

@@ -78,7 +78,8 @@ requires({ linux: true }, () => {
     const { left } = makeAwkwardTree(site.path)
     if (process.geteuid?.() === 0) expect(left).toEqual([])
     expect(lstatSync(site.join('hard-link')).nlink).toBe(4)
-    expect(statSync(site.join('acl')).mode & 0o777).toBe(0o774) // The mask of the ACL shows as the group's bits.
+    // The mask of the ACL shows as the bits of the group.
+    expect(statSync(site.join('acl')).mode & 0o777).toBe(0o774)
     expect(statSync(site.join('large')).mtimeMs).toBe(10_000_000_000_000)
   })
 })

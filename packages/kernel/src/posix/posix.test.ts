@@ -15,7 +15,7 @@ import { addressOf, bind, checked, cString, displayName, posixAvailable } from '
 import { memfdCreate, sealMemfd } from './memfd.ts'
 import * as names from './names.ts'
 import * as S from './statx.ts'
-import { pathBeneath, readXattrs, removexattr, setxattr } from './xattr.ts'
+import { pathBeneath, readXattrs, readXattrsAt, removexattr, setxattr } from './xattr.ts'
 
 const NOT_UTF8 = Buffer.from('a\xff\xfe\n b', 'latin1')
 const title = posixAvailable() ? 'posix' : 'skipped: Linux system calls missing'
@@ -155,6 +155,9 @@ describe.skipIf(!posixAvailable())(title, () => {
     const put = (name: string, value: Buffer) =>
       setxattr(file, cString(Buffer.from(name, 'latin1')), value)
     expect(readXattrs(file)).toEqual([])
+    expect(readXattrsAt(directory, cString(NOT_UTF8))).toEqual([])
+    expect(readXattrsAt(directory, cString('link'))).toEqual([])
+    expect(readXattrsAt(directory, cString('gone'))).toBe(-C.E.ENOENT)
     expect(put('user.zz', Buffer.from([0, 1, 0]))).toBe(0)
     expect(put('user.a\xfe', Buffer.alloc(0))).toBe(0)
     expect(put('user.a', Buffer.alloc(3000, 7))).toBe(0)
@@ -164,6 +167,7 @@ describe.skipIf(!posixAvailable())(title, () => {
       [Buffer.from('user.zz'), Buffer.from([0, 1, 0])],
     ]
     expect(readXattrs(file)).toEqual(expected)
+    expect(readXattrsAt(directory, cString(NOT_UTF8))).toEqual(expected)
     const fd = files.openat(directory, cString(NOT_UTF8), C.O_RDONLY)
     expect(readXattrs(fd)).toEqual(expected)
     expect(removexattr(fd, cString('user.a'))).toBe(0)

@@ -1,11 +1,11 @@
 /**
  * Extended attributes, ACLs among them (`system.posix_acl_access`, `…_default`).
  *
- * Linux has no calls relative to a directory before 6.13, so a name beneath an open directory
- * goes through /proc/self/fd (`pathBeneath`); the last component is never followed.
+ * A name beneath an open directory: Linux 6.13 has calls for it, older kernels go through
+ * /proc/self/fd (`pathBeneath`), which costs twice as much. The last component is never followed.
  */
 import { assert } from '../assert.ts'
-import { E } from './constants.ts'
+import { AT_SYMLINK_NOFOLLOW, E } from './constants.ts'
 import { answer, bind, type CString, lazily } from './library.ts'
 
 /** Name (without NUL) and value. */
@@ -24,11 +24,20 @@ type Set<Subject> = (
   size: number,
   flags: number,
 ) => number
+type ListAt = (
+  number: number,
+  dirfd: number,
+  name: CString,
+  flags: number,
+  list: Buffer,
+  size: number,
+) => number
 type Remove<Subject> = (file: Subject, name: CString) => number
 
 const native = lazily(() => ({
   llist: bind<List<CString>>('llistxattr', 'long', 'void *, void *, size_t'),
   flist: bind<List<number>>('flistxattr', 'long', 'int, void *, size_t'),
+  syscall: bind<ListAt>('syscall', 'long', 'long, int, void *, uint, void *, size_t'),
   lget: bind<Get<CString>>('lgetxattr', 'long', 'void *, void *, void *, size_t'),
   fget: bind<Get<number>>('fgetxattr', 'long', 'int, void *, void *, size_t'),
   lset: bind<Set<CString>>('lsetxattr', 'int', 'void *, void *, void *, size_t, int'),
@@ -37,9 +46,14 @@ const native = lazily(() => ({
   fremove: bind<Remove<number>>('fremovexattr', 'int', 'int, void *'),
 }))
 
+/** The same number on every architecture. */
+const SYS_listxattrat = 465
+/** False once the kernel has said that it does not know the call. */
+let listxattratExists = true
+
 const list = Buffer.alloc(XATTR_LIST_MAX)
 const value = Buffer.alloc(XATTR_VALUE_MAX)
-const NONE: Xattr[] = []
+const NONE: readonly Xattr[] = []
 
 /** `/proc/self/fd/<dirfd>/<name>` with a NUL: a name beneath an open directory, as a path. */
 export function pathBeneath(dirfd: number, name: Uint8Array): Buffer {
@@ -59,8 +73,30 @@ export function pathBeneath(dirfd: number, name: Uint8Array): Buffer {
  * @param file an open file, or a path (a symbolic link is not followed)
  * @returns the attributes, or minus errno
  */
-export function readXattrs(file: number | CString): Xattr[] | number {
-  const length = listxattr(file, list)
+export function readXattrs(file: number | CString): readonly Xattr[] | number {
+  return readListed(file, listxattr(file, list))
+}
+
+/**
+ * The same for a name beneath an open directory: one call when there is none.
+ *
+ * @returns the attributes, or minus errno
+ */
+export function readXattrsAt(dirfd: number, name: CString): readonly Xattr[] | number {
+  if (listxattratExists) {
+    const { syscall } = native()
+    const flags = AT_SYMLINK_NOFOLLOW
+    const length = answer(syscall(SYS_listxattrat, dirfd, name, flags, list, list.length))
+    if (length === 0) return NONE
+    // A seccomp filter of a container may answer EPERM for a call it does not know.
+    if (length === -E.ENOSYS || length === -E.EPERM) listxattratExists = false
+    else return readListed(pathBeneath(dirfd, name), length)
+  }
+  return readXattrs(pathBeneath(dirfd, name))
+}
+
+/** @param length what listing into `list` returned */
+function readListed(file: number | CString, length: number): readonly Xattr[] | number {
   if (length === 0 || length === -E.EOPNOTSUPP) return NONE
   if (length < 0) return length
   const names = splitNames(list.subarray(0, length))
