@@ -1,0 +1,6 @@
+/** All texts of the command line in Chinese. A missing key does not compile. */
+import { chineseHelp } from './chinese-help.ts'
+import { chineseRun } from './chinese-run.ts'
+import type { Messages } from './text.ts'
+
+export const chinese: Messages = { ...chineseHelp, ...chineseRun }

@@ -1,0 +1,7 @@
+/** All texts of the command line in English; the other language has the same keys. */
+import { englishHelp } from './english-help.ts'
+import { englishRun } from './english-run.ts'
+
+export const english = { ...englishHelp, ...englishRun } as const
+export type English = typeof english
+export type MessageKey = keyof English
