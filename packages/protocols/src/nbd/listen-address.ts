@@ -1,13 +1,10 @@
 /** Where a server listens or a client connects, and what security that needs. */
 import { BlockList, isIP } from 'node:net'
 import { MaasError } from '@openmaas/kernel/errors'
-import { MaasError } from '@openmaas/kernel/errors'
 
 export type NbdAddress =
   | { readonly socketPath: string }
   | { readonly host: string; readonly port: number }
-
-const PORT_MAX = 65_535
 
 const loopback = new BlockList()
 loopback.addSubnet('127.0.0.0', 8, 'ipv4')
@@ -24,23 +21,6 @@ export function isLocal(address: NbdAddress): boolean {
   return loopback.check(address.host, family === 4 ? 'ipv4' : 'ipv6')
 }
 
-/**
- * Parses what people type: `/path/to.sock`, `unix:/path`, `localhost:10809`, `[::1]:10809`.
- * @throws MaasError USAGE
- */
-export function parseNbdAddress(text: string): NbdAddress {
-  const socketPath = text.startsWith('unix:') ? text.slice('unix:'.length) : text
-  const hostAndPort = /^(?:\[(?<v6>[0-9a-fA-F:.]+)\]|(?<name>[^:/[\]]+)):(?<port>\d{1,5})$/.exec(text)
-  const groups = hostAndPort?.groups
-  if (groups !== undefined) {
-    const port = Number(groups['port'])
-    if (port <= PORT_MAX) return { host: groups['v6'] ?? groups['name'] ?? '', port }
-  } else if (socketPath.length > 0 && (socketPath !== text || text.includes('/'))) {
-    return { socketPath }
-  }
-  throw new MaasError('USAGE', 'an NBD address is a socket path or host:port', { address: text })
-}
-
 export function formatAddress(address: NbdAddress): string {
   if ('socketPath' in address) return `unix:${address.socketPath}`
   return isIP(address.host) === 6
@@ -54,8 +34,10 @@ export function formatAddress(address: NbdAddress): string {
  * @throws MaasError USAGE
  */
 export function parseNbdAddress(text: string): NbdAddress {
-  if (text.startsWith('unix:')) return { socketPath: text.slice(5) }
-  if (text.startsWith('/')) return { socketPath: text }
+  const socketPath = text.replace(/^unix:/, '')
+  if (socketPath.startsWith('/') || (socketPath !== text && socketPath !== '')) {
+    return { socketPath }
+  }
   const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+)):(\d{1,5})$/i.exec(text)
   const port = Number(match?.[3])
   if (match === null || port > 65_535) {
