@@ -13,7 +13,6 @@
  */
 import {
   chmodSync,
-  existsSync,
   mkdtempSync,
   renameSync,
   rmSync,
@@ -70,7 +69,8 @@ export class NbdServer implements AsyncDisposable {
   readonly #options: NbdServerOptions
   readonly #secureContext: SecureContext | undefined
   readonly #pool = new BufferPool()
-  readonly #listeners = new Set<net.Server>()
+  /** With what removes the traces of each. */
+  readonly #listeners = new Map<net.Server, () => void>()
   readonly #connections = new Set<ServerConnection>()
   #closing: Promise<void> | undefined
   #idle: (() => void) | undefined
@@ -110,9 +110,10 @@ export class NbdServer implements AsyncDisposable {
     // Paused: the connection decides how the socket is read.
     const listener = net.createServer({ pauseOnConnect: true }, (socket) => this.#accept(socket))
     listener.maxConnections = Infinity
-    if ('socketPath' in address) await listenOnPath(listener, address.socketPath)
+    let remove = (): void => {}
+    if ('socketPath' in address) remove = await listenOnPath(listener, address.socketPath)
     else await listenOn(listener, { host: address.host, port: address.port }, address)
-    this.#listeners.add(listener)
+    this.#listeners.set(listener, remove)
     const bound = listener.address()
     if (bound === null || typeof bound === 'string' || 'socketPath' in address) return address
     return { host: address.host, port: bound.port }
@@ -139,7 +140,10 @@ export class NbdServer implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    for (const listener of this.#listeners) listener.close()
+    for (const [listener, remove] of this.#listeners) {
+      listener.close()
+      remove()
+    }
     for (const connection of this.#connections) connection.close()
     if (this.#connections.size === 0) return
     const idle = new Promise<void>((resolve) => (this.#idle = resolve))
@@ -190,10 +194,13 @@ export class NbdServer implements AsyncDisposable {
  * Binds in a private directory and moves the socket into place with its mode set: at no moment can
  * another user connect, and umask, which belongs to the whole process, stays alone. The move also
  * replaces a file left by a killed process; a live server's is refused.
+ *
+ * @returns what removes the socket again
  */
-async function listenOnPath(listener: net.Server, socketPath: string): Promise<void> {
+async function listenOnPath(listener: net.Server, socketPath: string): Promise<() => void> {
   const address = { socketPath }
-  if (existsSync(socketPath) && !(await isDeadSocket(socketPath))) {
+  const old = statSync(socketPath, { throwIfNoEntry: false })
+  if (old !== undefined && !(old.isSocket() && (await isDeadSocket(socketPath)))) {
     throw new MaasError('FS_EXISTS', 'that path is in use', { path: socketPath })
   }
   const directory = makePrivateDirectory(socketPath)
@@ -212,10 +219,10 @@ async function listenOnPath(listener: net.Server, socketPath: string): Promise<v
     rmSync(directory, { recursive: true, force: true })
   }
   const { ino } = statSync(socketPath)
-  listener.once('close', () => {
+  return () => {
     // Another server may have moved its own into place meanwhile.
     if (statSync(socketPath, { throwIfNoEntry: false })?.ino === ino) unlinkSync(socketPath)
-  })
+  }
 }
 
 function makePrivateDirectory(socketPath: string): string {

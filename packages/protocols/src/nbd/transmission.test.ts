@@ -314,6 +314,30 @@ describe('the end', () => {
   })
 })
 
+test('answers that come late, in another order, go to the requests they belong to', async () => {
+  const gates: (() => void)[] = []
+  const device = memory() as unknown as BlockDevice
+  device.read = (_offset, target) =>
+    new Promise((resolve) => {
+      gates.push(() => {
+        target.fill(gates.length)
+        resolve()
+      })
+    })
+  device.write = () => new Promise((resolve) => gates.push(resolve))
+  const { sink, transmission } = serve(device, { structured: false })
+  const requests = [0, 1, 0, 1].map((type, i) =>
+    Buffer.concat([request({ type, cookie: BigInt(i), length: 1 }), Buffer.alloc(type)]),
+  )
+  transmission.receive(Buffer.concat(requests))
+  for (const i of [2, 3, 0, 1]) {
+    gates[i]!()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  const ok = (cookie: number): string => `6744669800000000${String(cookie).padStart(16, '0')}`
+  expect(sink.hex).toBe(`${ok(2)}04${ok(3)}${ok(0)}04${ok(1)}`)
+})
+
 describe('limits', () => {
   test('input stops while the device has all it may have, and goes on after', async () => {
     const gates: (() => void)[] = []
