@@ -1,0 +1,464 @@
+import { createDecipheriv, hkdfSync } from 'node:crypto'
+import { zstdDecompressSync } from 'node:zlib'
+import { blake3, Blake3Hasher } from '@napi-rs/blake-hash'
+import { NodeFs } from '@openmaas/kernel/node-fs'
+import { KiB, MiB } from '@openmaas/kernel/units'
+import { SeededRandom } from '@openmaas/kernel/random'
+import { makeData } from '@openmaas/testkit/data'
+import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
+import { MemoryFs } from '@openmaas/testkit/memory-fs'
+import { describe, expect, test } from 'vitest'
+import { CHUNK_SIZE_MAX, ChunkType } from '../chunk/chunk.ts'
+import { NodePrimitives } from '../chunk/node-primitives.ts'
+import { PayloadCodec } from '../chunk/payload-codec.ts'
+import { hasher, locate, makeFaultyFs, makeReader, makeWriter, put } from './pack-fixture.ts'
+import { packPath } from './path.ts'
+import { readFooter, scanPack } from './scan.ts'
+import type { Fs } from '@openmaas/kernel/fs'
+import type { Stored } from './pack-fixture.ts'
+import type { PackFailure, PackIdentity, SealedPack } from './writer.ts'
+
+const RAWS = [
+  Buffer.alloc(100, 'text '),
+  makeData('random', 70 * KiB, 1),
+  makeData('text', 300 * KiB, 2),
+  makeData('databasePages', 64 * KiB, 3),
+  makeData('random', CHUNK_SIZE_MAX, 4),
+  Buffer.from('x'),
+]
+
+function expectReadable(fs: Fs, pack: SealedPack, stored: readonly Stored[]): void {
+  for (const brick of pack.bricks) {
+    const reader = makeReader(fs)
+    for (const one of stored) {
+      const location = locate({ ...pack, bricks: [brick] }, one)
+      expect(reader.read(location).equals(one.raw), `${brick} ${one.at.recordNumber}`).toBe(true)
+    }
+    reader.close()
+    const path = packPath(brick, pack.packId)
+    const scan = scanPack(fs, path)
+    expect(scan.whole).toBe(true)
+    expect(scan.hash).toEqual(pack.hash)
+    expect(scan.size).toBe(pack.size)
+    expect(scan.records).toEqual(readFooter(fs, path).records)
+    expect(scan.records.map((record) => record.chunkId)).toEqual(stored.map((s) => s.chunkId))
+  }
+}
+
+function readAll(fs: Fs, path: string): Buffer {
+  const file = fs.open(path, 'read')
+  const bytes = Buffer.alloc(fs.size(file))
+  fs.read(file, bytes, 0)
+  fs.close(file)
+  return bytes
+}
+
+/** All files below /b0 and /b1, without the bricks' own directories. */
+function listPacks(fs: Fs, brick: string): string[] {
+  if (fs.stat(`${brick}/packs`) === undefined) return []
+  const directories = fs.readDirectory(`${brick}/packs`)
+  return directories.flatMap((name) => fs.readDirectory(`${brick}/packs/${name}`)).toSorted()
+}
+
+describe('a sealed pack', () => {
+  test('gives back every chunk, on every brick it was placed on', () => {
+    const fs = new MemoryFs()
+    const writer = makeWriter(fs, { place: () => ['/b0', '/b1'] })
+    const stored = RAWS.map((raw) => put(writer, raw))
+    const pack = writer.seal()!
+    expect(pack).toMatchObject({ kind: 'data', records: 6, bricks: ['/b0', '/b1'] })
+    expect(pack.rawBytes).toBe(RAWS.reduce((sum, raw) => sum + raw.length, 0))
+    expect(pack.size % 4096).toBe(0)
+    expectReadable(fs, pack, stored)
+  })
+
+  test('has the bytes its page describes', () => {
+    const fs = new MemoryFs()
+    const random = { bytes: (count: number) => Buffer.alloc(count, 0x11) }
+    const writer = makeWriter(fs, { random })
+    put(writer, Buffer.from('hello'))
+    put(writer, Buffer.from('x'))
+    const pack = writer.seal()!
+    const bytes = readAll(fs, packPath('/b0', pack.packId))
+    expect({
+      size: bytes.length,
+      header: bytes.toString('hex', 0, 64),
+      firstRecord: bytes.toString('hex', 64, 64 + 52 + 5 + 16 + 4),
+      secondRecord: bytes.toString('hex', 141, 141 + 52 + 1 + 16 + 4),
+      zeros: bytes.subarray(214, 4096 - 64 - 104).every((byte) => byte === 0),
+      table: bytes.toString('hex', 4096 - 64 - 104, 4096 - 64),
+      trailer: bytes.toString('hex', 4096 - 64),
+    }).toMatchInlineSnapshot(`
+      {
+        "firstRecord": "4d5243310101000005000000150000001aef97ddf7c1e9d53cea1c7e8f1712ff5838217e0a323befcb7cd3b5f5dac843bd684eb6bbe603a46f2b1287976a85e592587efd9601d328af923c2215",
+        "header": "4d4f535041434b31010100000000000001563e3ab5d3d6764c61efb99302bd5b11111111111111111111111111111111000000000000000000000000ca60100a",
+        "secondRecord": "4d5243310101000101000000110000006cb26c2abd8cf8ad840a3d49e02164c4c8fc47c2912839b0ae0d10c0a62c921d35c98ff089b0379a4850805fe46982d53a3766579de5a82edd",
+        "size": 4096,
+        "table": "1aef97ddf7c1e9d53cea1c7e8f1712ff5838217e0a323befcb7cd3b5f5dac8434000000015000000050000000100000095d787d06cb26c2abd8cf8ad840a3d49e02164c4c8fc47c2912839b0ae0d10c0a62c921d8d000000110000000100000001000000cb409360",
+        "trailer": "02000000580f0000d600000001010000feb904fda5d9c6cf52064824fc5db898a182ee0e907c35e3073ce96799cf3640000000001dbc3d2f4b434150534f4d31",
+        "zeros": true,
+      }
+    `)
+  })
+
+  test('can be decrypted with nothing but the pages of its formats', () => {
+    const fs = new MemoryFs()
+    const writer = makeWriter(fs)
+    const raws = [Buffer.from('first'), makeData('text', 20 * KiB, 1)]
+    const ids = raws.map((raw) => put(writer, raw).chunkId)
+    const pack = writer.seal()!
+    const bytes = readAll(fs, packPath('/b0', pack.packId))
+    // keys.md, pack.md: literal, without any code of ours.
+    const poolId = Buffer.from('01563e3ab5d3d6764c61efb99302bd5b', 'hex')
+    const hkdf = (key: Buffer, info: Buffer) =>
+      Buffer.from(hkdfSync('sha256', key, poolId, info, 32))
+    const packMaster = hkdf(Buffer.alloc(32, 5), Buffer.from('openmaas/1/pack'))
+    const info = Buffer.concat([Buffer.from('openmaas/1/pack-key/'), pack.packId])
+    const key = hkdf(packMaster, info)
+    let offset = 64
+    raws.forEach((raw, number) => {
+      const header = bytes.subarray(offset, offset + 48)
+      const length = header.readUInt32LE(12)
+      const encoded = bytes.subarray(offset + 52, offset + 52 + length)
+      const recordNumber = Buffer.from([number, 0, 0, 0])
+      const nonce = Buffer.concat([recordNumber, Buffer.alloc(8)])
+      const cipher = createDecipheriv('aes-256-gcm', key, nonce)
+      cipher.setAAD(Buffer.concat([poolId, pack.packId, recordNumber, header]))
+      cipher.setAuthTag(encoded.subarray(length - 16))
+      const plain = Buffer.concat([cipher.update(encoded.subarray(0, length - 16)), cipher.final()])
+      expect(header[6]).toBe(number)
+      expect((number === 0 ? plain : zstdDecompressSync(plain)).equals(raw)).toBe(true)
+      const chunkIdKey = hkdf(Buffer.alloc(32, 5), Buffer.from('openmaas/1/chunk-id'))
+      expect(Blake3Hasher.newKeyed(chunkIdKey).update(raw).digestBuffer()).toEqual(ids[number])
+      offset += 52 + length + 4
+    })
+    expect(blake3(bytes.subarray(0, -64))).toEqual(pack.hash)
+  })
+
+  test('reaches a real disk by direct I/O', () => {
+    using directory = new TemporaryDirectory()
+    const fs = new NodeFs()
+    const writer = makeWriter(fs, { place: () => [directory.path] })
+    const stored = RAWS.map((raw) => put(writer, raw))
+    expectReadable(fs, writer.seal()!, stored)
+  })
+
+  test('is the same file whichever primitives encoded it, when nothing is compressed', () => {
+    const sizes = [1, 1000, 60_000]
+    const hashes = [undefined, new PayloadCodec(new NodePrimitives())].map((codec) => {
+      const writer = makeWriter(new MemoryFs(), codec === undefined ? {} : { codec })
+      for (const size of sizes) put(writer, makeData('random', size, size))
+      return writer.seal()?.hash.toString('hex')
+    })
+    expect(hashes[0]).toBe(hashes[1])
+  })
+
+  test('is followed by another one from the same writer, without a trace of the first', () => {
+    const fs = new MemoryFs()
+    const writer = makeWriter(fs)
+    put(writer, makeData('random', 900 * KiB, 5))
+    const first = writer.seal()!
+    const stored = [put(writer, Buffer.from('little'))]
+    const second = writer.seal()!
+    expect(second.packId).not.toEqual(first.packId)
+    expect(second).toMatchObject({ size: 4096, records: 1, rawBytes: 6 })
+    expectReadable(fs, second, stored)
+  })
+
+  test('holds only chunks of its kind', () => {
+    const writer = makeWriter(new MemoryFs())
+    const raw = Buffer.from('a node')
+    expect(() => writer.append(ChunkType.treeNode, hasher.hash(raw), raw)).toThrow('its kind')
+  })
+})
+
+describe('a writer', () => {
+  test('says when the pack is full, and always takes a chunk into an empty one', () => {
+    const fs = new MemoryFs()
+    const writer = makeWriter(fs)
+    const packs: SealedPack[] = []
+    const stored: Stored[][] = [[]]
+    for (let i = 0; i < 12; i += 1) {
+      const raw = makeData('random', CHUNK_SIZE_MAX - i, 100 + i)
+      const chunkId = hasher.hash(raw)
+      let at = writer.append(ChunkType.data, chunkId, raw)
+      if (at === undefined) {
+        packs.push(writer.seal()!)
+        stored.push([])
+        at = writer.append(ChunkType.data, chunkId, raw)!
+      }
+      stored.at(-1)!.push({ raw, chunkId, at })
+    }
+    packs.push(writer.seal()!)
+    expect(packs.map((pack) => pack.records)).toEqual([3, 3, 3, 3])
+    packs.forEach((pack, i) => {
+      expect(pack.size).toBeLessThanOrEqual(4 * MiB)
+      expectReadable(fs, pack, stored[i]!)
+    })
+  })
+
+  test('counts the table of very many small records as part of the size', () => {
+    const fs = new MemoryFs()
+    const writer = makeWriter(fs, { sizeMax: 2 * MiB })
+    const raw = Buffer.alloc(4)
+    let count = 0
+    for (;;) {
+      raw.writeUInt32LE(count)
+      if (writer.append(ChunkType.data, hasher.hash(raw), raw) === undefined) break
+      count += 1
+    }
+    const pack = writer.seal()!
+    // 56 + 16 + 4 bytes of record, 52 of table.
+    expect(count).toBe(Math.floor((2 * MiB - 128) / 128))
+    expect(pack.size).toBe(2 * MiB)
+    expect(readFooter(fs, packPath('/b0', pack.packId)).records.length).toBe(count)
+  })
+
+  test('makes no file for nothing', () => {
+    const fs = new MemoryFs()
+    const writer = makeWriter(fs)
+    expect(writer.seal()).toBeUndefined()
+    expect(writer.size).toBe(0)
+    expect(listPacks(fs, '/b0')).toEqual([])
+  })
+
+  test('removes its file when it is abandoned, and starts anew', () => {
+    const fs = new MemoryFs()
+    const writer = makeWriter(fs)
+    put(writer, makeData('random', CHUNK_SIZE_MAX, 6))
+    put(writer, makeData('random', CHUNK_SIZE_MAX, 7))
+    expect(listPacks(fs, '/b0').length).toBe(1)
+    writer.abandon()
+    expect(listPacks(fs, '/b0')).toEqual([])
+    const stored = [put(writer, Buffer.from('after'))]
+    expectReadable(fs, writer.seal()!, stored)
+  })
+
+  test('does not count a chunk whose encoding does not read back', () => {
+    class Flipping extends NodePrimitives {
+      override encrypt(...[operation, source, target]: Parameters<NodePrimitives['encrypt']>) {
+        const copy = Buffer.from(source)
+        copy[copy.length >> 1]! ^= 1
+        super.encrypt(operation, copy, target)
+      }
+    }
+    const writer = makeWriter(new MemoryFs(), { codec: new PayloadCodec(new Flipping()) })
+    for (const raw of [makeData('random', 1000, 8), makeData('text', 20_000, 8)]) {
+      expect(() => put(writer, raw)).toThrow(expect.objectContaining({ code: 'ENCODE_MISMATCH' }))
+      expect(() => put(writer, raw)).toThrow('not used again')
+      return
+    }
+  })
+
+  test('does not count a chunk that changed between its id and its encoding', () => {
+    const writer = makeWriter(new MemoryFs())
+    const expected = expect.objectContaining({ code: 'ENCODE_MISMATCH' })
+    const wrong = hasher.hash(Buffer.from('before'))
+    expect(() => writer.append(ChunkType.data, wrong, Buffer.from('after!'))).toThrow(expected)
+  })
+
+  test('lets an error that is none of the file system pass as it is', () => {
+    class Crash extends Error {}
+    const base = new MemoryFs()
+    const fs = Object.assign(Object.create(base) as Fs, {
+      open: () => {
+        throw new Crash('power loss')
+      },
+      makeDirectory: () => undefined,
+    })
+    const writer = makeWriter(fs)
+    put(writer, Buffer.from('x'))
+    expect(() => writer.seal()).toThrow(Crash)
+  })
+})
+
+/** One pack of about 2.5 MiB on two bricks, with everything that is told about it. */
+function writePack(fs: Fs) {
+  const opened: PackIdentity[] = []
+  const poisoned: { pack: PackIdentity; failure: PackFailure; known: number }[] = []
+  const known: number[] = []
+  const stored: Stored[] = []
+  const writer = makeWriter(fs, {
+    random: new SeededRandom(9),
+    place: () => ['/b0', '/b1'],
+    onOpen: (pack) => {
+      opened.push(pack)
+      // What the index has to learn again is exactly what `append` has returned.
+      known.push([...writer.records()].length)
+      expect(known.at(-1)).toBe(stored.length)
+    },
+    onPoison: (pack, failure) => poisoned.push({ pack, failure, known: stored.length }),
+  })
+  const raws = [...RAWS, makeData('random', CHUNK_SIZE_MAX, 10), Buffer.alloc(5000, 'end ')]
+  const run = (): SealedPack => {
+    for (const raw of raws) stored.push(put(writer, raw))
+    return writer.seal()!
+  }
+  return { run, opened, poisoned, stored, writer }
+}
+
+describe('a poisoned file', () => {
+  const dry = makeFaultyFs(new MemoryFs(), { errno: 'EIO', failFirst: 1e9, failCount: 0 })
+  writePack(dry.fs).run()
+  const callCount = dry.calls.length
+
+  test('can come from every call: the dry run has them all', () => {
+    expect(callCount).toBeGreaterThan(15)
+    expect(new Set(dry.calls).size).toBe(6)
+  })
+
+  test.each(['EIO', 'ENOSPC', 'EMFILE', 'EEXIST'])(
+    'with %s at any one call is written again under a new id, and nothing is lost',
+    (errno) => {
+      for (let failFirst = 0; failFirst < callCount; failFirst += 1) {
+        const base = new MemoryFs()
+        const { fs } = makeFaultyFs(base, { errno, failFirst, failCount: 1 })
+        const { run, opened, poisoned, stored } = writePack(fs)
+        const pack = run()
+        const title = `${errno} at call ${failFirst} (${dry.calls[failFirst]})`
+        expect(poisoned.length, title).toBe(1)
+        expect(opened.length, title).toBe(2)
+        expect(opened[0]!.packId.equals(opened[1]!.packId), title).toBe(false)
+        expect(pack.packId.equals(opened[1]!.packId), title).toBe(true)
+        expect(poisoned[0]!.pack, title).toBe(opened[0])
+        expectReadable(base, pack, stored)
+        // The dead file is gone from both bricks.
+        for (const brick of pack.bricks) {
+          expect(listPacks(base, brick), title).toEqual([pack.packId.toString('hex')])
+        }
+      }
+    },
+  )
+
+  test('is never written or synced again, whatever failed', () => {
+    for (let failFirst = 0; failFirst < callCount; failFirst += 1) {
+      const open = new Set<unknown>()
+      const dead = new Set<unknown>()
+      const touched: string[] = []
+      const { fs: faulty } = makeFaultyFs(new MemoryFs(), { errno: 'EIO', failFirst, failCount: 1 })
+      const fs = new Proxy(faulty, {
+        get(target, name: keyof Fs) {
+          const method = target[name] as (...values: unknown[]) => unknown
+          return (...values: unknown[]) => {
+            const isTouch = name === 'write' || name === 'dataSync'
+            if (isTouch && dead.has(values[0])) touched.push(name)
+            try {
+              const result = method(...values)
+              if (name === 'open') open.add(result)
+              return result
+            } catch (error) {
+              for (const file of open) dead.add(file)
+              throw error
+            }
+          }
+        },
+      })
+      writePack(fs).run()
+      expect(touched, `call ${failFirst} (${dry.calls[failFirst]})`).toEqual([])
+    }
+  })
+
+  test.each(['write', 'dataSync', 'syncDirectory'])(
+    'that fails twice at %s and then not is written',
+    (only) => {
+      const base = new MemoryFs()
+      const { fs } = makeFaultyFs(base, { errno: 'EIO', failFirst: 0, failCount: 2, only })
+      const { run, poisoned, stored } = writePack(fs)
+      expectReadable(base, run(), stored)
+      expect(poisoned.length).toBe(2)
+    },
+  )
+
+  test.each([
+    ['ENOSPC', 'write', 'FS_NO_SPACE'],
+    ['EIO', 'dataSync', 'FS_IO'],
+    ['EIO', 'syncDirectory', 'FS_IO'],
+    ['EMFILE', 'open', 'FS_LIMIT'],
+  ])('with %s at every %s ends the session with %s after the third', (errno, only, code) => {
+    const base = new MemoryFs()
+    const { fs } = makeFaultyFs(base, { errno, failFirst: 0, failCount: 1e9, only })
+    const { run, poisoned, opened, writer } = writePack(fs)
+    expect(run).toThrow(expect.objectContaining({ code }))
+    expect(poisoned.length).toBe(3)
+    expect(opened.length).toBe(3)
+    expect(poisoned.every(({ failure }) => failure.brick === '/b0')).toBe(true)
+    expect(() => writer.seal()).toThrow('not used again')
+    writer.abandon()
+    expect([...listPacks(base, '/b0'), ...listPacks(base, '/b1')]).toEqual([])
+  })
+
+  test('asks again where to go, and says which brick failed', () => {
+    const base = new MemoryFs()
+    const bad = '/b1'
+    const fs = new Proxy(base, {
+      get(target, name: keyof Fs) {
+        const method = target[name].bind(target) as (...values: unknown[]) => unknown
+        return (...values: unknown[]) => {
+          if (name === 'open' && String(values[0]).startsWith(bad)) {
+            return makeFaultyFs(base, { errno: 'EIO', failFirst: 0, failCount: 1 }).fs.open(
+              String(values[0]),
+              'create',
+            )
+          }
+          return method(...values)
+        }
+      },
+    })
+    const failures: PackFailure[] = []
+    const writer = makeWriter(fs, {
+      place: () => (failures.length === 0 ? ['/b0', bad] : ['/b0', '/b2']),
+      onPoison: (_pack, failure) => failures.push(failure),
+    })
+    const stored = RAWS.map((raw) => put(writer, raw))
+    const pack = writer.seal()!
+    expect(failures.map((failure) => failure.brick)).toEqual([bad])
+    expect(pack.bricks).toEqual(['/b0', '/b2'])
+    expectReadable(base, pack, stored)
+  })
+
+  test('that cannot be removed is named, and the pack is written all the same', () => {
+    const base = new MemoryFs()
+    const { fs: faulty } = makeFaultyFs(base, {
+      errno: 'EIO',
+      failFirst: 0,
+      failCount: 1,
+      only: 'dataSync',
+    })
+    const fs = new Proxy(faulty, {
+      get(target, name: keyof Fs) {
+        if (name !== 'unlink') return target[name]
+        return (path: string) => base.unlink(`${path}-absent`)
+      },
+    })
+    const { run, poisoned, stored } = writePack(fs)
+    expectReadable(base, run(), stored)
+    expect(poisoned[0]!.failure.leftBehind).toEqual(['/b0', '/b1'])
+    expect(listPacks(base, '/b0').length).toBe(2)
+  })
+
+  test('shares no payload byte with its successor: another key, the same offsets', () => {
+    const base = new MemoryFs()
+    const { fs } = makeFaultyFs(base, {
+      errno: 'EIO',
+      failFirst: 0,
+      failCount: 1,
+      only: 'dataSync',
+    })
+    const kept = new Proxy(fs, {
+      get: (target, name: keyof Fs) => (name === 'unlink' ? () => undefined : target[name]),
+    })
+    const { run, opened, stored } = writePack(kept)
+    run()
+    const [dead, live] = opened.map((pack) => scanPack(base, packPath('/b0', pack.packId)))
+    expect(dead!.records).toEqual(live!.records)
+    expect(live!.records.map((record) => record.offset)).toEqual(stored.map((s) => s.at.offset))
+    const [a, b] = opened.map((pack) => readAll(base, packPath('/b0', pack.packId)))
+    for (const { offset, encodedLength } of live!.records) {
+      if (encodedLength < 1000) continue
+      const [begin, end] = [offset + 52, offset + 52 + encodedLength]
+      let equal = 0
+      for (let i = begin; i < end; i += 1) if (a![i] === b![i]) equal += 1
+      expect(equal / encodedLength).toBeLessThan(0.05)
+    }
+  })
+})
