@@ -42,7 +42,7 @@ function parent(path: string): string {
 function optionValues(): string[] {
   const lines: string[] = []
   const add = (prefix: string, option: OptionSpec): void => {
-    if (option.value === undefined || option.optionalValue === true) return
+    if (option.value === undefined || option.optionalValue !== undefined) return
     lines.push(`    ${prefix}|--${option.name}') ${assign(option.completes) || 'return'} ;;`)
   }
   for (const command of COMMANDS) {

@@ -47,7 +47,7 @@ end`,
 function optionLine(option: OptionSpec, at: string, text: Text): string {
   const short = option.short === undefined ? '' : ` -s ${option.short}`
   let value = ''
-  if (option.value !== undefined && option.optionalValue !== true) {
+  if (option.value !== undefined && option.optionalValue === undefined) {
     const { completes } = option
     if (completes === undefined) value = ' -x'
     else if (typeof completes === 'string') value = ' -r -F'

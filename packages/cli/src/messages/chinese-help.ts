@@ -57,6 +57,7 @@ export const chineseHelp: Readonly<Record<keyof typeof englishHelp, string>> = {
   'option.read-only': '无覆盖层,不可写',
   'option.nbd': '同时以 NBD 导出;不带值则使用 unix 套接字',
   'option.no-mount': '只生成磁盘,不挂载',
+  'option.no-attach': '本机不生成磁盘,只以 NBD 导出',
   'option.quota': '该磁盘最多可写入的量',
   'option.free': '该磁盘显示的可用空间',
   'option.resume': '恢复已保留或被中断的介质',
@@ -104,7 +105,7 @@ export const chineseHelp: Readonly<Record<keyof typeof englishHelp, string>> = {
   'cat.help': '写出一个文件的字节。',
   'plug.summary': '一秒之内将恢复点作为磁盘插上',
   'plug.help':
-    '把恢复点变成本机的一块磁盘并挂载。可以写入:写入的内容进入覆盖层,绝不改变恢复点。\n需要 root;"--nbd --no-mount" 则不需要。',
+    '把恢复点变成本机的一块磁盘并挂载。可以写入:写入的内容进入覆盖层,绝不改变恢复点。\n需要 root;"--nbd --no-attach" 则不需要。',
   'media.summary': '列出已插上的磁盘',
   'media.help': '列出该存储池的介质及其位置。',
   'eject.summary': '拔出磁盘',

@@ -55,6 +55,7 @@ export const englishHelp = {
   'option.read-only': 'no overlay, no writes',
   'option.nbd': 'export over NBD too; alone: on a unix socket',
   'option.no-mount': 'make the disk, but mount nothing',
+  'option.no-attach': 'no disk on this machine: only the NBD export',
   'option.quota': 'most that may be written to the disk',
   'option.free': 'free space the disk shows',
   'option.resume': 'bring a kept or interrupted medium back',
@@ -105,7 +106,7 @@ export const englishHelp = {
   'cat.help': 'Writes the bytes of one file.',
   'plug.summary': 'Plug a point as a disk, within a second',
   'plug.help':
-    'Makes a disk of this machine out of a point and mounts it. You can write to it: that goes to an\noverlay, never to the point. Needs root; "--nbd --no-mount" does not.',
+    'Makes a disk of this machine out of a point and mounts it. You can write to it: that goes to an\noverlay, never to the point. Needs root; "--nbd --no-attach" does not.',
   'media.summary': 'List the plugged disks',
   'media.help': 'Lists the media of this pool and where they are.',
   'eject.summary': 'Unplug a disk',

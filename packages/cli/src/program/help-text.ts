@@ -15,7 +15,9 @@ export function usageLine(command: CommandSpec, text: Text): string {
 
 function optionLabel(option: OptionSpec): string {
   const value =
-    option.value === undefined ? '' : `${option.optionalValue === true ? '' : ' '}${option.value}`
+    option.value === undefined
+      ? ''
+      : `${option.optionalValue === undefined ? ' ' : ''}${option.value}`
   return `${option.short === undefined ? '    ' : `-${option.short}, `}--${option.name}${value}`
 }
 

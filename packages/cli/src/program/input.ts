@@ -116,8 +116,9 @@ function parseLong(
     if (equals >= 0) throw usage(`--${name} takes no value`, name)
     add(option, '')
   } else if (equals >= 0) add(option, argument.slice(equals + 1))
-  else if (option.optionalValue === true) add(option, '')
-  else add(option, takeValue(option, `--${name}`, rest))
+  else if (option.optionalValue !== undefined) {
+    add(option, option.optionalValue.test(rest[0] ?? '') ? rest.shift()! : '')
+  } else add(option, takeValue(option, `--${name}`, rest))
 }
 
 function parseShort(

@@ -74,6 +74,16 @@ export class Output {
     this.line(JSON.stringify(value))
   }
 
+  /** A JSON array of any length, element by element, one on a line. */
+  async values(values: AsyncIterable<unknown>): Promise<void> {
+    let separator = '['
+    for await (const value of values) {
+      this.line(`${separator}${JSON.stringify(value)}`)
+      separator = ','
+    }
+    this.line(separator === '[' ? '[]' : ']')
+  }
+
   /** On a terminal with a heading; into a pipe tab separated and without one. */
   table(columns: readonly Column[], rows: readonly (readonly string[])[]): void {
     if (!this.isTerminal) {

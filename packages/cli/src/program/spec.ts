@@ -13,8 +13,11 @@ export interface OptionSpec {
   readonly short?: string
   /** What stands for the value in the usage line; absent for a switch. */
   readonly value?: string
-  /** The value may be left out, and then counts as empty: `--nbd` and `--nbd=ADDRESS`. */
-  readonly optionalValue?: boolean
+  /**
+   * The value may be left out, and then counts as empty. After a blank it is taken as the value
+   * only when it matches: `--nbd`, `--nbd=ADDRESS`, `--nbd ADDRESS`.
+   */
+  readonly optionalValue?: RegExp
   /** May be given several times. */
   readonly many?: boolean
   /** What completion offers for the value. */

@@ -25,6 +25,9 @@ const MANY = 10_000
 /** More bricks than one machine has disks. */
 const BRICKS = 256
 
+/** `unix:/path`, `host:port`, `[::1]:port`; not `latest:2`, which is a point. */
+const NBD_ADDRESS = /^(?:unix:.+|(?!latest:)[^:/[\]]+:\d+|\[[0-9a-f:]+\]:\d+)$/i
+
 const YES: OptionSpec = { name: 'yes', short: 'y', summary: 'option.yes' }
 const DRY_RUN: OptionSpec = { name: 'dry-run', summary: 'option.dry-run' }
 const LANES: OptionSpec = { name: 'lanes', value: '<n>', summary: 'option.lanes' }
@@ -249,10 +252,11 @@ const MEDIUM_COMMANDS: readonly CommandSpec[] = [
       {
         name: 'nbd',
         value: '[=unix:<path>|<host>:<port>]',
-        optionalValue: true,
+        optionalValue: NBD_ADDRESS,
         summary: 'option.nbd',
       },
       { name: 'no-mount', summary: 'option.no-mount' },
+      { name: 'no-attach', summary: 'option.no-attach' },
       { name: 'quota', value: '<size>', summary: 'option.quota' },
       { name: 'free', value: '<size>', summary: 'option.free' },
       { name: 'resume', value: '<medium>', summary: 'option.resume' },
