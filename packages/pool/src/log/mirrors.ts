@@ -64,11 +64,12 @@ export class LogMirrors {
     this.#files = files
   }
 
-  /** Makes an empty log on every mirror; names and files are durable on return. */
-  static create(fs: Fs, directories: readonly string[]): void {
+  /** Makes the log of a new pool on every mirror; names and files are durable on return. */
+  static create(fs: Fs, directories: readonly string[], bytes: Buffer): void {
     for (const directory of directories) {
       fs.makeDirectory(directory)
       const file = fs.open(`${directory}/${LOG_FILE}`, 'create')
+      fs.write(file, bytes, 0)
       fs.dataSync(file)
       fs.close(file)
       fs.syncDirectory(directory)

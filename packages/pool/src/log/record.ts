@@ -21,7 +21,8 @@ import { Blake3Hasher } from '@napi-rs/blake-hash'
 import { crc32c } from '@node-rs/crc32'
 import { assert } from '@openmaas/kernel/assert'
 import { KiB } from '@openmaas/kernel/units'
-import { encodeCanonical } from './canonical.ts'
+import { canonicalJson } from '../keys/canonical-json.ts'
+import type { Json } from '../keys/canonical-json.ts'
 import { isLogType } from './types.ts'
 import type { LogEntry, LogType } from './types.ts'
 
@@ -62,7 +63,7 @@ export class RecordCodec {
   encode(head: RecordHead, entry: LogEntry): Buffer {
     assert(head.batchIndex < BATCH_COUNT_MAX, 'a batch holds at most BATCH_COUNT_MAX records')
     assert(head.previousMac.length === MAC_SIZE, 'a mac has 32 bytes')
-    const body = Buffer.from(encodeCanonical(entry.body), 'utf8')
+    const body = Buffer.from(canonicalJson(entry.body as unknown as Json), 'utf8')
     const length = RECORD_OVERHEAD + body.length
     assert(length <= RECORD_SIZE_MAX, 'callers split what does not fit one record')
     const bytes = Buffer.alloc(length)

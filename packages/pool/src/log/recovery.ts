@@ -49,7 +49,8 @@ export function recoverLog(
     mac = found.record.mac
   }
   for (const [index, mirror] of witnesses.entries()) {
-    if (mirror !== undefined) refuseHole(codec, mirror, { offset, sequence: records.length + 1, index })
+    if (mirror !== undefined)
+      refuseHole(codec, mirror, { offset, sequence: records.length + 1, index })
   }
   const bytes = Buffer.concat(slices, offset)
   return {
@@ -57,7 +58,10 @@ export function recoverLog(
     bytes,
     lastBatchOffset,
     intact: mirrors.map((mirror) => mirror !== undefined && mirror.equals(bytes)),
-    tornBytes: mirrors.reduce((sum, mirror) => sum + Math.max(0, (mirror?.length ?? 0) - offset), 0),
+    tornBytes: mirrors.reduce(
+      (sum, mirror) => sum + Math.max(0, (mirror?.length ?? 0) - offset),
+      0,
+    ),
   }
 }
 

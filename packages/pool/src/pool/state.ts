@@ -14,7 +14,14 @@ import { MaasError } from '@openmaas/kernel/errors'
 import { unreachable } from '@openmaas/kernel/assert'
 import { LogType } from '../log/types.ts'
 import type { LogRecord } from '../log/record.ts'
-import type { OwnerBody, PackBody, PacksBody, PinBody, PoolTimeBody, SnapshotBody } from '../log/types.ts'
+import type {
+  OwnerBody,
+  PackBody,
+  PacksBody,
+  PinBody,
+  PoolTimeBody,
+  SnapshotBody,
+} from '../log/types.ts'
 
 /** 4,194,304 packs of 64 MiB are 256 TiB: bounds the tables indexed by pack number. */
 export const PACK_COUNT_MAX = 2 ** 22

@@ -1,0 +1,449 @@
+/**
+ * The index as its owner sees it: makes the shared memory, turns full memtables into runs, merges
+ * runs, and builds everything again from the packs' footers when the files are lost or damaged.
+ *
+ *   lanes insert ─▶ memtable active ─¾ full─▶ frozen ─▶ run (entries of live packs)
+ *                        ▲                       └─ entries of packs not live yet ┘ carried over
+ *
+ * So a run never names a pack that is not in the log (I7). Memory: 7 MiB per memtable in use, and
+ * about 1.4 bytes per chunk for blooms and fences: 24 MB for each TB of 64 KiB chunks.
+ */
+import { assert } from '@openmaas/kernel/assert'
+import { MaasError, isMaasError } from '@openmaas/kernel/errors'
+import type { Fs } from '@openmaas/kernel/fs'
+import { MiB } from '@openmaas/kernel/units'
+import type { Location } from '../pool/types.ts'
+import {
+  Arena,
+  MEMTABLE_COUNT_MAX,
+  MemtableState,
+  SEGMENT_SIZE,
+  SegmentAllocator,
+  Word,
+} from './arena.ts'
+import type { RunDirectoryEntry } from './arena.ts'
+import { ID_SIZE, decodeLocation } from './entry.ts'
+import { loadManifest, removeManifest, saveManifest } from './manifest.ts'
+import { Memtable } from './memtable.ts'
+import { PackStatus, PackTable } from './pack-table.ts'
+import type { PackTableBuffers } from './pack-table.ts'
+import { mergeRunFiles } from './run-merge.ts'
+import { FENCE_SIZE, checkBlock, BLOCK_SIZE } from './run-format.ts'
+import { RunWriter } from './run-writer.ts'
+import { loadRunTables, openRun } from './run-reader.ts'
+import { IndexView, runPath } from './view.ts'
+import type { IndexHandoff } from './view.ts'
+
+/** 131,072 slots: about 98,000 chunks, 6 GB at 64 KiB, in 7 MiB. */
+export const MEMTABLE_SLOTS = 2 ** 17
+/** Runs of about one size that are merged into one. */
+export const RUN_FANOUT = 8
+/** Runs up to this size together are checked block by block when the index is opened. */
+const CHECKED_BYTES_MAX = 64 * MiB
+/** An active memtable filled to one in so many becomes a run when the owner ends… */
+const CONSOLIDATE_SHARE = 8
+/** … or one that holds entries of more packs than this. */
+const UNCOVERED_PACKS_MAX = 64
+/** Milliseconds after which a lane that is inside an insert is taken for dead (worker ended). */
+const WRITER_WAITS_MAX = 5_000
+
+export interface PackRecords {
+  readonly packNo: number
+  /** Sequence of its PACK record. */
+  readonly sequence: number
+  readonly recordCount: number
+  /** Reads the pack's footer. @throws MaasError PACK_INVALID, PACK_MISSING, FS_* */
+  readonly read: () => Iterable<{ chunkId: Buffer } & Omit<Location, 'packNo'>>
+}
+
+export interface SharedIndexOptions {
+  readonly fs: Fs
+  readonly directory: string
+  readonly poolId: string
+  /** 16 bytes, as in run trailers. */
+  readonly poolIdBytes: Buffer
+  /** Live and condemned packs; their states are in the pack table already. */
+  readonly packs: readonly PackRecords[]
+  readonly packTable: PackTableBuffers
+  readonly nextPackNo: number
+  /** Mac (hex) of the log record with that sequence, to tell whether a manifest is of this log. */
+  readonly logMac: (sequence: number) => string | undefined
+  /** False for readers: nothing is written, and everything uncovered is kept in memory. */
+  readonly writable: boolean
+  readonly slotCount?: number
+  readonly arenaSizeMax?: number
+}
+
+export class SharedIndex {
+  readonly view: IndexView
+  readonly packs: PackTable
+  readonly #options: SharedIndexOptions
+  readonly #arena: Arena
+  readonly #segments: SegmentAllocator
+  #runs: RunDirectoryEntry[] = []
+  #nextRun = 1
+  #runsChanged = false
+  /** Packs whose footer could not be read: lost until repaired. */
+  readonly unreadable: number[] = []
+
+  private constructor(options: SharedIndexOptions, slotCount: number) {
+    this.#options = options
+    const buffer = Arena.allocate(slotCount, options.arenaSizeMax)
+    this.#arena = new Arena(buffer)
+    this.#segments = new SegmentAllocator(buffer)
+    this.packs = new PackTable(options.packTable)
+    Atomics.store(this.#arena.words, Word.nextPackNo, options.nextPackNo)
+    this.#makeMemtable(0)
+    Atomics.store(this.#arena.words, this.#arena.memtableWord(0, 0), MemtableState.active)
+    Atomics.store(this.#arena.words, Word.inUse, 1)
+    if (options.writable) this.#ensureFree()
+    this.view = new IndexView(this.handoff(), { fs: options.fs, relieve: () => this.maintain() })
+  }
+
+  /** Loads what the manifest covers and reads the footers of all other packs. */
+  static open(options: SharedIndexOptions): SharedIndex {
+    const manifest = loadManifest(options.fs, options.directory)
+    const fits =
+      manifest !== undefined &&
+      manifest.poolId === options.poolId &&
+      options.logMac(manifest.logSequence) === manifest.logMac
+    const uncovered = new Set(manifest?.uncovered)
+    const isCovered = (pack: PackRecords): boolean =>
+      fits && pack.sequence <= manifest.logSequence && !uncovered.has(pack.packNo)
+    let missing = options.packs.filter((pack) => !isCovered(pack))
+    let index = new SharedIndex(options, slotCountFor(options, missing))
+    if (fits && !index.#loadRuns(manifest.runs, manifest.nextRun)) {
+      missing = [...options.packs]
+      index = new SharedIndex(options, slotCountFor(options, missing))
+    }
+    if (!fits || index.#runs.length === 0) index.#nextRun = nextFreeRun(options)
+    if (options.writable) index.#removeStrayRuns()
+    for (const pack of missing) index.addPack(pack)
+    return index
+  }
+
+  handoff(): IndexHandoff {
+    const { packTable, directory } = this.#options
+    return { arena: this.#arena.buffer, packs: packTable, directory }
+  }
+
+  get runCount(): number {
+    return this.#runs.length
+  }
+
+  /** Entries in runs; several locations of one chunk count each. */
+  get runEntries(): number {
+    return this.#runs.reduce((sum, run) => sum + run.entryCount, 0)
+  }
+
+  /** Adds the entries of a pack from its footer. A pack that cannot be read becomes lost. */
+  addPack(pack: PackRecords): void {
+    try {
+      for (const record of pack.read()) {
+        this.view.insert(record.chunkId, { ...record, packNo: pack.packNo })
+      }
+    } catch (error) {
+      // What is unreadable is reported by whoever opened the pool; the rest must stay usable.
+      if (!isMaasError(error)) throw error
+      this.unreadable.push(pack.packNo)
+      this.packs.setStatus(pack.packNo, PackStatus.lost)
+    }
+  }
+
+  /**
+   * Writes frozen memtables as runs and keeps a free one ready. Synchronous; called by the owner
+   * when packs have become live, and by inserts of its own thread that find no room.
+   */
+  maintain(): void {
+    for (let number = 0; number < MEMTABLE_COUNT_MAX; number += 1) {
+      const state = this.#arena.load(this.#arena.memtableWord(number, 0))
+      if (state === MemtableState.frozen && this.#options.writable) this.#flush(number)
+    }
+    this.#ensureFree()
+  }
+
+  /**
+   * Before the owner ends: turns the active memtable into a run when reading its packs' footers
+   * at the next opening would cost more than a few milliseconds.
+   */
+  consolidate(): void {
+    if (!this.#options.writable) return
+    const active = this.#arena.load(Word.active)
+    const entries = this.#arena.load(this.#arena.memtableWord(active, 2))
+    const isMuch = entries > this.#arena.load(Word.slotCount) / CONSOLIDATE_SHARE
+    this.#ensureFree()
+    if (isMuch || this.#packsInMemory().size > UNCOVERED_PACKS_MAX) this.view.freezeActive()
+    this.maintain()
+  }
+
+  /** Saves which runs there are, if that has changed; the log position must be durable. */
+  save(logSequence: number, logMac: string): void {
+    if (!this.#options.writable || !(this.#runsChanged || this.view.damaged)) return
+    this.#runsChanged = false
+    if (this.view.damaged) {
+      // Some run has a bad block: without a manifest the next owner builds the index anew.
+      removeManifest(this.#options.fs, this.#options.directory)
+      return
+    }
+    const { fs, directory, poolId } = this.#options
+    const uncovered = [...this.#packsInMemory()].toSorted((a, b) => a - b)
+    const runs = this.#runs.map((run) => run.fileNumber)
+    saveManifest(fs, directory, {
+      format: 1,
+      poolId,
+      logSequence,
+      logMac,
+      runs,
+      nextRun: this.#nextRun,
+      uncovered,
+    })
+  }
+
+  /** Merges the runs of a tier that is full. @returns true when something was merged */
+  async merge(yieldTurn: () => Promise<void>): Promise<boolean> {
+    const inputs = this.#fullTier()
+    if (inputs.length === 0) return false
+    const { fs, directory, poolIdBytes } = this.#options
+    const fileNumber = this.#takeRunNumber()
+    const written = await mergeRunFiles({
+      fs,
+      poolId: poolIdBytes,
+      inputs: inputs.map((run) => this.#tables(run)),
+      entryCountMax: inputs.reduce((sum, run) => sum + run.entryCount, 0),
+      path: runPath(directory, fileNumber),
+      keep: (packNo) => this.#isKept(packNo),
+      yieldTurn,
+    })
+    this.#runsChanged = true
+    const rest = this.#runs.filter((run) => !inputs.includes(run))
+    this.#publish(written > 0 ? [...rest, this.#loadRun(fileNumber)] : rest)
+    for (const run of inputs) this.#release(run)
+    return true
+  }
+
+  /** Old run files may go once the manifest that does not name them is durable. */
+  removeOldRuns(): void {
+    if (this.#options.writable) this.#removeStrayRuns()
+  }
+
+  close(): void {
+    this.view.close()
+  }
+
+  #isKept(packNo: number): boolean {
+    const status = this.packs.status(packNo)
+    return (
+      status === PackStatus.live || status === PackStatus.condemned || status === PackStatus.lost
+    )
+  }
+
+  #flush(number: number): void {
+    const { words } = this.#arena
+    const writers = this.#arena.memtableWord(number, 1)
+    // Inserts that began before the freeze take microseconds. An insert of this very thread that
+    // asks for relief stands outside of the table.
+    for (let waits = 0; waits < WRITER_WAITS_MAX; waits += 1) {
+      const inside = Atomics.load(words, writers)
+      if (inside === 0) break
+      Atomics.wait(words, writers, inside, 1)
+    }
+    Atomics.store(words, writers, 0)
+    const table = this.#arena.memtable(number)
+    const kept: Buffer[] = []
+    const carried: Buffer[] = []
+    table.forEach((entry, packNo) => {
+      if (this.#isKept(packNo)) kept.push(Buffer.from(entry))
+      else if (this.packs.status(packNo) === PackStatus.open) carried.push(Buffer.from(entry))
+    })
+    const runs = [...this.#runs]
+    if (kept.length > 0) runs.push(this.#writeRun(kept))
+    this.#runsChanged = true
+    this.#arena.beginChange()
+    this.#runs = runs
+    this.#arena.setRuns(runs)
+    Atomics.and(words, Word.inUse, ~(1 << number))
+    this.#arena.endChange()
+    table.clear()
+    Atomics.store(words, this.#arena.memtableWord(number, 2), 0)
+    Atomics.store(words, this.#arena.memtableWord(number, 0), MemtableState.free)
+    // Between the change and these inserts a look-up may miss: that costs a copy, never safety.
+    for (const entry of carried) this.view.insert(entry, decodeLocation(entry, 0))
+    Atomics.add(words, Word.freed, 1)
+    Atomics.notify(words, Word.freed)
+  }
+
+  #writeRun(entries: Buffer[]): RunDirectoryEntry {
+    entries.sort((a, b) => a.compare(b, 0, ID_SIZE, 0, ID_SIZE))
+    const { fs, directory, poolIdBytes } = this.#options
+    const fileNumber = this.#takeRunNumber()
+    fs.makeDirectory(directory)
+    const path = runPath(directory, fileNumber)
+    const entryCountMax = entries.length
+    const writer = new RunWriter({ fs, path, poolId: poolIdBytes, entryCountMax })
+    for (const entry of entries) writer.append(entry, 0)
+    writer.seal()
+    fs.syncDirectory(directory)
+    return this.#loadRun(fileNumber)
+  }
+
+  #takeRunNumber(): number {
+    this.#nextRun += 1
+    return this.#nextRun - 1
+  }
+
+  #loadRuns(numbers: readonly number[], nextRun: number): boolean {
+    const loaded: RunDirectoryEntry[] = []
+    try {
+      for (const fileNumber of numbers) loaded.push(this.#loadRun(fileNumber))
+      this.#checkBlocks(loaded)
+    } catch (error) {
+      // The index is a cache: any damage means building it again, which the caller does.
+      if (isMaasError(error)) return false
+      throw error
+    }
+    this.#nextRun = nextRun
+    this.#publish(loaded)
+    return true
+  }
+
+  /** Reads fences and bloom into the arena. @throws MaasError INDEX_INVALID, FS_NOT_FOUND */
+  #loadRun(fileNumber: number): RunDirectoryEntry {
+    const { fs, directory, poolIdBytes } = this.#options
+    const path = runPath(directory, fileNumber)
+    const { file, trailer } = openRun(fs, path, poolIdBytes)
+    try {
+      const fenceBytes = trailer.blockCount * FENCE_SIZE
+      const fences = this.#segments.allocate(fenceBytes)
+      const bloom = this.#segments.allocate(trailer.bloomSize)
+      const { buffer } = this.#arena
+      const target = {
+        fences: Buffer.from(buffer, fences, fenceBytes),
+        bloom: Buffer.from(buffer, bloom, trailer.bloomSize),
+      }
+      loadRunTables(fs, { file, trailer, path }, target)
+      const { blockCount, bloomSize, entryCount } = trailer
+      return { fileNumber, blockCount, bloomSize, fences, bloom, entryCount }
+    } finally {
+      fs.close(file)
+    }
+  }
+
+  #checkBlocks(runs: readonly RunDirectoryEntry[]): void {
+    const bytes = runs.reduce((sum, run) => sum + run.blockCount * BLOCK_SIZE, 0)
+    if (bytes > CHECKED_BYTES_MAX) return
+    const { fs, directory, poolIdBytes } = this.#options
+    const piece = Buffer.alloc(1 * MiB)
+    for (const run of runs) {
+      const path = runPath(directory, run.fileNumber)
+      const { file } = openRun(fs, path, poolIdBytes)
+      try {
+        checkFile(fs, file, { size: run.blockCount * BLOCK_SIZE, path, piece })
+      } finally {
+        fs.close(file)
+      }
+    }
+  }
+
+  #tables(run: RunDirectoryEntry) {
+    const { buffer } = this.#arena
+    return {
+      path: runPath(this.#options.directory, run.fileNumber),
+      blockCount: run.blockCount,
+      fences: Buffer.from(buffer, run.fences, run.blockCount * FENCE_SIZE),
+      bloom: new Uint32Array(buffer, run.bloom, run.bloomSize / 4),
+    }
+  }
+
+  #publish(runs: RunDirectoryEntry[]): void {
+    this.#arena.beginChange()
+    this.#runs = runs
+    this.#arena.setRuns(runs)
+    this.#arena.endChange()
+  }
+
+  #release(run: RunDirectoryEntry): void {
+    this.#segments.release(run.fences, run.blockCount * FENCE_SIZE)
+    this.#segments.release(run.bloom, run.bloomSize)
+  }
+
+  #fullTier(): RunDirectoryEntry[] {
+    const tiers = new Map<number, RunDirectoryEntry[]>()
+    for (const run of this.#runs) {
+      const tier = Math.max(0, Math.floor(Math.log(run.entryCount) / Math.log(RUN_FANOUT)))
+      tiers.set(tier, [...(tiers.get(tier) ?? []), run])
+    }
+    return [...tiers.values()].find((runs) => runs.length >= RUN_FANOUT) ?? []
+  }
+
+  #ensureFree(): void {
+    for (let number = 0; number < MEMTABLE_COUNT_MAX; number += 1) {
+      const place = this.#arena.load(this.#arena.memtableWord(number, 3))
+      if (place === 0) return this.#makeMemtable(number)
+      const state = this.#arena.load(this.#arena.memtableWord(number, 0))
+      if (state === MemtableState.free) return
+    }
+  }
+
+  #makeMemtable(number: number): void {
+    const slotCount = this.#arena.load(Word.slotCount)
+    const offset = this.#segments.allocateZeroed(Memtable.byteLength(slotCount))
+    const place = this.#arena.memtableWord(number, 3)
+    Atomics.store(this.#arena.words, place, offset / SEGMENT_SIZE)
+  }
+
+  #packsInMemory(): Set<number> {
+    const numbers = new Set<number>()
+    const inUse = this.#arena.load(Word.inUse)
+    for (let number = 0; number < MEMTABLE_COUNT_MAX; number += 1) {
+      if ((inUse & (1 << number)) === 0) continue
+      this.#arena.memtable(number).forEach((_, packNo) => numbers.add(packNo))
+    }
+    return numbers
+  }
+
+  #removeStrayRuns(): void {
+    const { fs, directory } = this.#options
+    if (fs.stat(directory) === undefined) return
+    const used = new Set(this.#runs.map((run) => runPath(directory, run.fileNumber)))
+    for (const name of fs.readDirectory(directory)) {
+      const path = `${directory}/${name}`
+      if (name.endsWith('.run') && !used.has(path)) fs.unlink(path)
+    }
+  }
+}
+
+function checkFile(
+  fs: Fs,
+  file: number,
+  { size, path, piece }: { size: number; path: string; piece: Buffer },
+): void {
+  for (let offset = 0; offset < size; offset += piece.length) {
+    const bytes = piece.subarray(0, Math.min(piece.length, size - offset))
+    const whole = fs.read(file, bytes, offset) === bytes.length
+    for (let at = 0; whole && at < bytes.length; at += BLOCK_SIZE) {
+      if (checkBlock(bytes.subarray(at, at + BLOCK_SIZE)) === undefined) throw badRun(path)
+    }
+    if (!whole) throw badRun(path)
+  }
+}
+
+function slotCountFor(options: SharedIndexOptions, missing: readonly PackRecords[]): number {
+  const configured = options.slotCount ?? MEMTABLE_SLOTS
+  if (options.writable) return configured
+  // A reader writes no runs: one table takes everything.
+  const records = missing.reduce((sum, pack) => sum + pack.recordCount, 0)
+  let slots = 1024
+  while (slots < records * 2) slots *= 2
+  assert(slots <= 2 ** 30, 'a reader of a pool without an index fits memory')
+  return slots
+}
+
+function nextFreeRun({ fs, directory }: SharedIndexOptions): number {
+  if (fs.stat(directory) === undefined) return 1
+  const numbers = fs.readDirectory(directory).map((name) => Number.parseInt(name, 10))
+  return 1 + Math.max(0, ...numbers.filter((number) => Number.isSafeInteger(number)))
+}
+
+function badRun(path: string): MaasError {
+  return new MaasError('INDEX_INVALID', 'the index run has a damaged block', { path })
+}

@@ -1,0 +1,194 @@
+/**
+ * Reads chunks by id: index look-up, pack record, verification, a small cache. Needs no lock; one
+ * per thread. What it returns must not be changed: it may be in the cache.
+ */
+import { MaasError, isMaasError } from '@openmaas/kernel/errors'
+import type { Fs } from '@openmaas/kernel/fs'
+import type { PoolId } from '@openmaas/kernel/ids'
+import { MiB } from '@openmaas/kernel/units'
+import type { ChunkSource } from '../chunk/chunk.ts'
+import { ChunkHasher } from '../chunk/chunk-hasher.ts'
+import { makePrimitives } from '../chunk/native-primitives.ts'
+import { PayloadCodec } from '../chunk/payload-codec.ts'
+import { PackStatus } from '../index/pack-table.ts'
+import { IndexView } from '../index/view.ts'
+import type { IndexHandoff } from '../index/view.ts'
+import { KeyRing } from '../keys/key-ring.ts'
+import { PackReader } from '../pack/reader.ts'
+import type { BadCopy, PackCopies, RecordLocation } from '../pack/reader.ts'
+import type { Location } from './types.ts'
+
+/** Everything a thread needs to read the pool. Structured-cloneable. */
+export interface ReaderHandoff {
+  readonly poolId: PoolId
+  readonly masterKey: Uint8Array
+  readonly bricks: readonly string[]
+  readonly index: IndexHandoff
+}
+
+export interface ChunkReaderDeps {
+  readonly fs: Fs
+  /** Bytes of decoded metadata chunks kept. */
+  readonly metadataCacheBytes?: number
+  /** Bytes of decoded data chunks kept. */
+  readonly dataCacheBytes?: number
+  readonly onBadCopy?: (copy: BadCopy) => void
+}
+
+const METADATA_CACHE_BYTES = 16 * MiB
+const DATA_CACHE_BYTES = 16 * MiB
+/** Packs whose description is kept; each has some hundred bytes. */
+const COPIES_MAX = 65_536
+
+export class ChunkReader implements ChunkSource {
+  readonly #index: IndexView
+  readonly #packs: PackReader
+  readonly #bricks: readonly string[]
+  readonly #copies = new Map<number, PackCopies>()
+  readonly #caches: Record<'data' | 'metadata', ChunkCache>
+
+  constructor(handoff: ReaderHandoff, deps: ChunkReaderDeps) {
+    const keys = new KeyRing(Buffer.from(handoff.masterKey), handoff.poolId)
+    const { fs, onBadCopy } = deps
+    this.#index = new IndexView(handoff.index, { fs })
+    this.#bricks = handoff.bricks
+    this.#packs = new PackReader({
+      fs,
+      keys,
+      codec: new PayloadCodec(makePrimitives()),
+      hasher: new ChunkHasher(keys.chunkIdKey),
+      ...(onBadCopy === undefined ? {} : { onBadCopy }),
+    })
+    this.#caches = {
+      metadata: new ChunkCache(deps.metadataCacheBytes ?? METADATA_CACHE_BYTES),
+      data: new ChunkCache(deps.dataCacheBytes ?? DATA_CACHE_BYTES),
+    }
+  }
+
+  /**
+   * @returns the raw bytes, verified against the id; not to be changed
+   * @throws MaasError CHUNK_MISSING, PACK_MISSING, RECORD_INVALID, INDEX_INVALID, FS_*
+   */
+  read(id: Buffer): Buffer {
+    const key = id.toString('latin1')
+    const cached = this.#caches.metadata.get(key) ?? this.#caches.data.get(key)
+    if (cached !== undefined) return cached
+    const { raw, kind } = this.#load(id)
+    this.#caches[kind].set(key, raw)
+    return raw
+  }
+
+  /**
+   * Reads past the cache into the target, which holds at least the chunk's raw bytes.
+   * @returns the first rawLength bytes of the target
+   */
+  readInto(id: Buffer, target: Buffer): Buffer {
+    return this.#load(id, target).raw
+  }
+
+  /** True when the index knows a location that may be read. */
+  has(id: Buffer): boolean {
+    return this.#locate(id, new Set()) !== undefined
+  }
+
+  /** Reads one exact copy's record, for compaction and fsck. */
+  readAt(id: Buffer, location: Location): Buffer {
+    return this.#packs.read(this.#recordAt(id, location))
+  }
+
+  /** Forgets an open pack, because it was deleted or repaired. */
+  forget(packNo: number): void {
+    const copies = this.#copies.get(packNo)
+    if (copies !== undefined) this.#packs.forget(copies)
+    this.#copies.delete(packNo)
+  }
+
+  close(): void {
+    this.#packs.close()
+    this.#index.close()
+  }
+
+  #load(id: Buffer, target?: Buffer): { raw: Buffer; kind: 'data' | 'metadata' } {
+    const tried = new Set<number>()
+    let failure: MaasError | undefined
+    for (;;) {
+      const location = this.#locate(id, tried)
+      if (location === undefined) throw failure ?? this.#missing(id)
+      tried.add(location.packNo)
+      try {
+        const raw = this.#packs.read(this.#recordAt(id, location), target)
+        return { raw, kind: this.#index.packs.file(location.packNo).kind }
+      } catch (error) {
+        // Another pack may hold the chunk too; the first failure is told when none does.
+        if (!isMaasError(error)) throw error
+        failure ??= error
+        this.forget(location.packNo)
+      }
+    }
+  }
+
+  /** Live packs first; a condemned one is readable until it is deleted. */
+  #locate(id: Buffer, tried: ReadonlySet<number>): Location | undefined {
+    const { packs } = this.#index
+    const accept = (status: PackStatus) => (packNo: number) =>
+      packs.status(packNo) === status && !tried.has(packNo)
+    return (
+      this.#index.find(id, accept(PackStatus.live)) ??
+      this.#index.find(id, accept(PackStatus.condemned))
+    )
+  }
+
+  #missing(id: Buffer): MaasError {
+    const details = { chunkId: id.toString('hex') }
+    return this.#index.damaged
+      ? new MaasError('INDEX_INVALID', 'the index is damaged; the chunk may be there', details)
+      : new MaasError('CHUNK_MISSING', 'the pool does not hold the chunk', details)
+  }
+
+  #recordAt(id: Buffer, location: Location): RecordLocation {
+    return { ...location, chunkId: id, pack: this.#packAt(location.packNo) }
+  }
+
+  #packAt(packNo: number): PackCopies {
+    const known = this.#copies.get(packNo)
+    if (known !== undefined) return known
+    if (this.#copies.size >= COPIES_MAX) {
+      const [oldest] = this.#copies.keys()
+      this.forget(oldest!)
+    }
+    const { packId, bricks } = this.#index.packs.file(packNo)
+    const copies = { packId, bricks: bricks.map((brick) => this.#bricks[brick]!) }
+    this.#copies.set(packNo, copies)
+    return copies
+  }
+}
+
+/** Least recently used, bounded by bytes. A Map keeps its keys in order of insertion. */
+class ChunkCache {
+  readonly #budget: number
+  readonly #entries = new Map<string, Buffer>()
+  #bytes = 0
+
+  constructor(budget: number) {
+    this.#budget = budget
+  }
+
+  get(key: string): Buffer | undefined {
+    const value = this.#entries.get(key)
+    if (value === undefined) return undefined
+    this.#entries.delete(key)
+    this.#entries.set(key, value)
+    return value
+  }
+
+  set(key: string, value: Buffer): void {
+    if (value.length > this.#budget) return
+    this.#bytes += value.length
+    this.#entries.set(key, value)
+    for (const [oldest, { length }] of this.#entries) {
+      if (this.#bytes <= this.#budget) break
+      this.#entries.delete(oldest)
+      this.#bytes -= length
+    }
+  }
+}

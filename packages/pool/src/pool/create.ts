@@ -1,0 +1,86 @@
+/** Making a pool. The superblocks come last: a directory without one is no pool. */
+import { MaasError } from '@openmaas/kernel/errors'
+import type { Clock } from '@openmaas/kernel/clock'
+import type { Fs } from '@openmaas/kernel/fs'
+import { makeBrickId, makePoolId } from '@openmaas/kernel/ids'
+import type { PoolId } from '@openmaas/kernel/ids'
+import type { Random } from '@openmaas/kernel/random'
+import { BRICK_COUNT_MAX } from '../index/pack-table.ts'
+import { copyCount, saveSuperblock } from '../backend/superblock.ts'
+import type { Redundancy } from '../backend/superblock.ts'
+import { KeyRing, MASTER_KEY_SIZE } from '../keys/key-ring.ts'
+import { sealKeySlot } from '../keys/key-slot.ts'
+import { saveKeySlot } from '../keys/key-slot-store.ts'
+import { LogMirrors, logDirectories } from '../log/mirrors.ts'
+import { FIRST_MAC, RecordCodec } from '../log/record.ts'
+import { LogType } from '../log/types.ts'
+
+export interface PoolCreateOptions {
+  /** Absolute paths; each is made when missing and must be empty. */
+  readonly bricks: readonly string[]
+  readonly redundancy: Redundancy
+  readonly passphrase: string
+  readonly fs: Fs
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** What a fresh file system may hold. */
+const IGNORED_NAMES = new Set(['lost+found'])
+
+/** @throws MaasError POOL_EXISTS, USAGE, FS_* */
+export function createPool(options: PoolCreateOptions): { poolId: PoolId; masterKey: Buffer } {
+  const { fs, clock, random, bricks, redundancy, passphrase } = options
+  if (bricks.length < 1 || bricks.length > BRICK_COUNT_MAX) {
+    throw new MaasError('USAGE', `a pool has 1 to ${BRICK_COUNT_MAX} bricks`)
+  }
+  if (new Set(bricks).size !== bricks.length) {
+    throw new MaasError('USAGE', 'each brick is a directory of its own', { bricks })
+  }
+  copyCount(redundancy, bricks.length)
+  for (const brick of bricks) requireEmpty(fs, brick)
+  const poolId = makePoolId(clock, random)
+  const masterKey = random.bytes(MASTER_KEY_SIZE)
+  for (const brick of bricks) {
+    for (const name of ['packs', 'tmp', 'quarantine']) fs.makeDirectory(`${brick}/${name}`)
+  }
+  fs.makeDirectory(`${bricks[0]!}/index`)
+  const slot = 'passphrase'
+  saveKeySlot(fs, bricks, sealKeySlot({ slot, poolId, masterKey, passphrase, random, clock }))
+  const keys = new KeyRing(masterKey, poolId)
+  LogMirrors.create(fs, logDirectories(bricks), firstRecord(keys, clock))
+  const members = bricks.map((path) => ({ brickId: makeBrickId(clock, random), path }))
+  // The first brick is the one a pool is opened by: last, so that all others are there.
+  for (const brickIndex of [...members.keys()].toReversed()) {
+    const { brickId, path } = members[brickIndex]!
+    fs.syncDirectory(path)
+    if (bricks.length === 1) fs.syncDirectory(`${path}/log`)
+    saveSuperblock(fs, path, {
+      format: 1,
+      poolId,
+      brickId,
+      brickIndex,
+      brickCount: members.length,
+      bricks: members,
+      redundancy,
+      createdAt: new Date(clock.wallMs()).toISOString(),
+    })
+  }
+  return { poolId, masterKey }
+}
+
+function firstRecord(keys: KeyRing, clock: Clock): Buffer {
+  const head = { sequence: 1, ownerEpoch: 1, batchIndex: 0, previousMac: FIRST_MAC }
+  const body = { epoch: 1, poolId: keys.poolId, wallMs: Math.floor(clock.wallMs()) }
+  return new RecordCodec(keys.logMacKey).encode(head, { type: LogType.owner, body })
+}
+
+function requireEmpty(fs: Fs, brick: string): void {
+  fs.makeDirectory(brick)
+  const names = fs.readDirectory(brick).filter((name) => !IGNORED_NAMES.has(name))
+  if (names.length === 0) return
+  const what = names.includes('pool.json')
+    ? 'a pool is already there'
+    : 'the directory is not empty'
+  throw new MaasError('POOL_EXISTS', what, { path: brick })
+}
