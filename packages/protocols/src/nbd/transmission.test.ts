@@ -194,7 +194,7 @@ describe('refusals', () => {
     ['block status of nothing', { type: 7, offset: 0, length: 0 }, EINVAL],
     ['a cache across the end', { type: 5, offset: SIZE, length: 1 }, EINVAL],
     ['a flush of a range', { type: 3, offset: 0, length: 1 }, EINVAL],
-  ])('%s', (_title, fields, error) => {
+  ] as [string, Partial<Request> & { type: number }, number][])('%s', (_title, fields, error) => {
     const bytes = request({ ...fields, offset: Math.min(fields.offset ?? 0, 2 ** 53 - 1) })
     if (fields.offset === 2 ** 53) bytes.writeBigUInt64BE(2n ** 53n, 16)
     expect(ask(memory(), bytes)).toBe(failure(error, 'request refused'))
