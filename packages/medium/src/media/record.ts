@@ -37,8 +37,6 @@ export interface MediumRecord {
   readonly snapshotId: SnapshotId
   /** What the point was taken of, for people: shown even when the pool is locked. */
   readonly sourceName: string
-  /** Sequence number of the PIN in the pool's log. */
-  readonly pinSequence: number
   readonly readOnly: boolean
   readonly createdAt: string
   /** `plugging` and `ejecting` are seen only while it happens, or after a crash in the middle. */

@@ -1,0 +1,89 @@
+/** The engine of one medium as seen from outside: waiting for it, ending it. */
+import { readFileSync } from 'node:fs'
+import process from 'node:process'
+import { setTimeout as delay } from 'node:timers/promises'
+import { MaasError, reviveError } from '@openmaas/kernel/errors'
+import { askEngine } from '@openmaas/medium/engine/control'
+import { engineRuns, type EngineStatus, processStart, readStatus } from '@openmaas/medium/engine/status'
+import { controlSocketOf } from '@openmaas/medium/media/runtime-directory'
+
+/** Opening a pool reads its log and index: seconds at the most, minutes on a disk in trouble. */
+const START_TIMEOUT_MS = 120_000
+const END_TIMEOUT_MS = 60_000
+const PAUSE_MS = 5
+
+/**
+ * Waits until the engine serves.
+ *
+ * @throws MaasError the engine's own, when it cannot serve; MEDIUM_ENGINE_UNREACHABLE in the end
+ */
+export async function waitUntilServing(mediumDirectory: string, keeperPid: number): Promise<EngineStatus> {
+  for (let waitedMs = 0; waitedMs < START_TIMEOUT_MS; waitedMs += PAUSE_MS) {
+    const status = readStatus(mediumDirectory)
+    if (status?.state === 'serving' && engineRuns(status)) return status
+    if (status?.state === 'failed' && status.error !== undefined) throw reviveError(status.error)
+    if (processStart(keeperPid) === undefined) break
+    await delay(PAUSE_MS)
+  }
+  throw new MaasError('MEDIUM_ENGINE_UNREACHABLE', 'the engine of the medium did not begin to serve', {
+    log: `${mediumDirectory}/engine.log`,
+  })
+}
+
+/**
+ * Ends keeper and engine; the engine flushes first when it can still be asked.
+ *
+ * @param options.force do not ask: a plug that failed, or an engine that does not answer
+ */
+export async function endEngine(
+  mediumDirectory: string,
+  runtimeDirectory: string,
+  options: { keeperPid?: number; force: boolean },
+): Promise<void> {
+  const status = readStatus(mediumDirectory)
+  if (!options.force && engineRuns(status)) {
+    // When it ends by itself at this moment (the mount is gone), there is nobody left to ask.
+    await askEngine(controlSocketOf(runtimeDirectory), 'stop').catch((error: unknown) => {
+      if (engineRuns(readStatus(mediumDirectory)) && !(error instanceof MaasError)) throw error
+    })
+  }
+  // The keeper first, or it would start the engine again. An engine that outlives its keeper and
+  // notices may have made another: hence the loop.
+  for (let waitedMs = 0; waitedMs < END_TIMEOUT_MS; waitedMs += PAUSE_MS) {
+    const current = readStatus(mediumDirectory)
+    const keepers = new Set([options.keeperPid, status?.keeperPid, current?.keeperPid])
+    const living = [...keepers].filter((pid) => pid !== undefined && isKeeper(pid, mediumDirectory))
+    const running = engineRuns(current)
+    if (!running && living.length === 0) return
+    if (options.force || waitedMs > END_TIMEOUT_MS / 4) {
+      for (const pid of living) endProcess(pid!)
+      if (running) endProcess(current!.pid)
+    }
+    await delay(PAUSE_MS)
+  }
+  throw new MaasError('MEDIUM_BUSY', 'the engine of the medium does not end', { mediumDirectory })
+}
+
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+/** A pid may have been given to another process since: its command line must name the medium. */
+export function isKeeper(pid: number, mediumDirectory: string): boolean {
+  const start = processStart(pid)
+  return start !== undefined && commandLine(pid).includes(mediumDirectory)
+}
+
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'ENOENT' || code === 'ESRCH') return ''
+    throw error
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * Plugging a recovery point in: record, pin, engine, disk, mount, in this order. Each step is
+ * undone when a later one fails, and found by its record when this process is killed in between
+ * (reconcile.ts).
+ *
+ * Cost: one read of the pool's log and index here and one in the engine; nothing depends on the
+ * size of the snapshot.
+ */
+import { closeSync, mkdirSync, rmSync } from 'node:fs'
+import { hostname } from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { MaasError } from '@openmaas/kernel/errors'
+import { makeLayerId, makeMediumId } from '@openmaas/kernel/ids'
+import { bootId } from '@openmaas/kernel/sysinfo'
+import { type EngineProcess, makeKeyDescriptor, startKeeper } from '@openmaas/medium/engine/keeper'
+import { type Attachment, mediumDirectory, type MediumRecord, saveMedium } from '@openmaas/medium/media/record'
+import { fuseMountOf, nbdSocketOf, runtimeDirectoryOf } from '@openmaas/medium/media/runtime-directory'
+import { attachDisk, detachDisk, mountDisk } from '../attach/attach-linux.ts'
+import { mountFuse } from '../attach/fuse-mount.ts'
+import { endEngine, waitUntilServing } from './engine-process.ts'
+import { lockMedium } from './medium-lock.ts'
+import { pinMedium, unpinMedium } from './pin.ts'
+import { removeMedium } from './remove.ts'
+import type { PlugOptions, PlugResult, PoolAccess } from './types.ts'
+
+const ENGINE_ENTRY = fileURLToPath(import.meta.resolve('@openmaas/medium/engine/main'))
+
+/**
+ * @throws MaasError SNAPSHOT_NOT_FOUND, NOT_ROOT, MEDIUM_ATTACH_FAILED, POOL_*, FS_*; then
+ *   nothing is left behind
+ */
+export async function plug(pool: PoolAccess, options: PlugOptions): Promise<PlugResult> {
+  const begin = pool.clock.monotonicMs()
+  requirePrivilege(options)
+  const id = makeMediumId(pool.clock, pool.random)
+  const runtimeDirectory = runtimeDirectoryOf(id)
+  const nbd = options.nbd === 'unix' ? nbdSocketOf(runtimeDirectory) : options.nbd
+  using _lock = lockMedium(pool.fs, pool.path, id)
+  const record: MediumRecord = {
+    version: 1,
+    id,
+    snapshotId: options.snapshotId,
+    sourceName: options.sourceName,
+    readOnly: options.readOnly,
+    createdAt: new Date(pool.clock.wallMs()).toISOString(),
+    state: 'plugging',
+    layers: options.readOnly ? [] : [makeLayerId(pool.clock, pool.random)],
+    ...(options.quotaBytes !== undefined && { quotaBytes: options.quotaBytes }),
+    ...(options.freeBytes !== undefined && { freeBytes: options.freeBytes }),
+    attachment: {
+      bootId: bootId(),
+      host: hostname(),
+      runtimeDirectory,
+      ...(options.attach && { fuseMount: fuseMountOf(runtimeDirectory) }),
+      ...(options.mount && options.mountPoint !== undefined && { mountPoint: options.mountPoint }),
+      ...(nbd !== undefined && { nbd }),
+    },
+  }
+  try {
+    saveMedium(pool.fs, pool.path, record)
+    // The engine opens the pool while the pin is written; nothing is handed out before both.
+    const keeperPid = startEngine(pool, record)
+    await pinMedium(pool, record)
+    return await attachServed(pool, record, { keeperPid, begin })
+  } catch (error) {
+    await undoPlug(pool, record, error)
+    throw error
+  }
+}
+
+/** Attaches a medium again that was interrupted; its overlay holds everything flushed. */
+export async function resume(pool: PoolAccess, record: MediumRecord): Promise<PlugResult> {
+  const begin = pool.clock.monotonicMs()
+  requirePrivilege({ attach: record.attachment?.fuseMount !== undefined })
+  const { loopDevice: _loop, keeperPid: _keeper, ...attachment } = record.attachment!
+  const next: MediumRecord = {
+    ...record,
+    state: 'plugging',
+    attachment: { ...attachment, bootId: bootId(), host: hostname() },
+  }
+  saveMedium(pool.fs, pool.path, next)
+  try {
+    return await attachServed(pool, next, { keeperPid: startEngine(pool, next), begin })
+  } catch (error) {
+    await takeDown(pool, next, { force: true })
+    saveMedium(pool.fs, pool.path, { ...next, state: 'plugged' })
+    throw error
+  }
+}
+
+function requirePrivilege(options: { attach: boolean }): void {
+  if (options.attach && process.getuid?.() !== 0) {
+    throw new MaasError('NOT_ROOT', 'attaching a disk needs root; --nbd --no-attach does not')
+  }
+}
+
+/** @returns the pid of the keeper. */
+function startEngine(pool: PoolAccess, record: MediumRecord): number {
+  const attachment = record.attachment!
+  mkdirSync(attachment.runtimeDirectory, { recursive: true, mode: 0o700 })
+  const directory = mediumDirectory(pool.path, record.id)
+  rmSync(path.join(directory, 'engine.json'), { force: true })
+  let fuseFd: number | undefined
+  const keyFd = makeKeyDescriptor(pool.masterKey)
+  try {
+    if (attachment.fuseMount !== undefined) {
+      mkdirSync(attachment.fuseMount, { recursive: true, mode: 0o700 })
+      fuseFd = mountFuse(attachment.fuseMount, `openmaas:${record.id}`)
+    }
+    const engine: EngineProcess = {
+      entry: ENGINE_ENTRY,
+      mediumDirectory: directory,
+      keyFd,
+      logPath: path.join(directory, 'engine.log'),
+      ...(fuseFd !== undefined && { fuseFd }),
+    }
+    return startKeeper(engine)
+  } finally {
+    closeSync(keyFd)
+    if (fuseFd !== undefined) closeSync(fuseFd)
+  }
+}
+
+/** Disk and mount over a running engine, and the record that says so. */
+async function attachServed(
+  pool: PoolAccess,
+  record: MediumRecord,
+  context: { keeperPid: number; begin: number },
+): Promise<PlugResult> {
+  const directory = mediumDirectory(pool.path, record.id)
+  await waitUntilServing(directory, context.keeperPid)
+  let attachment: Attachment = { ...record.attachment!, keeperPid: context.keeperPid }
+  const { fuseMount, mountPoint } = attachment
+  const { readOnly } = record
+  let fileSystem: string | undefined
+  if (fuseMount !== undefined) {
+    const loopDevice = attachDisk(fuseMount, { readOnly, name: record.id })
+    attachment = { ...attachment, loopDevice }
+    // Before the mount: a kill in between is found by the record.
+    saveMedium(pool.fs, pool.path, { ...record, attachment })
+    if (mountPoint !== undefined) {
+      mkdirSync(mountPoint, { recursive: true })
+      fileSystem = mountDisk(loopDevice, mountPoint, { readOnly })
+    }
+  }
+  const medium: MediumRecord = { ...record, state: 'plugged', attachment }
+  saveMedium(pool.fs, pool.path, medium)
+  const elapsedMs = pool.clock.monotonicMs() - context.begin
+  return { medium, elapsedMs, ...(fileSystem !== undefined && { fileSystem }) }
+}
+
+/** Ends disk, mount and engine of a medium, whichever of them there are. */
+export async function takeDown(
+  pool: PoolAccess,
+  record: MediumRecord,
+  options: { force: boolean },
+): Promise<void> {
+  const attachment = record.attachment
+  if (attachment === undefined) return
+  if (attachment.bootId === bootId()) {
+    detachDisk(attachment, options)
+    const { runtimeDirectory, keeperPid } = attachment
+    const directory = mediumDirectory(pool.path, record.id)
+    const force = options.force || record.state === 'plugging'
+    await endEngine(directory, runtimeDirectory, { force, ...(keeperPid !== undefined && { keeperPid }) })
+  }
+  rmSync(attachment.runtimeDirectory, { recursive: true, force: true })
+}
+
+async function undoPlug(pool: PoolAccess, record: MediumRecord, reason: unknown): Promise<void> {
+  try {
+    await takeDown(pool, record, { force: true })
+    await unpinMedium(pool, record.id)
+    removeMedium(pool, record)
+  } catch (cause) {
+    // What could not be undone has its record: the next command tries again.
+    throw new AggregateError([reason, cause], `plugging ${record.id} failed and was not undone whole`)
+  }
+}

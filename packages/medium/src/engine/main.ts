@@ -1,0 +1,46 @@
+/**
+ * The engine: the process that serves one medium.
+ *
+ *   argv[2]  the medium's directory in the pool
+ *   fd 3     /dev/fuse, when the medium is attached here
+ *   fd 4     the pool's master key, sealed
+ *
+ *   starting ──▶ serving ──unmounted or told to stop──▶ ended, status 0: the keeper ends too
+ *      │            └──keeper lost──▶ a new keeper is started, status 0
+ *      └──cannot──▶ failed, status 1: the keeper tries again
+ *
+ * Whatever kills it, the next engine starts from the overlay's files and asks the kernel for
+ * the requests that were not answered.
+ */
+import process from 'node:process'
+import { errorToMessage, MaasError } from '@openmaas/kernel/errors'
+import { readKeyDescriptor, KEY_FD } from './keeper.ts'
+import { Engine } from './engine.ts'
+import { processStart, readStatus, writeStatus } from './status.ts'
+
+const mediumDirectory = process.argv[2]
+if (mediumDirectory === undefined) {
+  throw new MaasError('USAGE', 'the engine is started by "openmaas plug"')
+}
+const generation = (readStatus(mediumDirectory)?.generation ?? 0) + 1
+const about = {
+  pid: process.pid,
+  processStart: processStart(process.pid) ?? 0,
+  keeperPid: process.ppid,
+  generation,
+}
+writeStatus(mediumDirectory, { ...about, state: 'starting' })
+try {
+  const masterKey = readKeyDescriptor(KEY_FD)
+  const engine = await Engine.start({ mediumDirectory, masterKey, generation })
+  masterKey.fill(0)
+  writeStatus(mediumDirectory, { ...about, state: 'serving' })
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => engine.requestStop())
+  await engine.ended
+  writeStatus(mediumDirectory, { ...about, state: 'ended' })
+  process.exit(0)
+} catch (error) {
+  writeStatus(mediumDirectory, { ...about, state: 'failed', error: errorToMessage(error) })
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
+  process.exit(1)
+}
