@@ -1,0 +1,51 @@
+/**
+ * Sealing a medium: what was written on it becomes a volume snapshot over the same base, by the
+ * pool's commit. The writes must be in frozen layers (engine `freeze`), so that they stand still
+ * while the medium goes on above them.
+ */
+import type { Fs } from '@openmaas/kernel/fs'
+import type { ChunkSink, ChunkSource } from '@openmaas/pool/chunk/chunk'
+import { readVolumeRoot } from '@openmaas/pool/volume/root'
+import { type SealedVolume, sealVolume } from '@openmaas/pool/volume/seal'
+import { prepareLayers } from '../overlay/layered-device.ts'
+import { buildStack, type SnapshotDescription } from './build-stack.ts'
+
+export interface SealMediumOptions {
+  readonly fs: Fs
+  readonly source: ChunkSource
+  /** The point the medium was plugged from. */
+  readonly snapshot: SnapshotDescription
+  /** Directories of the frozen layers, the oldest first. */
+  readonly directories: readonly string[]
+  readonly size: number
+  readonly onGrain?: (bytes: number) => void
+}
+
+/**
+ * Reads only volume grains that hold a written grain.
+ *
+ * @returns the root for the manifest of a snapshot of kind volume; its session must hold the
+ *   point of the medium as parent, whose chunks the new one refers to
+ * @throws MaasError of the layers, the source and the sink
+ */
+export function sealMedium(sink: ChunkSink, options: SealMediumOptions): SealedVolume {
+  const { fs, source, snapshot } = options
+  const layers = prepareLayers(fs, options.directories, options.size)
+  const stack = buildStack({ snapshot, layers }, { fs, source })
+  try {
+    const root = Buffer.from(snapshot.root, 'hex')
+    const over =
+      snapshot.kind === 'tree'
+        ? { base: { kind: 'tree' as const, root, freeBytes: snapshot.freeBytes ?? 0 } }
+        : { base: readVolumeRoot(source, root).base, parent: { source, root } }
+    return sealVolume(sink, {
+      ...over,
+      ...(snapshot.kind === 'volume' && { grainSize: readVolumeRoot(source, root).grainSize }),
+      ...(options.onGrain !== undefined && { onGrain: options.onGrain }),
+      device: stack.top,
+      changed: stack.layered!.changedRanges(),
+    })
+  } finally {
+    stack.close()
+  }
+}
