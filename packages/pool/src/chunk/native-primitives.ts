@@ -142,13 +142,21 @@ export class NativePrimitives implements Primitives {
   }
 }
 
+let chosen: Primitives | undefined
+
 /**
- * The fastest primitives this process has. One per thread.
+ * The fastest primitives this process has: one object per thread, shared by all who ask, because
+ * native contexts are never freed. Every call is complete in itself, so sharing is safe.
  *
  * A native binding is used only after it has read what the portable one wrote, and the other way
  * round: a wrong guess about an ABI must end here and not in a pack.
  */
 export function makePrimitives(): Primitives {
+  chosen ??= choose()
+  return chosen
+}
+
+function choose(): Primitives {
   const portable = new NodePrimitives()
   let native: NativePrimitives
   try {

@@ -9,7 +9,6 @@ import { crc32c } from '@node-rs/crc32'
 import { assert } from '@openmaas/kernel/assert'
 import { MaasError } from '@openmaas/kernel/errors'
 import { alignedBuffer } from '@openmaas/kernel/posix/align'
-import { CHUNK_SIZE_MAX } from '../chunk/chunk.ts'
 import { TAG_SIZE } from '../chunk/primitives.ts'
 import type { ChunkType, PackKind } from '../chunk/chunk.ts'
 import type { ChunkHasher } from '../chunk/chunk-hasher.ts'
@@ -67,7 +66,7 @@ export class PackImage {
 
   constructor(options: PackImageOptions) {
     assert(options.sizeMax % PACK_ALIGNMENT === 0, 'a pack is whole blocks')
-    assert(options.sizeMax >= 2 * CHUNK_SIZE_MAX, 'any chunk fits an empty pack')
+    assert(options.sizeMax >= 2 * PACK_ALIGNMENT, 'a pack has room for a chunk')
     this.#options = options
     this.bytes = alignedBuffer(options.sizeMax)
   }

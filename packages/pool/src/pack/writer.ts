@@ -82,7 +82,10 @@ export interface PackWriterOptions {
   readonly onOpen?: (pack: PackIdentity) => void
   /** A pack id died; none of its bytes may be referred to. `onOpen` of its successor follows. */
   readonly onPoison?: (pack: PackIdentity, failure: PackFailure) => void
+  /** Bytes of the largest file; an empty pack has to hold the largest chunk that is put. */
   readonly sizeMax?: number
+  /** Written as soon as so many bytes are complete. */
+  readonly pieceSize?: number
 }
 
 export class PackWriter {
@@ -134,10 +137,13 @@ export class PackWriter {
   append(type: ChunkType, chunkId: Buffer, raw: Buffer): AppendedRecord | undefined {
     return this.#alive(() => {
       if (this.#identity === undefined) this.#begin()
-      if (!this.#image.fits(raw.length)) return undefined
+      if (!this.#image.fits(raw.length)) {
+        assert(this.#image.count > 0, 'a chunk fits an empty pack')
+        return undefined
+      }
       // Earlier records first: when that fails, `records()` holds what the caller knows about.
       const { end } = this.#image
-      if (end - this.#flushed >= PIECE_SIZE) {
+      if (end - this.#flushed >= (this.#options.pieceSize ?? PIECE_SIZE)) {
         this.#persist(() => this.#flush(end - (end % PACK_ALIGNMENT)))
       }
       return this.#image.append(type, chunkId, raw)
