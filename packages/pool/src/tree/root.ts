@@ -12,16 +12,14 @@
  *       48  64 Weights of the link table (its nodes counted)
  *      112     the root directory's entry, named "."
  */
-import { assert } from '@openmaas/kernel/assert'
 import { MaasError } from '@openmaas/kernel/errors'
 import { type ChunkSink, type ChunkSource, ChunkType } from '../chunk/chunk.ts'
-import { DirectoryBuilder } from './directory-builder.ts'
 import type { DirectoryRef, EntryStat, TreeEntry } from './entry.ts'
 import { decodeEntry } from './entry.ts'
+import { encodeEntry } from './entry-encoder.ts'
 import { ENTRY_FIXED_SIZE, ENTRY_KIND } from './entry-layout.ts'
 import { FOOTPRINT_VERSION, type XattrPair } from './footprint.ts'
-import { NODE_HEADER_SIZE } from './node-view.ts'
-import { readWeights, type Weights, writeWeights, zeroWeights } from './weights.ts'
+import { readWeights, type Weights, writeWeights } from './weights.ts'
 
 const MAGIC = Buffer.from('MTR1', 'latin1')
 const VERSION = 1
@@ -55,7 +53,9 @@ export function writeTreeRoot(
   sink: ChunkSink,
   { stat, directory, xattrs, links }: RootFields,
 ): Buffer {
-  const entry = encodeRootEntry(sink, { stat, directory, xattrs })
+  const entry = encodeEntry(sink, (builder) =>
+    builder.addDirectory(ROOT_NAME, stat, directory, { xattrs }),
+  )
   const record = Buffer.alloc(ENTRY_OFFSET + entry.length)
   MAGIC.copy(record)
   record[4] = VERSION
@@ -68,22 +68,6 @@ export function writeTreeRoot(
   }
   entry.copy(record, ENTRY_OFFSET)
   return sink.put(ChunkType.treeNode, record)
-}
-
-/** One entry, taken out of a node that is never stored; external xattrs go to the sink. */
-function encodeRootEntry(sink: ChunkSink, fields: Omit<RootFields, 'links'>): Buffer {
-  let entry: Buffer | undefined
-  const builder = new DirectoryBuilder({
-    put(type, raw) {
-      if (type !== ChunkType.treeNode) return sink.put(type, raw)
-      entry = Buffer.from(raw.subarray(NODE_HEADER_SIZE))
-      return Buffer.alloc(32)
-    },
-  })
-  builder.addDirectory(ROOT_NAME, fields.stat, fields.directory, { xattrs: fields.xattrs })
-  builder.finish()
-  assert(entry !== undefined, 'a builder writes its node')
-  return entry
 }
 
 /** @throws MaasError TREE_INVALID, CHUNK_MISSING… */
@@ -116,9 +100,16 @@ export function decodeTreeRoot(record: Buffer): TreeRoot {
 }
 
 /** Weights of the whole snapshot: the tree, its link table, and the root record itself. */
-export function snapshotWeights({ entry, links }: TreeRoot): Weights {
-  const weights = { ...zeroWeights(), ...entry.directory!.weights }
-  weights.nodes += 1
+export function snapshotWeights({ entry, links }: Pick<TreeRoot, 'entry' | 'links'>): Weights {
+  return sumSnapshot(entry.directory!, links)
+}
+
+/** The same before the root record is written. */
+export function sumSnapshot(
+  directory: DirectoryRef,
+  links: { readonly weights: Weights } | undefined,
+): Weights {
+  const weights = { ...directory.weights, nodes: directory.weights.nodes + 1 }
   if (links !== undefined) {
     weights.inodes += links.weights.inodes
     weights.blocks += links.weights.blocks

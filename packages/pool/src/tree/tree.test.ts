@@ -97,9 +97,11 @@ const { model: modelArbitrary } = fc.letrec<{ model: Model; leaf: Model; directo
     leaf: fc.oneof(
       fc.record({
         kind: fc.constant('file' as const),
-        bytes: fc.array(fc.constantFrom(0, 0, 1, 2), { maxLength: 9 }).map((fills) =>
-          Buffer.concat(fills.map((fill) => Buffer.alloc(fill === 2 ? 37 : 100, fill))),
-        ),
+        bytes: fc
+          .array(fc.constantFrom(0, 0, 1, 2), { maxLength: 9 })
+          .map((fills) =>
+            Buffer.concat(fills.map((fill) => Buffer.alloc(fill === 2 ? 37 : 100, fill))),
+          ),
         mode: fc.constantFrom(0o644, 0o4755),
       }),
       fc.record({ kind: fc.constant('link' as const), key: fc.integer({ min: 0, max: 5 }) }),
@@ -284,7 +286,9 @@ describe('a large directory', () => {
     expect(after.name.toString()).toBe('file-02501')
     const placed = [...reader.children(reader.byInode(0))]
     for (const i of [0, 7, 8, 3333, 4999]) {
-      expect(reader.resolve(placed[i]!.entry).raw).toEqual(reader.byInode(placed[i]!.inode).entry.raw)
+      expect(reader.resolve(placed[i]!.entry).raw).toEqual(
+        reader.byInode(placed[i]!.inode).entry.raw,
+      )
     }
   })
 

@@ -1,0 +1,229 @@
+/**
+ * Captures a directory as a tree snapshot: session, lanes, root, commit. Only when it resolves is
+ * the point there and durable; whatever fails leaves the pool as if the run had never been.
+ */
+import { hostname } from 'node:os'
+import { resolve } from 'node:path'
+import { availableParallelism } from 'node:os'
+import { isMaasError, MaasError } from '@openmaas/kernel/errors'
+import type { SnapshotId } from '@openmaas/kernel/ids'
+import { groupName, userName } from '@openmaas/kernel/posix/identity'
+import type { Pool } from '@openmaas/pool/pool/pool'
+import type { SnapshotManifest, SnapshotRow } from '@openmaas/pool/pool/types'
+import { zeroWeights } from '@openmaas/pool/tree/weights'
+import { Coordinator, type CoordinatorResult } from './coordinator.ts'
+import { makeCounterMemory, sumCounters } from './counters.ts'
+import type { LaneWorkerData } from './messages.ts'
+import { checkSource, identify } from './source-directory.ts'
+import {
+  type CaptureOptions,
+  type CaptureProgress,
+  type CaptureResult,
+  type CaptureWarning,
+  LANES_MAX,
+  WARNINGS_KEPT_MAX,
+} from './types.ts'
+
+const PROGRESS_INTERVAL_MS = 100
+/** Warnings named in the manifest: it has to fit one chunk whatever their paths are. */
+const MANIFEST_WARNINGS_MAX = 100
+
+interface Parent {
+  readonly row: SnapshotRow
+  readonly bytes: number
+  readonly files: number
+}
+
+/**
+ * @throws MaasError PATH_NOT_FOUND, SOURCE_UNREADABLE, SOURCE_UNSUPPORTED, CANCELLED, POOL_*, FS_*
+ */
+export async function captureTree(options: CaptureOptions): Promise<CaptureResult> {
+  const { pool } = options
+  checkSource(options.path)
+  const parent = findParent(options)
+  try {
+    return await runCapture(options, parent)
+  } catch (error) {
+    // A parent that cannot be read must not stop the backup that would heal it.
+    const unreadable =
+      isMaasError(error) && error.category === 'corrupt' && error.code !== 'INTERNAL'
+    if (parent === undefined || !unreadable || pool.status().readOnly) throw error
+    return await runCapture(options, undefined)
+  }
+}
+
+async function runCapture(
+  options: CaptureOptions,
+  parent: Parent | undefined,
+): Promise<CaptureResult> {
+  const { pool, signal, onProgress } = options
+  const startedAt = new Date()
+  const startedMs = performance.now()
+  const session = pool.openSession(parent === undefined ? {} : { parent: parent.row.id })
+  const setup = makeSetup(options, parent)
+  let phase: CaptureProgress['phase'] = 'scanning'
+  const progress = (): CaptureProgress => ({
+    phase,
+    ...sumCounters(setup.counters),
+    bytesExpected: parent?.bytes,
+    filesExpected: parent?.files,
+  })
+  const timer = onProgress && setInterval(() => onProgress(progress()), PROGRESS_INTERVAL_MS)
+  try {
+    const lanes = laneCount(options)
+    const reader = pool.readerHandoff()
+    const workers: LaneWorkerData[] = []
+    for (let lane = 0; lane < lanes; lane += 1) {
+      workers.push({ setup: { ...setup, lane }, session: session.laneHandoff(), reader })
+    }
+    const rootTask = { path: '', oldEntry: undefined }
+    const onSealed = session.packSealed.bind(session)
+    const captured = await new Coordinator({ workers, rootTask, onSealed, signal }).run()
+    phase = 'committing'
+    const manifest = makeManifest(options, { parent, startedAt, captured })
+    const lock = options.lockUntil === undefined ? {} : { lockUntil: options.lockUntil.getTime() }
+    const snapshot = await session.commit(manifest, lock)
+    phase = 'done'
+    const { warnings, warningCount } = collectWarnings(captured)
+    return {
+      snapshot,
+      weights: captured.root.weights,
+      progress: progress(),
+      status: warningCount === 0 ? 'complete' : 'warnings',
+      warningCount,
+      warnings,
+      parent: parent?.row.id,
+      durationMs: performance.now() - startedMs,
+    }
+  } catch (error) {
+    session.abort()
+    throw error
+  } finally {
+    clearInterval(timer)
+    onProgress?.(progress())
+  }
+}
+
+function laneCount({ lanes }: CaptureOptions): number {
+  return Math.max(1, Math.min(lanes ?? availableParallelism(), LANES_MAX))
+}
+
+function makeSetup(
+  options: CaptureOptions,
+  parent: Parent | undefined,
+): Omit<LaneWorkerData['setup'], 'lane'> {
+  const { pool, path, rules = {} } = options
+  return {
+    path: resolve(path),
+    rules,
+    parentRoot: parent && Buffer.from(parent.row.root, 'hex'),
+    skip: pool.status().bricks.flatMap((brick) => identify(brick) ?? []),
+    counters: makeCounterMemory(laneCount(options)),
+    hungry: new SharedArrayBuffer(8),
+  }
+}
+
+/** The newest point of the same source, unless the caller says otherwise. */
+function findParent(options: CaptureOptions): Parent | undefined {
+  const { pool, parent = 'auto' } = options
+  if (parent === 'none') return undefined
+  if (parent !== 'auto') {
+    const row = pool.snapshots().find(({ id }) => id === parent)
+    if (row === undefined)
+      throw new MaasError('SNAPSHOT_NOT_FOUND', 'the parent is not there', { parent })
+    return parentOf(pool, row)
+  }
+  // What was lost is healed only by reading it again: then nothing may be taken over unread.
+  if (pool.status().lostPacks.length > 0) return undefined
+  const source = sourceOf(options)
+  for (const row of pool.snapshots().toReversed()) {
+    if (row.kind !== 'tree') continue
+    const of = readSource(pool, row)
+    if (of?.name === source.name && of.host === source.host && of.path === source.path) {
+      return parentOf(pool, row)
+    }
+  }
+  return undefined
+}
+
+/** A manifest that cannot be read is no parent; fsck will name it. */
+function readSource(pool: Pool, row: SnapshotRow): SnapshotManifest['source'] | undefined {
+  try {
+    return pool.manifest(row).source
+  } catch (error) {
+    if (isMaasError(error) && error.category === 'corrupt') return undefined
+    throw error
+  }
+}
+
+function parentOf(pool: Pool, row: SnapshotRow): Parent {
+  const { bytes = 0, files = 0 } = pool.manifest(row).summary
+  return { row, bytes, files }
+}
+
+function sourceOf({ name, host, path }: CaptureOptions): SnapshotManifest['source'] {
+  return { name, host: host ?? hostname(), path: resolve(path) }
+}
+
+interface ManifestParts {
+  readonly parent: Parent | undefined
+  readonly startedAt: Date
+  readonly captured: CoordinatorResult
+}
+
+function makeManifest(options: CaptureOptions, parts: ManifestParts): SnapshotManifest {
+  const { parent, startedAt, captured } = parts
+  const { root, reports } = captured
+  const { warnings, warningCount } = collectWarnings(captured)
+  const first = warnings
+    .slice(0, MANIFEST_WARNINGS_MAX)
+    .map(({ path, message }) => `${path}: ${message}`)
+  const parentId: { parent?: SnapshotId } = parent === undefined ? {} : { parent: parent.row.id }
+  return {
+    kind: 'tree',
+    source: sourceOf(options),
+    startedAt: startedAt.toISOString(),
+    endedAt: new Date().toISOString(),
+    root: Buffer.from(root.id).toString('hex'),
+    summary: { ...zeroWeights(), ...root.weights },
+    users: namesOf(
+      reports.flatMap(({ uids }) => uids),
+      userName,
+    ),
+    groups: namesOf(
+      reports.flatMap(({ gids }) => gids),
+      groupName,
+    ),
+    status: warningCount === 0 ? 'complete' : 'warnings',
+    ...parentId,
+    ...(options.tags === undefined ? {} : { tags: options.tags }),
+    ...(warningCount === 0 ? {} : { warnings: { count: warningCount, first } }),
+  }
+}
+
+/** Owners kept by name: more would not fit the manifest, and no directory has them. */
+const OWNERS_MAX = 10_000
+
+function namesOf(
+  ids: readonly number[],
+  nameOf: (id: number) => string | undefined,
+): Record<string, string> {
+  const names: [string, string][] = []
+  for (const id of [...new Set(ids)].toSorted((a, b) => a - b).slice(0, OWNERS_MAX)) {
+    const name = nameOf(id)
+    if (name !== undefined) names.push([String(id), name])
+  }
+  return Object.fromEntries(names)
+}
+
+function collectWarnings({ reports }: CoordinatorResult): {
+  warnings: readonly CaptureWarning[]
+  warningCount: number
+} {
+  const warnings = reports
+    .flatMap((report) => report.warnings)
+    .toSorted((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
+    .slice(0, WARNINGS_KEPT_MAX)
+  const warningCount = reports.reduce((sum, report) => sum + report.warningCount, 0)
+  return { warnings, warningCount }
+}

@@ -1,0 +1,278 @@
+/**
+ * Emits one directory: walks its names in order beside what the parent snapshot had, takes over
+ * what has not changed byte for byte, and captures the rest.
+ */
+import { AT_SYMLINK_NOFOLLOW, E } from '@openmaas/kernel/posix/constants'
+import { readlinkat } from '@openmaas/kernel/posix/names'
+import { listedLength, listedType } from '@openmaas/kernel/posix/listing'
+import { makeStatx, STATX_BASIC_STATS, statx } from '@openmaas/kernel/posix/statx'
+import { pathBeneath, readXattrs } from '@openmaas/kernel/posix/xattr'
+import type { ChunkSink } from '@openmaas/pool/chunk/chunk'
+import {
+  type BuiltDirectory,
+  DirectoryBuilder,
+  directoryRef,
+  makeLinkKey,
+} from '@openmaas/pool/tree/directory-builder'
+import { encodeEntry } from '@openmaas/pool/tree/entry-encoder'
+import { ENTRY_FLAG, ENTRY_KIND } from '@openmaas/pool/tree/entry-layout'
+import type { XattrPair } from '@openmaas/pool/tree/footprint'
+import type { TreeReader } from '@openmaas/pool/tree/tree-reader'
+import { type FileStat, fillFileStat, makeFileStat } from '@openmaas/source-files/file-stat'
+import type { LaneCounters } from './counters.ts'
+import { type CapturedFile, type FileCapture, xattrPairs } from './file-capture.ts'
+import type { LinkCollector } from './link-collector.ts'
+import type { DirectoryResult } from './messages.ts'
+import { OldDirectory } from './old-directory.ts'
+import type { Warnings } from './warnings.ts'
+
+export const DT_DIRECTORY = 4
+const S_IFMT = 0o170000
+const S_IFIFO = 0o010000
+const S_IFCHR = 0o020000
+const S_IFDIR = 0o040000
+const S_IFBLK = 0o060000
+const S_IFREG = 0o100000
+const S_IFLNK = 0o120000
+const S_IFSOCK = 0o140000
+
+/**
+ * A file changed this shortly before it was read may change again within the same tick of the
+ * file system's clock, unseen: it is read again next time. Ticks are at most 10 ms on Linux.
+ */
+const RACY_MS = 20
+/** File systems that count whole seconds show it in their nanoseconds. */
+const RACY_COARSE_MS = 2_000
+
+export interface DirectoryCaptureDeps {
+  readonly sink: ChunkSink
+  readonly files: FileCapture
+  readonly links: LinkCollector
+  readonly counters: LaneCounters
+  readonly warnings: Warnings
+  /** The parent snapshot. */
+  readonly old: TreeReader | undefined
+}
+
+export interface DirectoryRequest {
+  readonly dirfd: number
+  /** Bytes as latin1 characters; empty for the source itself. */
+  readonly path: string
+  /** As listSorted gives them. */
+  readonly names: readonly string[]
+  /** What became of the subdirectories among the names, in order. */
+  readonly children: readonly (DirectoryResult | undefined)[]
+  /** Node of the same directory in the parent snapshot. */
+  readonly oldNode: Buffer | undefined
+}
+
+export class DirectoryCapture {
+  readonly #deps: DirectoryCaptureDeps
+  readonly #builder: DirectoryBuilder
+  readonly #stat = makeFileStat()
+  readonly #statx = makeStatx()
+  /** A name with its NUL and type. */
+  readonly #name = Buffer.alloc(264)
+  readonly #target = Buffer.alloc(4096)
+  readonly owners = { uids: new Set<number>(), gids: new Set<number>() }
+  #lastUid = -1
+  #lastGid = -1
+
+  constructor(deps: DirectoryCaptureDeps) {
+    this.#deps = deps
+    this.#builder = new DirectoryBuilder(deps.sink)
+  }
+
+  capture(request: DirectoryRequest): BuiltDirectory {
+    const { old: reader } = this.#deps
+    const { names, oldNode } = request
+    const old =
+      reader !== undefined && oldNode !== undefined ? new OldDirectory(reader, oldNode) : undefined
+    let child = 0
+    for (let i = 0; i < names.length; i += 1) {
+      const listed = names[i]!
+      this.#name.write(listed, 0, 'latin1')
+      const name = this.#name.subarray(0, listedLength(listed))
+      if (listedType(listed) === DT_DIRECTORY) {
+        this.#addDirectory(name, request.children[child])
+        child += 1
+      } else this.#addOther(request, name, listed, old)
+    }
+    this.#deps.counters.add('entries', names.length)
+    return this.#builder.finish()
+  }
+
+  #addDirectory(name: Buffer, result: DirectoryResult | undefined): void {
+    if (result === undefined) return
+    const { stat, built, xattrs } = result
+    this.noteOwner(stat.uid, stat.gid)
+    this.#builder.addDirectory(name, stat, directoryRef(built, xattrs), { xattrs })
+  }
+
+  #addOther(
+    request: DirectoryRequest,
+    name: Buffer,
+    listed: string,
+    old: OldDirectory | undefined,
+  ): void {
+    const stat = this.#stat
+    const status = statx(
+      request.dirfd,
+      this.#name,
+      AT_SYMLINK_NOFOLLOW,
+      STATX_BASIC_STATS,
+      this.#statx,
+    )
+    if (status < 0) {
+      this.#deps.warnings.failed(-status, 'statx', pathOf(request, listed))
+      return
+    }
+    fillFileStat(this.#statx, stat)
+    this.noteOwner(stat.uid, stat.gid)
+    if (old !== undefined && old.seek(name) && this.#takeOver(old, stat)) return
+    const linked = stat.nlink > 1
+    if (!linked) this.#addNew(this.#builder, request.dirfd, name, pathOf(request, listed))
+    else this.#addLinked(request.dirfd, name, pathOf(request, listed))
+  }
+
+  /** @returns true when the old entry stands for the file as it is now */
+  #takeOver(old: OldDirectory, stat: FileStat): boolean {
+    const { view, index } = old
+    if (!view.statMatches(index, stat)) return false
+    if ((view.flagsAt(index) & ENTRY_FLAG.uncertain) !== 0) return false
+    const kind = view.kindAt(index)
+    if (kind === ENTRY_KIND.directory) return false
+    if ((kind === ENTRY_KIND.hardLink) !== stat.nlink > 1) return false
+    if (kind === ENTRY_KIND.hardLink && !this.#takeOverLink(old, stat)) return false
+    this.#builder.copyUnchanged(view, index)
+    if ((stat.mode & S_IFMT) === S_IFREG) {
+      const { counters } = this.#deps
+      counters.add('files', 1)
+      counters.add('unchangedFiles', 1)
+      counters.add('bytes', stat.size)
+    }
+    return true
+  }
+
+  #takeOverLink(old: OldDirectory, stat: FileStat): boolean {
+    const entry = old.view.entryAt(old.index)
+    const key = linkKeyOf(stat)
+    if (!key.equals(entry.linkKey!)) return false
+    const { links, old: reader } = this.#deps
+    if (!links.count(key)) {
+      const inode = reader!.resolve(entry)
+      if ((inode.flags & ENTRY_FLAG.uncertain) !== 0) return false
+      links.add(inode.raw)
+    }
+    return true
+  }
+
+  #addLinked(dirfd: number, name: Buffer, path: string): void {
+    const { links, sink } = this.#deps
+    const key = linkKeyOf(this.#stat)
+    const { mode } = this.#stat
+    if (!links.count(key)) {
+      let added = false
+      const entry = encodeEntry(sink, (builder) => {
+        added = this.#addNew(builder, dirfd, key, path)
+        // The encoder wants one entry; an empty one stands in for what could not be read.
+        if (!added) builder.addSocket(key, this.#stat)
+      })
+      if (!added) return
+      links.add(entry)
+    } else if ((mode & S_IFMT) === S_IFREG) this.#deps.counters.add('files', 1)
+    this.#builder.addHardLink(name, this.#stat, key)
+  }
+
+  /**
+   * Adds what `#stat` describes and `#name` names to a builder, under that name.
+   *
+   * @returns false when it cannot be captured: the warning is given
+   */
+  #addNew(builder: DirectoryBuilder, dirfd: number, name: Buffer, path: string): boolean {
+    const stat = this.#stat
+    switch (stat.mode & S_IFMT) {
+      case S_IFREG:
+        return this.#addFile(builder, dirfd, name, path)
+      case S_IFLNK:
+        return this.#addSymlink(builder, dirfd, name, path)
+      case S_IFDIR:
+        this.#deps.warnings.add('changed', path, 'became a directory while its directory was read')
+        return false
+      case S_IFIFO:
+        builder.addFifo(name, stat, { xattrs: this.#xattrsOf(dirfd, path) })
+        return true
+      case S_IFSOCK:
+        builder.addSocket(name, stat, { xattrs: this.#xattrsOf(dirfd, path) })
+        return true
+      case S_IFCHR:
+      case S_IFBLK: {
+        const block = (stat.mode & S_IFMT) === S_IFBLK
+        const device = { major: stat.rdevMajor, minor: stat.rdevMinor, block }
+        builder.addDevice(name, stat, device, { xattrs: this.#xattrsOf(dirfd, path) })
+        return true
+      }
+      default:
+        this.#deps.warnings.add('unsupported', path, 'is of an unknown kind')
+        return false
+    }
+  }
+
+  #addFile(builder: DirectoryBuilder, dirfd: number, name: Buffer, path: string): boolean {
+    const { counters, files } = this.#deps
+    const stat = this.#stat
+    const racy = isRacy(stat)
+    const captured: CapturedFile | undefined = files.capture(dirfd, this.#name, path, stat)
+    if (captured === undefined) return false
+    const { content, xattrs, changed } = captured
+    stat.size = captured.size
+    builder.addFile(name, stat, content, { xattrs, uncertain: racy || changed })
+    counters.add('files', 1)
+    counters.add('bytes', captured.size)
+    return true
+  }
+
+  #addSymlink(builder: DirectoryBuilder, dirfd: number, name: Buffer, path: string): boolean {
+    const length = readlinkat(dirfd, this.#name, this.#target)
+    if (length < 0) {
+      // EINVAL: it is no link any more.
+      this.#deps.warnings.failed(length === -E.EINVAL ? E.ENOENT : -length, 'readlink', path)
+      return false
+    }
+    const target = this.#target.subarray(0, length)
+    builder.addSymlink(name, this.#stat, target, { xattrs: this.#xattrsOf(dirfd, path) })
+    return true
+  }
+
+  /** Of something that is not opened: only a path reaches it. */
+  #xattrsOf(dirfd: number, path: string): readonly XattrPair[] {
+    const end = this.#name.indexOf(0)
+    const xattrs = readXattrs(pathBeneath(dirfd, this.#name.subarray(0, end)))
+    return xattrPairs(xattrs, path, this.#deps.warnings)
+  }
+
+  /** Remembered for the names of owners in the manifest. */
+  noteOwner(uid: number, gid: number): void {
+    if (uid !== this.#lastUid) this.owners.uids.add((this.#lastUid = uid))
+    if (gid !== this.#lastGid) this.owners.gids.add((this.#lastGid = gid))
+  }
+}
+
+function pathOf({ path }: DirectoryRequest, listed: string): string {
+  const name = listed.slice(0, listedLength(listed))
+  return path === '' ? name : `${path}/${name}`
+}
+
+function linkKeyOf(stat: FileStat): Buffer {
+  return makeLinkKey(
+    { major: stat.deviceMajor, minor: stat.deviceMinor },
+    stat.inoLow,
+    stat.inoHigh,
+  )
+}
+
+function isRacy(stat: FileStat): boolean {
+  const changedMs = stat.ctimeSec * 1000 + stat.ctimeNs / 1e6
+  const windowMs = stat.ctimeNs === 0 ? RACY_COARSE_MS : RACY_MS
+  return Math.abs(Date.now() - changedMs) < windowMs
+}

@@ -1,0 +1,121 @@
+/** The worker thread of one lane: messages in, work, messages out. */
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { assert, unreachable } from '@openmaas/kernel/assert'
+import { errorToMessage } from '@openmaas/kernel/errors'
+import { NodeFs } from '@openmaas/kernel/node-fs'
+import { O_DIRECTORY, O_RDONLY, AT_FDCWD } from '@openmaas/kernel/posix/constants'
+import { close, openat } from '@openmaas/kernel/posix/files'
+import { checked, cString } from '@openmaas/kernel/posix/library'
+import { systemRandom } from '@openmaas/kernel/random'
+import { Chunker } from '@openmaas/pool/chunker/chunker'
+import { KeyRing } from '@openmaas/pool/keys/key-ring'
+import { ChunkReader } from '@openmaas/pool/pool/chunk-reader'
+import { SessionLane } from '@openmaas/pool/pool/lane'
+import { TreeReader } from '@openmaas/pool/tree/tree-reader'
+import { CaptureLane } from './lane.ts'
+import { asBuffer, type FromLane, type LaneWorkerData, type ToLane } from './messages.ts'
+
+assert(parentPort !== null, 'this module runs in a worker thread')
+const port = parentPort
+const { setup, session, reader } = workerData as LaneWorkerData
+const control = new Int32Array(setup.hungry)
+const post = (message: FromLane): void => port.postMessage(message)
+let handled = 0
+
+interface OpenLane {
+  readonly lane: CaptureLane
+  readonly sink: SessionLane
+  close(): void
+}
+
+function openLane(): OpenLane {
+  const fs = new NodeFs()
+  const keys = new KeyRing(Buffer.from(session.masterKey), session.poolId)
+  const sink = new SessionLane(session, {
+    fs,
+    random: systemRandom,
+    onSealed: (pack) => post({ kind: 'sealed', pack }),
+  })
+  const chunks = new ChunkReader(reader, { fs })
+  const path = cString(setup.path)
+  const rootFd = checked(openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY), 'open', setup.path)
+  const lane = new CaptureLane(setup, {
+    rootFd,
+    sink,
+    chunker: new Chunker(keys.chunkerKey),
+    old: setup.parentRoot && new TreeReader(chunks, asBuffer(setup.parentRoot)),
+    post,
+    stored: () => sink.counters,
+  })
+  const closeLane = (): void => {
+    sink.close()
+    chunks.close()
+    close(rootFd)
+  }
+  return { lane, sink, close: closeLane }
+}
+
+let opened: OpenLane | undefined
+
+function receive(message: ToLane): void {
+  handled += 1
+  opened ??= openLane()
+  const { lane, sink } = opened
+  switch (message.kind) {
+    case 'task':
+      lane.addTask(message.task, message.ticket)
+      return
+    case 'result':
+      lane.addResult(message.ticket, message.result)
+      return
+    case 'help':
+      lane.help(message.offer)
+      return
+    case 'end': {
+      const root = message.finish && lane.finish(message.finish)
+      sink.flush()
+      post({ kind: 'ended', report: lane.report(), root })
+      release()
+      return
+    }
+    case 'stop':
+      release()
+      return
+    default:
+      unreachable(message)
+  }
+}
+
+function release(): void {
+  opened?.close()
+  opened = undefined
+  port.close()
+}
+
+/** Works until nothing is left, looking at the port in between. */
+function work(first: ToLane): void {
+  receive(first)
+  if (first.kind === 'end' || first.kind === 'stop') return
+  for (;;) {
+    if (Atomics.load(control, 1) !== 0) {
+      release()
+      return
+    }
+    const next = receiveMessageOnPort(port) as { message: ToLane } | undefined
+    if (next !== undefined) {
+      receive(next.message)
+      if (next.message.kind === 'end' || next.message.kind === 'stop') return
+    } else if (opened?.lane.step() !== true) break
+  }
+  post({ kind: 'idle', handled })
+}
+
+port.on('message', (message: ToLane) => {
+  try {
+    work(message)
+  } catch (error) {
+    // The run is over: the coordinator ends all lanes and gives the session up.
+    post({ kind: 'failed', error: errorToMessage(error) })
+  }
+})
+post({ kind: 'idle', handled })
