@@ -11,7 +11,7 @@
  * state of a grain, and both are right while the operation has not returned.
  */
 import { assert } from '@openmaas/kernel/assert'
-import { GrainState, type GrainRun, LEAF_BYTES, LEAF_GRAINS } from './format.ts'
+import { type GrainRun, type GrainState, LEAF_BYTES, LEAF_GRAINS } from './format.ts'
 
 const MIXED = 3
 const WORDS_PER_LEAF = LEAF_BYTES / 4

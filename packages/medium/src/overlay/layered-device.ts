@@ -142,5 +142,4 @@ export class LayeredDevice implements SyncBlockDevice {
   }
 }
 
-const frozen = (): MaasError =>
-  new MaasError('DEVICE_READ_ONLY', 'frozen layers are never written')
+const frozen = (): MaasError => new MaasError('DEVICE_READ_ONLY', 'frozen layers are never written')

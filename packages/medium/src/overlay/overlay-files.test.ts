@@ -24,10 +24,11 @@ test('threads that write into the same grains lose nothing of each other', async
   const size = 2 * 1024 * 1024
   createOverlay(fs, directory.path, size)
   const prepared = prepareOverlay({ fs, directory: directory.path, bootId: bootId() })
-  const threads = 4
+  const threads = 2 // They spin: more than cores would only wait.
   const pieces = size / 512
+  const meeting = new SharedArrayBuffer(4)
   const workers = Array.from({ length: threads }, (_, thread) => {
-    const start: WriterStart = { handoff: prepared.handoff, thread, threads, pieces }
+    const start: WriterStart = { handoff: prepared.handoff, thread, threads, pieces, meeting }
     return new Worker(WRITER, { workerData: start })
   })
   const codes = await Promise.all(workers.map((worker) => once(worker, 'exit')))

@@ -229,7 +229,8 @@ export class Overlay implements SyncBlockDevice {
       const start = Math.max(offset, run.first * GRAIN_SIZE)
       const stop = Math.min(end, (run.first + run.count) * GRAIN_SIZE)
       if (run.state === GrainState.absent) {
-        for (const extent of this.#base.blockStatus(start, stop - start)) pushExtent(extents, extent)
+        for (const extent of this.#base.blockStatus(start, stop - start))
+          pushExtent(extents, extent)
       } else {
         const zero = run.state === GrainState.zero
         pushExtent(extents, { offset: start, length: stop - start, hole: zero, zero })

@@ -16,11 +16,7 @@ import {
   OVERLAY_SIZE_MAX,
 } from './format.ts'
 import { GrainMap } from './grain-map.ts'
-import {
-  readJournalHeader,
-  replayJournal,
-  writeJournalHeader,
-} from './journal.ts'
+import { readJournalHeader, replayJournal, writeJournalHeader } from './journal.ts'
 import type { OverlayHandoff } from './overlay.ts'
 import { CONTROL, COUNTER, SharedState } from './shared-state.ts'
 

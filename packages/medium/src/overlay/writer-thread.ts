@@ -1,8 +1,8 @@
 /**
  * For tests: a thread or a process that writes to an overlay on real files.
  *
- * As a worker: writes every `threads`-th piece of 512 bytes of a range, in random order, so that
- * threads meet in the same grains all the time. As a process (directory in argv): writes counters
+ * As a worker: writes every `threads`-th piece of 512 bytes, grain by grain; all threads begin a
+ * grain at the same moment, so that each first touch is a race. As a process (directory in argv): writes counters
  * at random places for ever, and says each on stdout once it is done.
  */
 import fs from 'node:fs'
@@ -21,26 +21,31 @@ export interface WriterStart {
   readonly thread: number
   readonly threads: number
   readonly pieces: number
+  /** One Int32: how many threads have come to a grain, summed over all grains. */
+  readonly meeting: SharedArrayBuffer
 }
 
 const PIECE = 512
+const PIECES_PER_GRAIN = 8
 
 function openOver(handoff: OverlayHandoff): Overlay {
   const base = new MemoryDevice({ size: handoff.size, readOnly: true })
   return new Overlay(handoff, base, { fs: new NodeFs(), punchHole })
 }
 
-function writePieces({ handoff, thread, threads, pieces }: WriterStart): void {
+function writePieces({ handoff, thread, threads, pieces, meeting }: WriterStart): void {
   const overlay = openOver(handoff)
-  const random = new SeededRandom(thread + 1)
-  const order = Array.from({ length: pieces }, (_, i) => i).filter((i) => i % threads === thread)
-  for (let i = order.length - 1; i > 0; i -= 1) {
-    const other = random.below(i + 1)
-    ;[order[i], order[other]] = [order[other]!, order[i]!]
-  }
-  for (const [done, piece] of order.entries()) {
-    overlay.write(piece * PIECE, Buffer.alloc(PIECE, 1 + (piece % 251)))
-    if (done % 100 === 0) overlay.flush()
+  const arrived = new Int32Array(meeting)
+  const grains = Math.ceil(pieces / PIECES_PER_GRAIN)
+  for (let grain = 0; grain < grains; grain += 1) {
+    Atomics.add(arrived, 0, 1)
+    // Spins: waking up would take longer than the race lasts.
+    while (Atomics.load(arrived, 0) < threads * (grain + 1));
+    const first = grain * PIECES_PER_GRAIN
+    for (let piece = first + thread; piece < first + PIECES_PER_GRAIN; piece += threads) {
+      overlay.write(piece * PIECE, Buffer.alloc(PIECE, 1 + (piece % 251)))
+    }
+    if ((grain + thread) % 100 === 0) overlay.flush()
   }
   overlay.close()
 }

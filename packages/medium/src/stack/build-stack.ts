@@ -52,10 +52,7 @@ export interface BuiltStack {
  *
  * @throws MaasError VOLUME_INVALID, TREE_INVALID, CHUNK_MISSING…
  */
-export function openSnapshot(
-  source: ChunkSource,
-  snapshot: SnapshotDescription,
-): SyncBlockDevice {
+export function openSnapshot(source: ChunkSource, snapshot: SnapshotDescription): SyncBlockDevice {
   const root = Buffer.from(snapshot.root, 'hex')
   if (snapshot.kind === 'tree') return openTree(source, root, snapshot.freeBytes)
   const { base } = readVolumeRoot(source, root)

@@ -76,7 +76,8 @@ export function prepareStack(options: PrepareStackOptions): PreparedStack {
 
 function describeSnapshot(reader: PoolReader, record: MediumStack): SnapshotDescription {
   // A pin keeps a point readable after it has been deleted.
-  const row = reader.snapshots().find(({ id }) => id === record.snapshotId) ??
+  const row =
+    reader.snapshots().find(({ id }) => id === record.snapshotId) ??
     reader.state.pinnedSnapshots().find(({ id }) => id === record.snapshotId)
   if (row === undefined) {
     const details = { id: record.snapshotId }

@@ -154,7 +154,14 @@ describe('a stack of layers', () => {
     const site = makeSite(1)
     const { fs, store, chunks: source, snapshot } = site
     const record = { readOnly: true, layers: [] }
-    const { description } = prepareDescription({ fs, store, source, snapshot, record, bootId: BOOT })
+    const { description } = prepareDescription({
+      fs,
+      store,
+      source,
+      snapshot,
+      record,
+      bootId: BOOT,
+    })
     const stack = buildStack(description, { fs, source })
     expect(stack.top.readOnly).toBe(true)
     expect(() => stack.top.write(0, Buffer.of(1))).toThrowError(

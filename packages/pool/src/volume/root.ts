@@ -112,7 +112,8 @@ export function decodeVolumeRoot(bytes: Buffer): VolumeRoot {
   const id = Buffer.from(bytes.subarray(64, 64 + CHUNK_ID_SIZE))
   const freeBytes = Number(bytes.readBigUInt64LE(40))
   const baseRoot = Buffer.from(bytes.subarray(96, 96 + CHUNK_ID_SIZE))
-  const top: MapEntry = state === EntryState.chunk ? { state, id, counts } : { state: state as EntryState }
+  const top: MapEntry =
+    state === EntryState.chunk ? { state, id, counts } : { state: state as EntryState }
   const base = baseKind === 1 ? { kind: 'tree' as const, root: baseRoot, freeBytes } : undefined
   const root = { size, grainSize, level, top, base }
   if (!encodeVolumeRoot(root).equals(bytes)) throw invalidVolume('fields that do not fit together')

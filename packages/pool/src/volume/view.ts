@@ -24,7 +24,7 @@ export class VolumeView implements SyncBlockDevice {
    */
   constructor(source: ChunkSource, rootId: Buffer, base?: SyncBlockDevice) {
     this.root = readVolumeRoot(source, rootId)
-    assert((base !== undefined) === (this.root.base !== undefined), 'the base is the root\'s')
+    assert((base !== undefined) === (this.root.base !== undefined), "the base is the root's")
     assert(base === undefined || base.size === this.root.size, 'the base is of the same size')
     this.size = this.root.size
     this.blockSize = this.root.grainSize

@@ -18,12 +18,7 @@ const GRAIN = 4096
 /** Grain → fill byte; 0 is zeros. */
 type Model = Map<number, number>
 
-function build(
-  chunks: MemoryChunks,
-  size: number,
-  model: Model,
-  parent?: Buffer,
-): { id: Buffer } {
+function build(chunks: MemoryChunks, size: number, model: Model, parent?: Buffer): { id: Buffer } {
   const builder = new VolumeBuilder(chunks, {
     size,
     grainSize: GRAIN,
@@ -72,7 +67,9 @@ describe('a volume snapshot', () => {
     const base = { kind: 'tree' as const, root: Buffer.alloc(32, 0xcc), freeBytes: 7 }
     const root = { size: 65536 * 2000, grainSize: 65536, level: 1, top, base }
     const bytes = encodeVolumeRoot(root)
-    expect(bytes.subarray(0, 24).toString('hex')).toBe('4d565231010102010000d007000000000000010000000000')
+    expect(bytes.subarray(0, 24).toString('hex')).toBe(
+      '4d565231010102010000d007000000000000010000000000',
+    )
     expect(decodeVolumeRoot(bytes)).toEqual(root)
     for (let bit = 0; bit < 8 * 8; bit += 1) {
       const damaged = Buffer.from(bytes)
@@ -119,9 +116,34 @@ describe('a volume snapshot', () => {
   test('built by changes has the same map as built at once', () => {
     const chunks = new MemoryChunks()
     const size = GRAIN * 5000
-    const first = build(chunks, size, new Map([[3, 1], [1030, 2], [4999, 3]])).id
-    const changed = build(chunks, size, new Map([[3, 9], [2000, 4]]), first).id
-    const atOnce = build(chunks, size, new Map([[3, 9], [1030, 2], [2000, 4], [4999, 3]])).id
+    const first = build(
+      chunks,
+      size,
+      new Map([
+        [3, 1],
+        [1030, 2],
+        [4999, 3],
+      ]),
+    ).id
+    const changed = build(
+      chunks,
+      size,
+      new Map([
+        [3, 9],
+        [2000, 4],
+      ]),
+      first,
+    ).id
+    const atOnce = build(
+      chunks,
+      size,
+      new Map([
+        [3, 9],
+        [1030, 2],
+        [2000, 4],
+        [4999, 3],
+      ]),
+    ).id
     expect(changed.equals(atOnce)).toBe(true)
     expect([...diffVolumes(chunks, first, changed)]).toEqual([
       { offset: 3 * GRAIN, length: GRAIN },
@@ -151,7 +173,14 @@ describe('a volume snapshot', () => {
 
   test('names a node that is not what the entry above it says', () => {
     const chunks = new MemoryChunks()
-    const { id } = build(chunks, GRAIN * 5000, new Map([[3, 1], [1030, 2]]))
+    const { id } = build(
+      chunks,
+      GRAIN * 5000,
+      new Map([
+        [3, 1],
+        [1030, 2],
+      ]),
+    )
     const leaf = [...chunks.chunks.values()].find(({ raw }) => raw.length === 320)!
     leaf.raw.writeUInt16LE(2, 6)
     expect(() => countReferences(chunks, id)).toThrowError(

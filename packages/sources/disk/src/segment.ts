@@ -52,11 +52,7 @@ export interface SegmentDeps {
 }
 
 /** @throws MaasError SOURCE_UNREADABLE, and of the sink */
-export function captureSegment(
-  image: DiskImage,
-  index: number,
-  deps: SegmentDeps,
-): SegmentResult {
+export function captureSegment(image: DiskImage, index: number, deps: SegmentDeps): SegmentResult {
   const { sink, buffer = Buffer.allocUnsafe(READ_SIZE) } = deps
   assert(buffer.length >= READ_SIZE, 'the buffer holds one read')
   const start = index * SEGMENT_SIZE
