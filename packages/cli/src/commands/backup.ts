@@ -5,16 +5,14 @@ import { MaasError } from '@openmaas/kernel/errors'
 import { formatBytes, formatDuration } from '@openmaas/kernel/units'
 import type { CaptureOptions, CaptureProgress, CaptureResult } from '@openmaas/agent/capture/types'
 import { parseWhen } from '../format/time.ts'
-import { printable } from '../format/width.ts'
 import { openOwner } from '../pool/open.ts'
 import { laneCount } from '../program/lanes.ts'
 import { Progress } from '../program/progress.ts'
 import type { Input } from '../program/input.ts'
 import type { Site } from '../program/site.ts'
+import { showWarnings } from '../program/warnings.ts'
 
 const EXIT_WARNINGS = 6
-/** More are counted, and shown with --verbose. */
-const WARNINGS_SHOWN_MAX = 100
 /** Room for a customer number, a ticket, a reason; a manifest is one chunk. */
 const TAGS_MAX = 100
 
@@ -116,13 +114,7 @@ function report(result: CaptureResult, name: string, input: Input, site: Site): 
   const { snapshot, progress, warnings, warningCount } = result
   if (out.json) out.value(resultJson(result, name))
   else {
-    const shown = input.has('verbose') ? warnings.length : WARNINGS_SHOWN_MAX
-    for (const warning of warnings.slice(0, shown)) {
-      const label = out.paint('yellow', text('warning.label'))
-      out.error(`${label} ${printable(warning.path)}: ${warning.message}`)
-    }
-    const hidden = warningCount - Math.min(shown, warnings.length)
-    if (hidden > 0) out.error(text('warning.more', { count: hidden }))
+    showWarnings(warnings, warningCount, site, input.has('verbose'))
     if (out.isTerminal) {
       const short = snapshot.id.slice(-6)
       out.say(

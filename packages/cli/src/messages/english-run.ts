@@ -74,4 +74,26 @@ export const englishRun = {
   'find.none': 'Nothing found in {points} points.',
   'diff.none': 'No difference.',
   'diff.volume': '{size} differ.',
+
+  'restore.writing': 'restoring',
+  'restore.finishing': 'finishing',
+  'restore.done':
+    '{files} files, {size} restored to {target} in {time}; {skipped} were there already.',
+  'restore.wouldDo':
+    'Would restore {files} files, {size} to {target}; {skipped} are there already.',
+
+  'plug.disk': '{disk} is {source}, medium {id}, ready in {time} ms.',
+  'plug.mounted': 'Mounted at {path}.',
+  'plug.nbd': 'Exported as {uri}',
+  'plug.readOnly': 'It is read-only.',
+  'plug.writable': 'What you write stays in an overlay; the point itself never changes.',
+  'plug.next': 'When you are done: openmaas eject {id}',
+  'media.none': 'Nothing is plugged.',
+  'media.next': 'Unplug one: openmaas eject <medium>',
+  'media.plugged': 'plugged',
+  'media.restarting': 'restarting',
+  'media.changing': 'changing',
+  'media.interrupted': 'interrupted',
+  'eject.done': '{id} is unplugged; what was written to it is gone.',
+  'eject.kept': '{id} is unplugged; bring it back with: openmaas plug --resume {id}',
 } as const

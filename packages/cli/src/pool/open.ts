@@ -21,7 +21,7 @@ export function poolPath(site: Site): string {
 }
 
 /** The path checks come before the passphrase: nobody types it for nothing. */
-function requirePool(site: Site): string {
+export function requirePool(site: Site): string {
   const directory = poolPath(site)
   const fs = new NodeFs()
   if (fs.stat(path.join(directory, 'pool.json')) === undefined) {

@@ -1,0 +1,96 @@
+/** `openmaas restore <point> [path…] --to DIR` */
+import path from 'node:path'
+import { MaasError } from '@openmaas/kernel/errors'
+import { formatBytes, formatDuration } from '@openmaas/kernel/units'
+import type { RestoreOptions, RestoreResult } from '@openmaas/agent/restore/types'
+import { printable } from '../format/width.ts'
+import { listPoints, openReader } from '../pool/open.ts'
+import { withPin } from '../pool/pin.ts'
+import { resolvePoint } from '../pool/points.ts'
+import { findPath, openTree } from '../pool/tree.ts'
+import type { Input } from '../program/input.ts'
+import { laneCount } from '../program/lanes.ts'
+import { Progress } from '../program/progress.ts'
+import type { Site } from '../program/site.ts'
+import { showWarnings } from '../program/warnings.ts'
+
+const EXIT_WARNINGS = 6
+
+export async function run(input: Input, site: Site): Promise<number> {
+  const wish = input.text('to')
+  if (wish === undefined) {
+    throw new MaasError('USAGE', 'restore wants --to <dir>', { option: 'to' })
+  }
+  const target = path.resolve(site.directory, wish)
+  const conflict = input.choice('conflict', ['fail', 'skip', 'overwrite', 'rename'])
+  const owners = input.choice('owners', ['auto', 'numbers', 'none'])
+  const lanes = laneCount(input, site)
+  const reader = await openReader(site)
+  const [wanted, ...paths] = input.positionals
+  const point = resolvePoint(listPoints(reader), wanted!, site.clock.wallMs())
+  const tree = openTree(reader.chunks, point)
+  const found = paths.map((text) => findPath(tree, point, text).path)
+  const progress = new Progress(site)
+  const options: RestoreOptions = {
+    reader,
+    snapshot: point.row,
+    target,
+    dryRun: input.has('dry-run'),
+    signal: site.signal,
+    onProgress: (amount) =>
+      progress.update({
+        phase: site.text(amount.phase === 'finishing' ? 'restore.finishing' : 'restore.writing'),
+        files: amount.files,
+        bytes: amount.bytes,
+        bytesTotal: amount.bytesTotal,
+      }),
+    ...(found.length > 0 && { paths: found }),
+    ...(conflict !== undefined && { conflict }),
+    ...(owners !== undefined && { owners }),
+    ...(lanes !== undefined && { lanes }),
+  }
+  const { restoreTree } = await import('@openmaas/agent/restore/restore-tree')
+  const result = await withPin(reader, point, site, () => restoreTree(options))
+  progress.end()
+  return report(result, options, site, input.has('verbose'))
+}
+
+function report(
+  result: RestoreResult,
+  { target, snapshot, dryRun }: RestoreOptions,
+  site: Site,
+  isVerbose: boolean,
+): number {
+  const { out, text } = site
+  const { progress, warnings, warningCount, status } = result
+  const { files, directories, entries, bytes, skipped } = progress
+  if (out.json) {
+    out.value({
+      point: snapshot.id,
+      target,
+      dryRun: dryRun === true,
+      status,
+      entries,
+      files,
+      directories,
+      bytes,
+      skipped,
+      warningCount,
+      warnings,
+      durationMs: Math.round(result.durationMs),
+    })
+  } else {
+    showWarnings(warnings, warningCount, site, isVerbose)
+    if (out.isTerminal) {
+      const figures = {
+        files: files.toLocaleString('en-US'),
+        size: formatBytes(bytes),
+        skipped: skipped.toLocaleString('en-US'),
+        target: printable(target),
+      }
+      if (dryRun === true) out.say(text('restore.wouldDo', figures))
+      else out.say(text('restore.done', { ...figures, time: formatDuration(result.durationMs) }))
+    } else out.line(target)
+  }
+  return status === 'warnings' ? EXIT_WARNINGS : 0
+}

@@ -1,0 +1,102 @@
+/** What the media verbs need: the pool with its key, and where a disk is mounted by default. */
+import { existsSync, rmdirSync } from 'node:fs'
+import path from 'node:path'
+import { NodeFs } from '@openmaas/kernel/node-fs'
+import { systemRandom } from '@openmaas/kernel/random'
+import { reconcile } from '@openmaas/agent/media/reconcile'
+import type { PlugResult, PoolAccess } from '@openmaas/agent/media/types'
+import type { MediumRecord } from '@openmaas/medium/media/record'
+import type { PoolReader } from '@openmaas/pool/pool/reader'
+import type { Site } from '../program/site.ts'
+
+/** Mount points that we made ourselves, and remove again. */
+const MOUNT_ROOT = '/run/openmaas/disks'
+/** Disks of one point under one name; more get the medium's id in theirs. */
+const SAME_NAME_MAX = 100
+
+/** @returns access to the pool, after what killed commands left half done has been cleared away */
+export async function mediaAccess(reader: PoolReader, site: Site): Promise<PoolAccess> {
+  const access: PoolAccess = {
+    path: reader.brickPaths[0]!,
+    masterKey: reader.masterKey,
+    fs: new NodeFs(),
+    clock: site.clock,
+    random: systemRandom,
+  }
+  await reconcile(access)
+  return access
+}
+
+/** `/run/openmaas/disks/home-5KQ2M7`; numbered when it is taken. */
+export function defaultMountPoint(sourceName: string, id: string): string {
+  const name = sourceName.replaceAll(/[^\p{L}\p{N}._-]/gu, '_').slice(0, 64)
+  const base = path.join(MOUNT_ROOT, `${name}-${id.slice(-6)}`)
+  for (let number = 1; number <= SAME_NAME_MAX; number += 1) {
+    const candidate = number === 1 ? base : `${base}-${number}`
+    if (!existsSync(candidate)) return candidate
+  }
+  return `${base}-${process.pid}`
+}
+
+/** After an eject: takes away the empty directory, when it is one of ours. */
+export function removeMountPoint(record: MediumRecord): void {
+  const mountPoint = record.attachment?.mountPoint
+  if (mountPoint === undefined || path.dirname(mountPoint) !== MOUNT_ROOT) return
+  try {
+    rmdirSync(mountPoint)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    // Somebody keeps something there now: it is theirs.
+    if (code !== 'ENOENT' && code !== 'ENOTEMPTY' && code !== 'EBUSY') throw error
+  }
+}
+
+/** Shape of a medium in the output of --json. */
+export function mediumJson(record: MediumRecord): Record<string, unknown> {
+  const { attachment } = record
+  return {
+    id: record.id,
+    point: record.snapshotId,
+    source: record.sourceName,
+    readOnly: record.readOnly,
+    createdAt: record.createdAt,
+    device: attachment?.loopDevice ?? null,
+    mountPoint: attachment?.mountPoint ?? null,
+    nbd: attachment?.nbd ?? null,
+  }
+}
+
+/** What plug, resume and clone say at the end. */
+export function reportPlugged(result: PlugResult, { out, text }: Site): void {
+  const { medium, elapsedMs, fileSystem } = result
+  const { attachment } = medium
+  if (out.json) {
+    const state = { state: 'plugged', fileSystem: fileSystem ?? null }
+    out.value({ ...mediumJson(medium), ...state, elapsedMs: Math.round(elapsedMs) })
+    return
+  }
+  const short = medium.id.slice(-6)
+  const where = attachment?.mountPoint ?? attachment?.loopDevice ?? nbdUri(attachment?.nbd)
+  if (!out.isTerminal) {
+    out.line(where ?? medium.id)
+    return
+  }
+  const disk = out.paint('bold', attachment?.loopDevice ?? short)
+  if (attachment?.loopDevice !== undefined) {
+    const time = Math.round(elapsedMs)
+    out.say(text('plug.disk', { disk, id: short, time, source: medium.sourceName }))
+  }
+  if (attachment?.mountPoint !== undefined) {
+    out.say(text('plug.mounted', { path: out.paint('bold', attachment.mountPoint) }))
+  }
+  const uri = nbdUri(attachment?.nbd)
+  if (uri !== undefined) out.say(text('plug.nbd', { uri: out.paint('bold', uri) }))
+  out.say(text(medium.readOnly ? 'plug.readOnly' : 'plug.writable'))
+  out.say(text('plug.next', { id: short }))
+}
+
+/** As nbdinfo and qemu-img take it. */
+export function nbdUri(nbd: string | undefined): string | undefined {
+  if (nbd === undefined) return undefined
+  return nbd.startsWith('/') ? `nbd+unix:///?socket=${nbd}` : `nbd://${nbd}`
+}
