@@ -9,6 +9,10 @@ import { controlSocketOf } from '@openmaas/medium/media/runtime-directory'
 
 /** Opening a pool reads its log and index: seconds at the most, minutes on a disk in trouble. */
 const START_TIMEOUT_MS = 120_000
+/** Time without a living engine, restarts included, after which it is not going to come. */
+const ABSENT_MAX_MS = 4000
+/** What of the engine's log goes into the error. */
+const LOG_TAIL_MAX = 600
 const END_TIMEOUT_MS = 60_000
 const PAUSE_MS = 5
 
@@ -18,15 +22,19 @@ const PAUSE_MS = 5
  * @throws MaasError the engine's own, when it cannot serve; MEDIUM_ENGINE_UNREACHABLE in the end
  */
 export async function waitUntilServing(mediumDirectory: string, keeperPid: number): Promise<EngineStatus> {
-  for (let waitedMs = 0; waitedMs < START_TIMEOUT_MS; waitedMs += PAUSE_MS) {
+  let absentMs = 0
+  for (let waitedMs = 0; waitedMs < START_TIMEOUT_MS && absentMs < ABSENT_MAX_MS; waitedMs += PAUSE_MS) {
     const status = readStatus(mediumDirectory)
-    if (status?.state === 'serving' && engineRuns(status)) return status
+    const running = engineRuns(status)
+    if (status?.state === 'serving' && running) return status
+    if (!running) absentMs += PAUSE_MS
     if (status?.state === 'failed' && status.error !== undefined) throw reviveError(status.error)
     if (processStart(keeperPid) === undefined) break
     await delay(PAUSE_MS)
   }
   throw new MaasError('MEDIUM_ENGINE_UNREACHABLE', 'the engine of the medium did not begin to serve', {
     log: `${mediumDirectory}/engine.log`,
+    said: readFileSync(`${mediumDirectory}/engine.log`, 'utf8').slice(-LOG_TAIL_MAX),
   })
 }
 

@@ -4,26 +4,12 @@
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { assert } from '@openmaas/kernel/assert'
-import { errorToMessage, type ErrorMessage } from '@openmaas/kernel/errors'
+import { errorToMessage } from '@openmaas/kernel/errors'
 import { NodeFs } from '@openmaas/kernel/node-fs'
 import { FuseDiskServer } from '@openmaas/protocols/fuse/disk-server'
 import { serveDescriptor } from '@openmaas/protocols/fuse/serve-descriptor'
-import { DeviceStack, type StackHandoff } from '../stack/device-stack.ts'
-
-/** Words of the shared control block. */
-export const SLOT = { stop: 0, requests: 1, failures: 2 } as const
-export const CONTROL_WORDS = 3
-
-export interface FuseThreadStart {
-  readonly fd: number
-  readonly stack: StackHandoff
-  /** CONTROL_WORDS Int32 words, shared by all threads. */
-  readonly control: SharedArrayBuffer
-}
-
-export type FuseThreadMessage =
-  | { readonly kind: 'failure'; readonly operation: string; readonly error: ErrorMessage }
-  | { readonly kind: 'end'; readonly reason: 'unmounted' | 'stopped' }
+import { DeviceStack } from '../stack/device-stack.ts'
+import { type FuseThreadMessage, type FuseThreadStart, SLOT } from './thread-messages.ts'
 
 const start = workerData as FuseThreadStart
 const port = parentPort

@@ -1,0 +1,18 @@
+/** What the engine's main thread and its FUSE threads say to each other. */
+import type { ErrorMessage } from '@openmaas/kernel/errors'
+import type { StackHandoff } from '../stack/device-stack.ts'
+
+/** Words of the shared control block. */
+export const SLOT = { stop: 0, requests: 1, failures: 2 } as const
+export const CONTROL_WORDS = 3
+
+export interface FuseThreadStart {
+  readonly fd: number
+  readonly stack: StackHandoff
+  /** CONTROL_WORDS Int32 words, shared by all threads. */
+  readonly control: SharedArrayBuffer
+}
+
+export type FuseThreadMessage =
+  | { readonly kind: 'failure'; readonly operation: string; readonly error: ErrorMessage }
+  | { readonly kind: 'end'; readonly reason: 'unmounted' | 'stopped' }
