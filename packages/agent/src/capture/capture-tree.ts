@@ -80,7 +80,8 @@ async function runCapture(
     const onSealed = session.packSealed.bind(session)
     const captured = await new Coordinator({ workers, rootTask, onSealed, signal }).run()
     phase = 'committing'
-    const manifest = makeManifest(options, { parent, startedAt, captured })
+    const counters = sumCounters(setup.counters)
+    const manifest = makeManifest(options, { parent, startedAt, captured, counters })
     const lock = options.lockUntil === undefined ? {} : { lockUntil: options.lockUntil.getTime() }
     const snapshot = await session.commit(manifest, lock)
     phase = 'done'
@@ -169,10 +170,12 @@ interface ManifestParts {
   readonly parent: Parent | undefined
   readonly startedAt: Date
   readonly captured: CoordinatorResult
+  readonly counters: { readonly newBytes: number; readonly storedBytes: number }
 }
 
 function makeManifest(options: CaptureOptions, parts: ManifestParts): SnapshotManifest {
-  const { parent, startedAt, captured } = parts
+  const { parent, startedAt, captured, counters } = parts
+  const { newBytes, storedBytes } = counters
   const { root, reports } = captured
   const { warnings, warningCount } = collectWarnings(captured)
   const first = warnings
@@ -185,7 +188,8 @@ function makeManifest(options: CaptureOptions, parts: ManifestParts): SnapshotMa
     startedAt: startedAt.toISOString(),
     endedAt: new Date().toISOString(),
     root: Buffer.from(root.id).toString('hex'),
-    summary: { ...zeroWeights(), ...root.weights },
+    // What the run added is said with the point: it cannot be found out later.
+    summary: { ...zeroWeights(), ...root.weights, newBytes, storedBytes },
     users: namesOf(
       reports.flatMap(({ uids }) => uids),
       userName,
