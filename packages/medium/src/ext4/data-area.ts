@@ -88,7 +88,8 @@ export class DataArea {
     } else {
       const treeStart = place.block + own.xattr
       encodeExtentBlock(bytes, block - treeStart, {
-        treeStart: this.#dataStart + treeStart, blocks: own.content,
+        treeStart: this.#dataStart + treeStart,
+        blocks: own.content,
       })
     }
     return bytes.copy(target, 0, offset - block * BLOCK_SIZE)

@@ -5,12 +5,21 @@
  */
 import { execFileSync } from 'node:child_process'
 import {
-  type BigIntStats, closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync,
+  type BigIntStats,
+  closeSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
 } from 'node:fs'
 import { type ChunkSink, ChunkType } from '@openmaas/pool/chunk/chunk'
 import { ContentListBuilder } from '@openmaas/pool/tree/content-list'
 import {
-  type BuiltDirectory, DirectoryBuilder, directoryRef, makeLinkKey,
+  type BuiltDirectory,
+  DirectoryBuilder,
+  directoryRef,
+  makeLinkKey,
 } from '@openmaas/pool/tree/directory-builder'
 import type { ContentRef, EntryStat } from '@openmaas/pool/tree/entry'
 import type { XattrPair } from '@openmaas/pool/tree/footprint'
@@ -61,7 +70,9 @@ function captureDirectory(capture: Capture, path: Buffer): BuiltDirectory {
 }
 
 function captureEntry(
-  capture: Capture, builder: DirectoryBuilder, { name, path }: { name: Buffer; path: Buffer },
+  capture: Capture,
+  builder: DirectoryBuilder,
+  { name, path }: { name: Buffer; path: Buffer },
 ): void {
   const stats = lstatSync(path, { bigint: true })
   const stat = toStat(stats)
@@ -81,9 +92,15 @@ function captureEntry(
   if (known !== undefined) known.names += 1
   else {
     capture.links.set(key.toString('hex'), {
-      key, stat, names: 1,
-      add: (table, tableKey, linkStat) => addLeaf(
-        capture, { builder: table, name: tableKey, stat: linkStat }, { path, stats, xattrs }),
+      key,
+      stat,
+      names: 1,
+      add: (table, tableKey, linkStat) =>
+        addLeaf(
+          capture,
+          { builder: table, name: tableKey, stat: linkStat },
+          { path, stats, xattrs },
+        ),
     })
   }
   builder.addHardLink(name, stat, key)
@@ -102,11 +119,16 @@ function addLeaf(
   else if (stats.isSocket()) builder.addSocket(name, stat, { xattrs })
   else {
     const device = Number(stats.rdev)
-    builder.addDevice(name, stat, {
-      major: (device >> 8) & 0xfff,
-      minor: (device & 0xff) | ((device >> 12) & 0xfff00),
-      block: stats.isBlockDevice(),
-    }, { xattrs })
+    builder.addDevice(
+      name,
+      stat,
+      {
+        major: (device >> 8) & 0xfff,
+        minor: (device & 0xff) | ((device >> 12) & 0xfff00),
+        block: stats.isBlockDevice(),
+      },
+      { xattrs },
+    )
   }
 }
 
@@ -127,15 +149,22 @@ function captureContent(sink: ChunkSink, path: Buffer, stats: BigIntStats): Cont
 }
 
 export function toStat(stats: BigIntStats): EntryStat {
-  const seconds = (ns: bigint) => (ns >= 0n ? ns / 10n ** 9n : -((-ns + 10n ** 9n - 1n) / 10n ** 9n))
+  const seconds = (ns: bigint) =>
+    ns >= 0n ? ns / 10n ** 9n : -((-ns + 10n ** 9n - 1n) / 10n ** 9n)
   const mtimeSec = seconds(stats.mtimeNs)
   const ctimeSec = seconds(stats.ctimeNs)
   return {
-    mode: Number(stats.mode), uid: Number(stats.uid), gid: Number(stats.gid),
-    nlink: Number(stats.nlink), size: Number(stats.size),
-    inoLow: Number(stats.ino & 0xffff_ffffn), inoHigh: Number(stats.ino >> 32n),
-    mtimeSec: Number(mtimeSec), mtimeNs: Number(stats.mtimeNs - mtimeSec * 10n ** 9n),
-    ctimeSec: Number(ctimeSec), ctimeNs: Number(stats.ctimeNs - ctimeSec * 10n ** 9n),
+    mode: Number(stats.mode),
+    uid: Number(stats.uid),
+    gid: Number(stats.gid),
+    nlink: Number(stats.nlink),
+    size: Number(stats.size),
+    inoLow: Number(stats.ino & 0xffff_ffffn),
+    inoHigh: Number(stats.ino >> 32n),
+    mtimeSec: Number(mtimeSec),
+    mtimeNs: Number(stats.mtimeNs - mtimeSec * 10n ** 9n),
+    ctimeSec: Number(ctimeSec),
+    ctimeNs: Number(stats.ctimeNs - ctimeSec * 10n ** 9n),
   }
 }
 
@@ -143,8 +172,10 @@ export function toStat(stats: BigIntStats): EntryStat {
 function readXattrs(path: string): Xattrs {
   const all: Xattrs = new Map()
   const text = execFileSync(
-    'getfattr', ['-R', '-P', '-h', '-d', '-m', '-', '-e', 'hex', '--absolute-names', path],
-    { encoding: 'latin1', maxBuffer: 2 ** 28 })
+    'getfattr',
+    ['-R', '-P', '-h', '-d', '-m', '-', '-e', 'hex', '--absolute-names', path],
+    { encoding: 'latin1', maxBuffer: 2 ** 28 },
+  )
   let pairs: XattrPair[] = []
   for (const line of text.split('\n')) {
     if (line.startsWith('# file: ')) {

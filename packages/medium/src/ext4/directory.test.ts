@@ -51,15 +51,26 @@ function readLeaves(blocks: Buffer): { hash: number; block: number }[] {
 test('writes a small directory as one block, dots first', () => {
   const block = render([Buffer.from('a'), Buffer.from('bcdef')])
   expect(block.toString('hex', 0, 24)).toBe('0c0000000c0001022e00000002000000' + '0c0002022e2e0000')
-  expect([...readBlock(block)]).toEqual([[12, '.'], [2, '..'], [100, 'a'], [101, 'bcdef']])
+  expect([...readBlock(block)]).toEqual([
+    [12, '.'],
+    [2, '..'],
+    [100, 'a'],
+    [101, 'bcdef'],
+  ])
   expect([...readBlock(render([])).values()]).toEqual(['.', '..'])
 })
 
 test('puts every name into the leaf that its hash asks for', () => {
-  for (const [seed, count] of [[1, 60], [2, 700], [3, 40_000], [4, 60_000]] as const) {
+  for (const [seed, count] of [
+    [1, 60],
+    [2, 700],
+    [3, 40_000],
+    [4, 60_000],
+  ] as const) {
     const random = new SeededRandom(seed)
     const names = Array.from({ length: count }, (_, i) =>
-      Buffer.concat([Buffer.from(`${i}.`), Buffer.alloc(random.below(240), 200)]))
+      Buffer.concat([Buffer.from(`${i}.`), Buffer.alloc(random.below(240), 200)]),
+    )
     const blocks = render(names)
     const leaves = readLeaves(blocks)
     let seen = 0
@@ -81,7 +92,51 @@ test('puts every name into the leaf that its hash asks for', () => {
 
 test('sorts by hash and keeps the order of equal ones', () => {
   const random = new SeededRandom(5)
-  const hashes = Uint32Array.from({ length: 3_000 }, () => random.uint32() % 1_000 * 4_000_000)
+  const hashes = Uint32Array.from({ length: 3_000 }, () => (random.uint32() % 1_000) * 4_000_000)
   const model = [...hashes.keys()].sort((a, b) => hashes[a]! - hashes[b]! || a - b)
   expect([...sortByHash(hashes)]).toEqual(model)
+})
+
+test('refuses a directory that holds other names than its entry says', () => {
+  const invalid = expect.objectContaining({ code: 'TREE_INVALID' })
+  const size = { entryCount: 2, direntBytes: 24 }
+  const short = new DirectoryRenderer(size)
+  short.add(Buffer.from('a'), 1, 1)
+  expect(() => short.render({ self: 2, parent: 2 }, SEED)).toThrowError(invalid)
+  expect(() => short.add(Buffer.from('too long'), 1, 1)).toThrowError(invalid)
+  short.add(Buffer.from('b'), 1, 1)
+  expect(() => short.add(Buffer.from('c'), 1, 1)).toThrowError(invalid)
+  expect(() => new DirectoryRenderer({ entryCount: 2 ** 31, direntBytes: 24 })).toThrowError(
+    invalid,
+  )
+})
+
+// Goal: a hash that goes on in the next leaf is found there. Method: a directory of nothing but
+// pairs of equal hashes, long enough that some leaf ends between the two of a pair.
+test('marks a leaf that begins with the hash the leaf before ended with', () => {
+  const first = new Map<number, Buffer>()
+  const names: Buffer[] = []
+  const name = Buffer.alloc(200, 0x78)
+  for (let i = 0; i < 400_000; i += 1) {
+    name.write(String(i).padStart(8, '0'), 192)
+    const hash = hashName(name, { offset: 0, length: name.length }, SEED)
+    const other = first.get(hash)
+    if (other === undefined) first.set(hash, Buffer.from(name.subarray(192)))
+    else names.push(Buffer.concat([name.subarray(0, 192), other]), Buffer.from(name))
+  }
+  const blocks = render(names)
+  const leaves = readLeaves(blocks)
+  const hashesOf = (block: number) =>
+    [...readBlock(blocks.subarray(block * 4096, (block + 1) * 4096)).keys()].map((inode) => {
+      const bytes = names[inode - 100]!
+      return hashName(bytes, { offset: 0, length: bytes.length }, SEED)
+    })
+  let continued = 0
+  for (let i = 1; i < leaves.length; i += 1) {
+    const last = hashesOf(leaves[i - 1]!.block).at(-1)!
+    const next = hashesOf(leaves[i]!.block)[0]!
+    expect(leaves[i]!.hash).toBe(last === next ? next + 1 : next)
+    if (last === next) continued += 1
+  }
+  expect(continued).toBeGreaterThan(0)
 })

@@ -10,8 +10,12 @@
  * 1.1 × the dirent bytes kept, 2.2 × and 12 bytes a name while it is made.
  */
 import { assert } from '@openmaas/kernel/assert'
+import { MaasError } from '@openmaas/kernel/errors'
 import {
-  directoryBlocks, type DirectoryBlocks, direntSize, HTREE_NODE_ENTRIES_MAX,
+  directoryBlocks,
+  type DirectoryBlocks,
+  direntSize,
+  HTREE_NODE_ENTRIES_MAX,
   HTREE_ROOT_ENTRIES_MAX,
 } from '@openmaas/pool/tree/footprint'
 import { BLOCK_SIZE, HASH_HALF_MD4 } from './constants.ts'
@@ -21,6 +25,14 @@ const TYPE_DIRECTORY = 2
 const ROOT_ENTRIES_OFFSET = 32
 const NODE_ENTRIES_OFFSET = 8
 
+/** Dirents of a name of 1 and of 255 bytes. */
+const DIRENT_MIN = 12
+const DIRENT_MAX = 264
+
+function wrongSize(): MaasError {
+  return new MaasError('TREE_INVALID', 'a directory does not hold what its entry says')
+}
+
 /** Takes the entries in name order, then renders the blocks. */
 export class DirectoryRenderer {
   readonly #run: Buffer
@@ -29,7 +41,12 @@ export class DirectoryRenderer {
   #count = 0
   #length = 0
 
+  /** @throws MaasError TREE_INVALID when the numbers cannot belong to one directory */
   constructor(size: { readonly entryCount: number; readonly direntBytes: number }) {
+    const { entryCount, direntBytes } = size
+    if (direntBytes < entryCount * DIRENT_MIN || direntBytes > entryCount * DIRENT_MAX) {
+      throw wrongSize()
+    }
     this.#run = Buffer.allocUnsafe(size.direntBytes)
     this.#starts = new Float64Array(size.entryCount + 1)
   }
@@ -37,8 +54,8 @@ export class DirectoryRenderer {
   add(name: Buffer, inode: number, type: number): void {
     const length = direntSize(name.length)
     const at = this.#length
-    assert(at + length <= this.#run.length, 'a directory has the dirent bytes its entry says')
-    assert(this.#count + 1 < this.#starts.length, 'a directory has as many names as it says')
+    const full = this.#count + 1 === this.#starts.length
+    if (full || at + length > this.#run.length) throw wrongSize()
     this.#run.fill(0, at + length - 4, at + length)
     writeHeader(this.#run, at, { inode, recordLength: length, nameLength: name.length, type })
     name.copy(this.#run, at + 8)
@@ -47,8 +64,10 @@ export class DirectoryRenderer {
     this.#starts[this.#count] = this.#length
   }
 
+  /** @throws MaasError TREE_INVALID unless all that the constructor was told of was added */
   render(inodes: { readonly self: number; readonly parent: number }, seed: Int32Array): Buffer {
-    assert(this.#length === this.#run.length, 'all entries of the directory were added')
+    const whole = this.#count + 1 === this.#starts.length && this.#length === this.#run.length
+    if (!whole) throw wrongSize()
     const shape = directoryBlocks(this.#length)
     const blocks = Buffer.alloc(shape.total * BLOCK_SIZE)
     writeDots(blocks, inodes, shape.indexLevels > 0)
@@ -133,7 +152,8 @@ function renderIndex(blocks: Buffer, shape: DirectoryBlocks, leafHashes: Uint32A
       writeHeader(node, 0, { inode: 0, recordLength: BLOCK_SIZE, nameLength: 0, type: 0 })
       const part = childHashes.subarray(first, first + HTREE_NODE_ENTRIES_MAX)
       writeIndex(node.subarray(NODE_ENTRIES_OFFSET), part, {
-        limit: HTREE_NODE_ENTRIES_MAX, childStart: childStart + first,
+        limit: HTREE_NODE_ENTRIES_MAX,
+        childStart: childStart + first,
       })
       hashes[n] = childHashes[first]!
     }
@@ -146,7 +166,9 @@ function renderIndex(blocks: Buffer, shape: DirectoryBlocks, leafHashes: Uint32A
 
 /** u16 limit, u16 count, u32 first child; then u32 hash, u32 child for each further one. */
 function writeIndex(
-  target: Buffer, hashes: Uint32Array, node: { readonly limit: number; readonly childStart: number },
+  target: Buffer,
+  hashes: Uint32Array,
+  node: { readonly limit: number; readonly childStart: number },
 ): void {
   assert(hashes.length <= node.limit, 'an index block takes its entries')
   for (let i = 0; i < hashes.length; i += 1) {
@@ -158,7 +180,9 @@ function writeIndex(
 }
 
 function writeDots(
-  blocks: Buffer, inodes: { readonly self: number; readonly parent: number }, hashed: boolean,
+  blocks: Buffer,
+  inodes: { readonly self: number; readonly parent: number },
+  hashed: boolean,
 ): void {
   const type = TYPE_DIRECTORY
   writeHeader(blocks, 0, { inode: inodes.self, recordLength: 12, nameLength: 1, type })

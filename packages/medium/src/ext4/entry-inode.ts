@@ -4,7 +4,10 @@ import type { ChunkSource } from '@openmaas/pool/chunk/chunk'
 import { readEntryXattrs, type TreeEntry } from '@openmaas/pool/tree/entry'
 import { ENTRY_FLAG, ENTRY_KIND, type EntryKind } from '@openmaas/pool/tree/entry-layout'
 import {
-  contentBlocks, directoryBlocks, extentTreeBlocks, symlinkBlocks,
+  contentBlocks,
+  directoryBlocks,
+  extentTreeBlocks,
+  symlinkBlocks,
 } from '@openmaas/pool/tree/footprint'
 import { BLOCK_SIZE } from './constants.ts'
 import { EXTRA_SIZE, encodeInode, type InodeFields } from './inode.ts'
@@ -34,10 +37,14 @@ export function divideBlocks(entry: TreeEntry): OwnBlocks {
 
 function mappedBlocks(entry: TreeEntry): number {
   switch (entry.kind) {
-    case ENTRY_KIND.file: return contentBlocks(entry.size)
-    case ENTRY_KIND.directory: return directoryBlocks(entry.directory!.direntBytes).total
-    case ENTRY_KIND.symlink: return symlinkBlocks(entry.target!.length)
-    default: return 0
+    case ENTRY_KIND.file:
+      return contentBlocks(entry.size)
+    case ENTRY_KIND.directory:
+      return directoryBlocks(entry.directory!.direntBytes).total
+    case ENTRY_KIND.symlink:
+      return symlinkBlocks(entry.target!.length)
+    default:
+      return 0
   }
 }
 
@@ -54,19 +61,28 @@ const TYPE_BITS: Readonly<Partial<Record<EntryKind, number>>> = {
 
 /** Writes into 256 zeroed bytes. @throws MaasError TREE_INVALID, CHUNK_MISSING… */
 export function encodeInodeOf(
-  target: Buffer, place: Place, system: { source: ChunkSource; dataStart: number },
+  target: Buffer,
+  place: Place,
+  system: { source: ChunkSource; dataStart: number },
 ): void {
   const { entry } = place
   if ((entry.mode & 0o170000) !== TYPE_BITS[entry.kind]) {
     throw new MaasError('TREE_INVALID', 'an entry is of another kind than its mode says', {
-      kind: entry.kind, mode: entry.mode,
+      kind: entry.kind,
+      mode: entry.mode,
     })
   }
   const own = divideBlocks(entry)
   const start = system.dataStart + place.block
   const { uid, gid, mtimeSec, mtimeNs, ctimeSec, ctimeNs } = entry
   encodeInode(target, {
-    mode: entry.mode, uid, gid, mtimeSec, mtimeNs, ctimeSec, ctimeNs,
+    mode: entry.mode,
+    uid,
+    gid,
+    mtimeSec,
+    mtimeNs,
+    ctimeSec,
+    ctimeNs,
     size: sizeOf(entry),
     links: linksOf(place),
     blocks: own.xattr + own.extentTree + own.content,
@@ -82,10 +98,14 @@ export function encodeInodeOf(
 
 function sizeOf(entry: TreeEntry): number {
   switch (entry.kind) {
-    case ENTRY_KIND.file: return Math.min(entry.size, CONTENT_BLOCKS_MAX * BLOCK_SIZE)
-    case ENTRY_KIND.directory: return mappedBlocks(entry) * BLOCK_SIZE
-    case ENTRY_KIND.symlink: return entry.target!.length
-    default: return 0
+    case ENTRY_KIND.file:
+      return Math.min(entry.size, CONTENT_BLOCKS_MAX * BLOCK_SIZE)
+    case ENTRY_KIND.directory:
+      return mappedBlocks(entry) * BLOCK_SIZE
+    case ENTRY_KIND.symlink:
+      return entry.target!.length
+    default:
+      return 0
   }
 }
 
@@ -99,7 +119,8 @@ function linksOf({ entry, linked }: Place): number {
 }
 
 function mapOf(
-  entry: TreeEntry, content: { treeStart: number; blocks: number },
+  entry: TreeEntry,
+  content: { treeStart: number; blocks: number },
 ): InodeFields['map'] {
   if (entry.device !== undefined) return { kind: 'device', ...entry.device }
   if (entry.target !== undefined && content.blocks === 0) {

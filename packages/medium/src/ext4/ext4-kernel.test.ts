@@ -1,9 +1,26 @@
 /** What other programs make of the view: e2fsck, the kernel, rsync. */
 import { execFileSync } from 'node:child_process'
 import {
-  chmodSync, chownSync, closeSync, copyFileSync, ftruncateSync, linkSync, lstatSync, mkdirSync,
-  openSync, readdirSync, readFileSync, readlinkSync, readSync, renameSync, rmSync, symlinkSync,
-  truncateSync, utimesSync, writeFileSync, writeSync,
+  chmodSync,
+  chownSync,
+  closeSync,
+  copyFileSync,
+  ftruncateSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { constants } from 'node:fs'
 import { SeededRandom } from '@openmaas/kernel/random'
@@ -52,7 +69,7 @@ function makeFixture(root: string): void {
   mkdirSync(path('empty'))
   let deep = path('deep')
   mkdirSync(deep)
-  for (let i = 0; i < 130; i += 1) mkdirSync(deep = `${deep}/level-${i}`)
+  for (let i = 0; i < 130; i += 1) mkdirSync((deep = `${deep}/level-${i}`))
   writeFileSync(`${deep}/bottom`, 'here')
   mkdirSync(path('names'))
   for (let i = 0; i < 100; i += 1) writeFileSync(path('names', `${i + 100}${'n'.repeat(252)}`), '')
@@ -76,7 +93,14 @@ function makeFixture(root: string): void {
   mkdirSync(path('attributes'))
   for (const size of [0, 20, 60, 500, 3000]) {
     writeFileSync(path('attributes', `${size}`), 'x')
-    run('setfattr', '-n', 'user.value', '-v', `0x${'ab'.repeat(size)}`, path('attributes', `${size}`))
+    run(
+      'setfattr',
+      '-n',
+      'user.value',
+      '-v',
+      `0x${'ab'.repeat(size)}`,
+      path('attributes', `${size}`),
+    )
     run('setfattr', '-n', 'trusted.t', '-v', 'secret', path('attributes', `${size}`))
   }
   run('setfattr', '-h', '-n', 'trusted.t', '-v', 'x'.repeat(200), path('link-59'))
@@ -154,10 +178,19 @@ requires({ programs: PROGRAMS, paths: ['/dev/loop-control'], root: true, linux: 
       const copy = site.join('copy')
       copyFileSync(image, copy, constants.COPYFILE_FICLONE)
       withMount(site, image, { write: false }, (mount) => {
-        const changes = execFileSync('rsync', [
-          '-aHAXn', '--checksum', '--itemize-changes', '--numeric-ids', '--delete',
-          `${source}/`, `${mount}/`,
-        ], { encoding: 'utf8' })
+        const changes = execFileSync(
+          'rsync',
+          [
+            '-aHAXn',
+            '--checksum',
+            '--itemize-changes',
+            '--numeric-ids',
+            '--delete',
+            `${source}/`,
+            `${mount}/`,
+          ],
+          { encoding: 'utf8' },
+        )
         expect(changes).toBe('')
       })
       withMount(site, copy, { write: true }, changeEverything)

@@ -34,12 +34,18 @@ describe('the ext4 view', () => {
     for (const seed of [1, 2, 3]) {
       const whole = randomView(seed)
       const tight = randomView(seed, {
-        nodeCacheBytes: 1, directoryCacheBytes: 1, blockCacheBytes: 1, listCacheBytes: 1,
+        nodeCacheBytes: 1,
+        directoryCacheBytes: 1,
+        blockCacheBytes: 1,
+        listCacheBytes: 1,
       })
       const { layout } = whole
       // The ends of the device, and all that holds the tree.
       const random = new SeededRandom(seed)
-      for (const [first, end] of [[0, layout.inodeTables + 200], [layout.journal, layout.dataEnd]]) {
+      for (const [first, end] of [
+        [0, layout.inodeTables + 200],
+        [layout.journal, layout.dataEnd],
+      ]) {
         const start = first! * 4096
         const expected = readAll(whole, start, (end! - first!) * 4096)
         for (let i = 0; i < 300; i += 1) {
@@ -73,7 +79,10 @@ describe('the ext4 view', () => {
 
   test('has its own uuid per snapshot and seed, and takes the label', () => {
     const superblocks = [
-      randomView(5), randomView(5), randomView(6), randomView(5, { uuidSeed: 'x' }),
+      randomView(5),
+      randomView(5),
+      randomView(6),
+      randomView(5, { uuidSeed: 'x' }),
       randomView(5, { label: 'a label that is too long' }),
     ].map((view) => readAll(view, 1024, 1024))
     const uuids = superblocks.map((bytes) => bytes.toString('hex', 0x68, 0x78))
@@ -98,8 +107,9 @@ describe('the ext4 view', () => {
     const stat = plainStat(0o040755)
     const id = writeTreeRoot(chunks, { stat, directory, xattrs: [], links: undefined })
     const view = new Ext4View(chunks, id)
-    expect(() => readAll(view, view.layout.inodeTables * 4096, 4096))
-      .toThrowError(expect.objectContaining({ code: 'TREE_INVALID' }))
+    expect(() => readAll(view, view.layout.inodeTables * 4096, 4096)).toThrowError(
+      expect.objectContaining({ code: 'TREE_INVALID' }),
+    )
   })
 
   test('reads 4 KiB anywhere in a large file at the price of one chunk', () => {
@@ -117,7 +127,9 @@ describe('the ext4 view', () => {
     const directory = directoryRef(builder.finish(), [])
     const stat = plainStat(0o040755)
     const view = new Ext4View(
-      chunks, writeTreeRoot(chunks, { stat, directory, xattrs: [], links: undefined }))
+      chunks,
+      writeTreeRoot(chunks, { stat, directory, xattrs: [], links: undefined }),
+    )
     const start = view.layout.dataEnd * 4096 - size
     for (const chunk of [0, count - 1, 2_500]) readAll(view, start + chunk * 65_536, 4096)
     chunks.reads = 0

@@ -12,11 +12,19 @@ import { MaasError } from '@openmaas/kernel/errors'
 import type { ChunkSource } from '@openmaas/pool/chunk/chunk'
 import { readTreeRoot, snapshotWeights, type TreeRoot } from '@openmaas/pool/tree/root'
 import {
-  HTREE_LEAF_FILL, HTREE_NODE_ENTRIES_MAX, HTREE_ROOT_ENTRIES_MAX,
+  HTREE_LEAF_FILL,
+  HTREE_NODE_ENTRIES_MAX,
+  HTREE_ROOT_ENTRIES_MAX,
 } from '@openmaas/pool/tree/footprint'
 import {
-  BLOCK_SIZE, DESCRIPTOR_SIZE, DESCRIPTORS_PER_BLOCK, INO_FIRST, INO_JOURNAL, INO_ROOT,
-  INODE_SIZE, INODES_PER_BLOCK,
+  BLOCK_SIZE,
+  DESCRIPTOR_SIZE,
+  DESCRIPTORS_PER_BLOCK,
+  INO_FIRST,
+  INO_JOURNAL,
+  INO_ROOT,
+  INODE_SIZE,
+  INODES_PER_BLOCK,
 } from './constants.ts'
 import { ByteLru } from './byte-lru.ts'
 import { DataArea } from './data-area.ts'
@@ -85,8 +93,11 @@ export class Ext4View implements SyncBlockDevice {
     const { inodes, blocks } = weights
     this.layout = computeLayout({ inodes, blocks, freeBytes: options.freeBytes })
     this.size = this.layout.blocks * BLOCK_SIZE
-    const digest = createHash('sha256').update('openmaas ext4 view').update(id)
-      .update(options.uuidSeed ?? '').digest()
+    const digest = createHash('sha256')
+      .update('openmaas ext4 view')
+      .update(id)
+      .update(options.uuidSeed ?? '')
+      .digest()
     this.uuid = uuidFrom(digest.subarray(0, 16))
     this.#hashSeed = digest.subarray(16, 32)
     this.#label = Buffer.from(options.label ?? 'openmaas').subarray(0, LABEL_MAX)
@@ -169,7 +180,9 @@ export class Ext4View implements SyncBlockDevice {
     const journalMap = Buffer.alloc(60)
     encodeExtentRoot(journalMap, 0, { treeStart: layout.journal, blocks: layout.journalBlocks })
     encodeSuperblock({
-      layout, uuid, journalMap,
+      layout,
+      uuid,
+      journalMap,
       hashSeed: this.#hashSeed,
       label: this.#label,
       largeDir: this.#root.entry.directory!.weights.names >= NAMES_LARGE_DIR,
@@ -205,7 +218,8 @@ export class Ext4View implements SyncBlockDevice {
       else if (inode === INO_ROOT || inode >= INO_FIRST) {
         const rank = inode === INO_ROOT ? 0 : inode - (INO_FIRST - 1)
         encodeInodeOf(bytes, this.#index.placeOfInode(rank), {
-          source: this.#source, dataStart: this.layout.data,
+          source: this.#source,
+          dataStart: this.layout.data,
         })
       }
     }
@@ -215,10 +229,16 @@ export class Ext4View implements SyncBlockDevice {
     const { journal, journalBlocks } = this.layout
     const { mtimeSec, mtimeNs } = this.#root.entry
     encodeInode(target, {
-      mode: 0o100600, uid: 0, gid: 0, links: 1,
+      mode: 0o100600,
+      uid: 0,
+      gid: 0,
+      links: 1,
       size: journalBlocks * BLOCK_SIZE,
       blocks: journalBlocks,
-      mtimeSec, mtimeNs, ctimeSec: mtimeSec, ctimeNs: mtimeNs,
+      mtimeSec,
+      mtimeNs,
+      ctimeSec: mtimeSec,
+      ctimeNs: mtimeNs,
       indexed: false,
       xattrBlock: 0,
       map: { kind: 'extents', content: { treeStart: journal, blocks: journalBlocks } },
@@ -228,8 +248,14 @@ export class Ext4View implements SyncBlockDevice {
   blockStatus(offset: number, length: number): BlockExtent[] {
     assert(offset >= 0 && offset + length <= this.size, 'a range is inside the device')
     const { layout } = this
-    const bounds = [this.#tablesUsedEnd, layout.journal, layout.journal + 1, layout.data,
-      layout.dataEnd, layout.blocks]
+    const bounds = [
+      this.#tablesUsedEnd,
+      layout.journal,
+      layout.journal + 1,
+      layout.data,
+      layout.dataEnd,
+      layout.blocks,
+    ]
     const extents: BlockExtent[] = []
     let start = 0
     for (const [i, bound] of bounds.entries()) {

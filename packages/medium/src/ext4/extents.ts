@@ -8,7 +8,10 @@
  *   index  12: u32 logical, u32 child low, u16 child high, u16 0
  */
 import {
-  EXTENT_BLOCK_ENTRIES_MAX, EXTENT_BLOCKS_MAX, extentTreeLevels, INODE_EXTENTS_MAX,
+  EXTENT_BLOCK_ENTRIES_MAX,
+  EXTENT_BLOCKS_MAX,
+  extentTreeLevels,
+  INODE_EXTENTS_MAX,
 } from '@openmaas/pool/tree/footprint'
 
 export interface MappedContent {
@@ -76,7 +79,9 @@ function encodeNode(
 }
 
 function writePhysical(
-  target: Buffer, block: number, at: { readonly low: number; readonly high: number },
+  target: Buffer,
+  block: number,
+  at: { readonly low: number; readonly high: number },
 ): void {
   target.writeUInt32LE(block % 0x1_0000_0000, at.low)
   target.writeUInt16LE(Math.floor(block / 0x1_0000_0000), at.high)

@@ -36,7 +36,8 @@ test('costs one chunk for a small read near the last one, and two lists at most 
   }
   const content = list.finish()
   const reader = new FileReader(chunks, new ListCache(chunks, 2 ** 24), {
-    size: 20_000 * 4096, content,
+    size: 20_000 * 4096,
+    content,
   })
   const read = (block: number): number => {
     const target = Buffer.alloc(4096)
@@ -56,8 +57,10 @@ test('refuses a chunk that is not as long as its list says', () => {
   const list = new ContentListBuilder(chunks)
   list.addChunk(chunks.put(ChunkType.data, Buffer.alloc(10)), 11)
   const reader = new FileReader(chunks, new ListCache(chunks, 1), {
-    size: 11, content: list.finish(),
+    size: 11,
+    content: list.finish(),
   })
-  expect(() => reader.read(0, Buffer.alloc(11)))
-    .toThrowError(expect.objectContaining({ code: 'TREE_INVALID' }))
+  expect(() => reader.read(0, Buffer.alloc(11))).toThrowError(
+    expect.objectContaining({ code: 'TREE_INVALID' }),
+  )
 })

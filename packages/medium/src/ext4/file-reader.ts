@@ -68,9 +68,10 @@ export class FileReader {
     let position = offset
     while (position < end && content !== undefined) {
       const at = position - offset
-      position = content.kind === 'single'
-        ? this.#copy({ id: content.id, start: 0, end: size }, position, target.subarray(at))
-        : this.#copyItem(position, target.subarray(at))
+      position =
+        content.kind === 'single'
+          ? this.#copy({ id: content.id, start: 0, end: size }, position, target.subarray(at))
+          : this.#copyItem(position, target.subarray(at))
     }
     if (position - offset < target.length) target.fill(0, Math.max(0, position - offset))
   }
@@ -125,7 +126,9 @@ export class FileReader {
   }
 
   #open(
-    id: Buffer, level: number, span: { readonly start: number; readonly size: number },
+    id: Buffer,
+    level: number,
+    span: { readonly start: number; readonly size: number },
   ): OpenList {
     const list = this.#lists.read(id)
     if (list.level !== level) throw wrong('has a list of a wrong level', { level })

@@ -24,10 +24,12 @@ test('fills every group of any size of tree exactly', () => {
 })
 
 test('refuses what ext4 cannot hold', () => {
-  expect(() => computeLayout({ inodes: 2 ** 32, blocks: 1 }))
-    .toThrowError(expect.objectContaining({ code: 'VIEW_TOO_LARGE' }))
-  expect(() => computeLayout({ inodes: 1, blocks: 300 * TIB_BLOCKS }))
-    .toThrowError(expect.objectContaining({ code: 'VIEW_TOO_LARGE' }))
+  expect(() => computeLayout({ inodes: 2 ** 32, blocks: 1 })).toThrowError(
+    expect.objectContaining({ code: 'VIEW_TOO_LARGE' }),
+  )
+  expect(() => computeLayout({ inodes: 1, blocks: 300 * TIB_BLOCKS })).toThrowError(
+    expect.objectContaining({ code: 'VIEW_TOO_LARGE' }),
+  )
 })
 
 test('takes the free space that is asked for', () => {

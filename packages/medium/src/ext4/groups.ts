@@ -5,9 +5,7 @@
  * Descriptors carry CRC-16 (feature gdt_csum), which is what allows marking inode tables as
  * unused: e2fsck and the kernel then skip them.
  */
-import {
-  BLOCK_SIZE, BLOCKS_PER_GROUP, DESCRIPTOR_SIZE, INODES_PER_BLOCK,
-} from './constants.ts'
+import { BLOCK_SIZE, BLOCKS_PER_GROUP, DESCRIPTOR_SIZE, INODES_PER_BLOCK } from './constants.ts'
 import type { Layout } from './layout.ts'
 
 const FLAG_INODE_UNINIT = 0x1

@@ -2,8 +2,18 @@ import { expect, test } from 'vitest'
 import { encodeInode, type InodeFields } from './inode.ts'
 
 const plain: InodeFields = {
-  mode: 0o100644, uid: 0x1_2345, gid: 0xb2d0_5e00, size: 0x1_0000_0005, links: 3, blocks: 9,
-  mtimeSec: 1, mtimeNs: 2, ctimeSec: 3, ctimeNs: 4, indexed: false, xattrBlock: 0x5_0000_0007,
+  mode: 0o100644,
+  uid: 0x1_2345,
+  gid: 0xb2d0_5e00,
+  size: 0x1_0000_0005,
+  links: 3,
+  blocks: 9,
+  mtimeSec: 1,
+  mtimeNs: 2,
+  ctimeSec: 3,
+  ctimeNs: 4,
+  indexed: false,
+  xattrBlock: 0x5_0000_0007,
   map: { kind: 'none' },
 }
 

@@ -92,7 +92,9 @@ function encodeMap(target: Buffer, map: InodeFields['map']): void {
 
 /** 32 bits of seconds; then 2 more bits of seconds below 30 of nanoseconds. */
 function writeTime(
-  target: Buffer, seconds: number, nanoseconds: number,
+  target: Buffer,
+  seconds: number,
+  nanoseconds: number,
   at: { readonly base: number; readonly extra: number },
 ): void {
   const clamped = Math.min(Math.max(seconds, SECONDS_MIN), SECONDS_MAX)

@@ -17,7 +17,11 @@
  */
 import { MaasError } from '@openmaas/kernel/errors'
 import {
-  BLOCK_SIZE, BLOCKS_PER_GROUP, DESCRIPTORS_PER_BLOCK, INO_FIRST, INODES_PER_BLOCK,
+  BLOCK_SIZE,
+  BLOCKS_PER_GROUP,
+  DESCRIPTORS_PER_BLOCK,
+  INO_FIRST,
+  INODES_PER_BLOCK,
 } from './constants.ts'
 
 /** s_inodes_count has 32 bits. */
@@ -69,7 +73,7 @@ export function journalBlocks(dataBlocks: number): number {
 
 /** @throws MaasError VIEW_TOO_LARGE beyond 2^32 inodes or 256 TiB */
 export function computeLayout(input: LayoutInput): Layout {
-  const freeBytes = input.freeBytes ?? Math.max(FREE_BYTES_MIN, input.blocks * BLOCK_SIZE / 4)
+  const freeBytes = input.freeBytes ?? Math.max(FREE_BYTES_MIN, (input.blocks * BLOCK_SIZE) / 4)
   const journal = journalBlocks(input.blocks)
   const content = journal + input.blocks + Math.ceil(freeBytes / BLOCK_SIZE)
   const inodeLast = input.inodes - 1 + (INO_FIRST - 1)
@@ -77,13 +81,17 @@ export function computeLayout(input: LayoutInput): Layout {
   if (inodesWanted > INODES_MAX) throw tooLarge('inodes', inodesWanted)
 
   let groups = Math.max(
-    Math.ceil(content / BLOCKS_PER_GROUP), Math.ceil(inodesWanted / BLOCKS_PER_GROUP))
+    Math.ceil(content / BLOCKS_PER_GROUP),
+    Math.ceil(inodesWanted / BLOCKS_PER_GROUP),
+  )
   for (;;) {
     if (groups > GROUPS_MAX) throw tooLarge('groups', groups)
     const inodesPerGroup = inodesPerGroupFor(groups)
     if (groups * inodesPerGroup < inodesWanted) throw tooLarge('inodes', inodesWanted)
-    const metadata = 1 + Math.ceil(groups / DESCRIPTORS_PER_BLOCK)
-      + groups * (2 + inodesPerGroup / INODES_PER_BLOCK)
+    const metadata =
+      1 +
+      Math.ceil(groups / DESCRIPTORS_PER_BLOCK) +
+      groups * (2 + inodesPerGroup / INODES_PER_BLOCK)
     const needed = Math.ceil((metadata + content) / BLOCKS_PER_GROUP)
     if (needed <= groups) return place({ groups, inodesPerGroup, inodeLast, journal }, input)
     groups = needed
@@ -107,8 +115,15 @@ function place(
   const inodeTablesEnd = inodeTables + groups * (inodesPerGroup / INODES_PER_BLOCK)
   const data = inodeTablesEnd + sizes.journal
   return {
-    groups, inodesPerGroup, inodeLast, descriptors, blockBitmaps, inodeBitmaps, inodeTables,
-    inodeTablesEnd, data,
+    groups,
+    inodesPerGroup,
+    inodeLast,
+    descriptors,
+    blockBitmaps,
+    inodeBitmaps,
+    inodeTables,
+    inodeTablesEnd,
+    data,
     blocks: groups * BLOCKS_PER_GROUP,
     treeInodes: input.inodes,
     journal: inodeTablesEnd,

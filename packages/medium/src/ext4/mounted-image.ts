@@ -32,7 +32,9 @@ export function checkImage(path: string): { code: number | null; output: string 
 
 /** Mounts for as long as `use` runs. */
 export function withMount(
-  site: TemporaryDirectory, image: string, options: { readonly write: boolean },
+  site: TemporaryDirectory,
+  image: string,
+  options: { readonly write: boolean },
   use: (path: string) => void,
 ): void {
   const path = site.join('mnt')

@@ -58,7 +58,7 @@ function transform(state: Int32Array): void {
 
 /** Fills the eight words with the next 32 name bytes, padded by the count of what is left. */
 function loadWords(bytes: Buffer, offset: number, left: number): void {
-  const pad = (left | (left << 8) | (left << 16) | (left << 24)) | 0
+  const pad = left | (left << 8) | (left << 16) | (left << 24) | 0
   const length = Math.min(left, 32)
   let word = 0
   let value = pad
@@ -84,7 +84,9 @@ const state = new Int32Array(4)
 
 /** @param seed the four words of s_hash_seed, not all zero */
 export function hashName(
-  bytes: Buffer, at: { readonly offset: number; readonly length: number }, seed: Int32Array,
+  bytes: Buffer,
+  at: { readonly offset: number; readonly length: number },
+  seed: Int32Array,
 ): number {
   state.set(seed)
   let offset = at.offset

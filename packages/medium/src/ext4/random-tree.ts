@@ -6,7 +6,10 @@ import type { SeededRandom } from '@openmaas/kernel/random'
 import { type ChunkSink, ChunkType } from '@openmaas/pool/chunk/chunk'
 import { ContentListBuilder } from '@openmaas/pool/tree/content-list'
 import {
-  type BuiltDirectory, DirectoryBuilder, directoryRef, makeLinkKey,
+  type BuiltDirectory,
+  DirectoryBuilder,
+  directoryRef,
+  makeLinkKey,
 } from '@openmaas/pool/tree/directory-builder'
 import type { ContentRef, EntryStat } from '@openmaas/pool/tree/entry'
 import type { XattrPair } from '@openmaas/pool/tree/footprint'
@@ -21,8 +24,18 @@ const SIZES = [0, 1, 4095, 4096, 4097, 60_000, 300_000]
 
 export function plainStat(mode: number, fields: Partial<EntryStat> = {}): EntryStat {
   return {
-    mode, uid: 0, gid: 0, nlink: 1, size: 0, inoLow: 1, inoHigh: 0,
-    mtimeSec: 1_700_000_000, mtimeNs: 1, ctimeSec: 1_700_000_000, ctimeNs: 2, ...fields,
+    mode,
+    uid: 0,
+    gid: 0,
+    nlink: 1,
+    size: 0,
+    inoLow: 1,
+    inoHigh: 0,
+    mtimeSec: 1_700_000_000,
+    mtimeNs: 1,
+    ctimeSec: 1_700_000_000,
+    ctimeNs: 2,
+    ...fields,
   }
 }
 
@@ -45,7 +58,10 @@ export class RandomTree {
     const stat = this.#stat(0o040755)
     const links = this.#links.size === 0 ? undefined : this.#linkTable()
     return writeTreeRoot(this.#sink, {
-      stat, xattrs, links, directory: directoryRef(directory, xattrs),
+      stat,
+      xattrs,
+      links,
+      directory: directoryRef(directory, xattrs),
     })
   }
 
@@ -63,7 +79,8 @@ export class RandomTree {
     const random = this.#random
     const builder = new DirectoryBuilder(this.#sink)
     const most = random.below(12) === 0 ? 900 : 3 + 30 / (depth + 1)
-    for (const name of this.#names(random.below(depth === 0 ? 60 : most))) this.#entry(builder, name, depth)
+    for (const name of this.#names(random.below(depth === 0 ? 60 : most)))
+      this.#entry(builder, name, depth)
     return builder.finish()
   }
 
@@ -96,7 +113,9 @@ export class RandomTree {
         const stat = { ...this.#stat(0o120777), size: target.length }
         // The kernel keeps user.* off symlinks, so trusted.* stands for all.
         builder.addSymlink(name, stat, target, {
-          xattrs: options.xattrs.filter((pair) => pair.name.toString('latin1', 0, 8) === 'trusted.'),
+          xattrs: options.xattrs.filter(
+            (pair) => pair.name.toString('latin1', 0, 8) === 'trusted.',
+          ),
         })
         return
       }
@@ -119,8 +138,12 @@ export class RandomTree {
   #special(builder: DirectoryBuilder, name: Buffer): void {
     const random = this.#random
     switch (random.below(4)) {
-      case 0: builder.addFifo(name, this.#stat(0o010600)); return
-      case 1: builder.addSocket(name, this.#stat(0o140700)); return
+      case 0:
+        builder.addFifo(name, this.#stat(0o010600))
+        return
+      case 1:
+        builder.addSocket(name, this.#stat(0o140700))
+        return
       case 2:
         builder.addDevice(name, this.#stat(0o020600), { major: 5, minor: 1, block: false })
         return
@@ -134,7 +157,7 @@ export class RandomTree {
   /** Chunks and holes of odd lengths. */
   content(size: number): ContentRef | undefined {
     const list = new ContentListBuilder(this.#sink)
-    for (let left = size; left > 0; ) {
+    for (let left = size; left > 0;) {
       const length = Math.min(left, 1 + this.#random.below(200_000))
       left -= length
       if (this.#random.below(5) === 0) list.addHole(length)
@@ -151,8 +174,10 @@ export class RandomTree {
     return plainStat(mode, {
       uid: this.#pick([0, 1000, 70_000, 4_000_000_000]),
       gid: this.#pick([0, 100, 3_000_000_000]),
-      mtimeSec: this.#pick(TIMES), mtimeNs: random.below(10 ** 9),
-      ctimeSec: this.#pick(TIMES), ctimeNs: random.below(10 ** 9),
+      mtimeSec: this.#pick(TIMES),
+      mtimeNs: random.below(10 ** 9),
+      ctimeSec: this.#pick(TIMES),
+      ctimeNs: random.below(10 ** 9),
     })
   }
 

@@ -4,8 +4,17 @@
  */
 import { assert } from '@openmaas/kernel/assert'
 import {
-  BLOCKS_PER_GROUP, DESCRIPTOR_SIZE, FEATURE_COMPAT, FEATURE_INCOMPAT, FEATURE_RO_COMPAT,
-  HASH_HALF_MD4, INO_FIRST, INO_JOURNAL, INODE_SIZE, SUPERBLOCK_FLAG_UNSIGNED_HASH, writeSplit,
+  BLOCKS_PER_GROUP,
+  DESCRIPTOR_SIZE,
+  FEATURE_COMPAT,
+  FEATURE_INCOMPAT,
+  FEATURE_RO_COMPAT,
+  HASH_HALF_MD4,
+  INO_FIRST,
+  INO_JOURNAL,
+  INODE_SIZE,
+  SUPERBLOCK_FLAG_UNSIGNED_HASH,
+  writeSplit,
 } from './constants.ts'
 import type { Layout } from './layout.ts'
 
@@ -72,7 +81,8 @@ export function encodeSuperblock(fields: SuperblockFields): Buffer {
   bytes.writeUInt32LE(madeAt, 0x108)
   fields.journalMap.copy(bytes, OFFSET_JOURNAL_MAP)
   writeSplit(bytes, layout.journalBlocks * 4096, {
-    low: OFFSET_JOURNAL_MAP + 64, high: OFFSET_JOURNAL_MAP + 60,
+    low: OFFSET_JOURNAL_MAP + 64,
+    high: OFFSET_JOURNAL_MAP + 60,
   })
   bytes.writeUInt16LE(32, 0x15c) // s_min_extra_isize
   bytes.writeUInt16LE(32, 0x15e) // s_want_extra_isize

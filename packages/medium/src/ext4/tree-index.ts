@@ -122,7 +122,8 @@ export class TreeIndex {
 
   /** Calls back for each entry of a directory in name order, with the rank of its inode. */
   forEachEntry(
-    directory: Place, callback: (view: TreeNodeView, index: number, rank: number) => void,
+    directory: Place,
+    callback: (view: TreeNodeView, index: number, rank: number) => void,
   ): void {
     const visit = (node: IndexedNode, rank: number): void => {
       for (let i = 0; i < node.view.count; i += 1) {
@@ -171,16 +172,18 @@ export class TreeIndex {
   /** The target lies in the directory itself, or below it. */
   #descendInto(directory: Place, axis: Axis, target: number): Place {
     const own = ownBlocks(directory.entry)
-    const isSelf = axis === 'inodes'
-      ? target === directory.rank
-      : target < directory.block + own
+    const isSelf = axis === 'inodes' ? target === directory.rank : target < directory.block + own
     if (isSelf) return directory
-    return this.#descendFrom({
-      node: this.#node(directory.entry.directory!.node),
-      inodes: directory.rank + 1,
-      blocks: directory.block + own,
-      parentRank: directory.rank,
-    }, axis, target)
+    return this.#descendFrom(
+      {
+        node: this.#node(directory.entry.directory!.node),
+        inodes: directory.rank + 1,
+        blocks: directory.block + own,
+        parentRank: directory.rank,
+      },
+      axis,
+      target,
+    )
   }
 
   /** The target lies in the span of the node, or of what is below. */

@@ -6,10 +6,13 @@ const pair = (name: string, value: Buffer) => ({ name: Buffer.from(name), value 
 test('translates an ACL as the kernel stores it', () => {
   // setfacl -m u:1000:rw,g:2000:r; both sides taken from Linux 6.18.
   const xattr = Buffer.from(
-    '0200000001000600ffffffff02000600e803000004000400ffffffff08000400d0070000'
-    + '10000600ffffffff20000400ffffffff', 'hex')
+    '0200000001000600ffffffff02000600e803000004000400ffffffff08000400d0070000' +
+      '10000600ffffffff20000400ffffffff',
+    'hex',
+  )
   expect(encodeAcl(xattr)?.toString('hex')).toBe(
-    '010000000100060002000600e80300000400040008000400d00700001000060020000400')
+    '010000000100060002000600e80300000400040008000400d00700001000060020000400',
+  )
 })
 
 test('leaves out an ACL of another version, or one that is cut off', () => {
@@ -23,8 +26,15 @@ test('puts small attributes behind the inode, values from the end', () => {
   const bytes = Buffer.alloc(96)
   encodeXattrsInInode(bytes, [pair('user.color', Buffer.from('blue!'))])
   expect(bytes.toString('hex')).toBe(
-    '000002ea' + '05015400' + '00000000' + '05000000' + 'c658646a' + '636f6c6f72000000'
-    + '00'.repeat(96 - 28 - 8) + '626c756521000000')
+    '000002ea' +
+      '05015400' +
+      '00000000' +
+      '05000000' +
+      'c658646a' +
+      '636f6c6f72000000' +
+      '00'.repeat(96 - 28 - 8) +
+      '626c756521000000',
+  )
 })
 
 test('hashes name and value as the kernel does', () => {

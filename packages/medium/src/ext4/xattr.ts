@@ -10,7 +10,11 @@
  * Value offsets count from the block, or from the first entry in the inode.
  */
 import {
-  ext4XattrName, ext4XattrSize, XATTR_BLOCK_SPACE, XATTR_INODE_SPACE, type XattrPair,
+  ext4XattrName,
+  ext4XattrSize,
+  XATTR_BLOCK_SPACE,
+  XATTR_INODE_SPACE,
+  type XattrPair,
 } from '@openmaas/pool/tree/footprint'
 
 const MAGIC = 0xea020000
@@ -66,8 +70,9 @@ function select(pairs: readonly XattrPair[], space: number): Attribute[] {
     left -= size
     attributes.push({ index, name: suffix, value })
   }
-  return attributes.sort((a, b) =>
-    a.index - b.index || a.name.length - b.name.length || a.name.compare(b.name))
+  return attributes.sort(
+    (a, b) => a.index - b.index || a.name.length - b.name.length || a.name.compare(b.name),
+  )
 }
 
 /** Writes into the zeroed 96 bytes behind the extra fields of an inode. */
@@ -90,7 +95,9 @@ export function encodeXattrBlock(target: Buffer, pairs: readonly XattrPair[]): v
 
 /** @returns the hash over all entry hashes, by which the kernel shares equal blocks */
 function encodeEntries(
-  target: Buffer, attributes: readonly Attribute[], valueBase: number,
+  target: Buffer,
+  attributes: readonly Attribute[],
+  valueBase: number,
 ): number {
   let at = 0
   let end = target.length
