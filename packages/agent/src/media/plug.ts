@@ -45,7 +45,10 @@ export async function plug(pool: PoolAccess, options: PlugOptions): Promise<Plug
     readOnly: options.readOnly,
     createdAt: new Date(pool.clock.wallMs()).toISOString(),
     state: 'plugging',
-    layers: options.readOnly ? [] : [makeLayerId(pool.clock, pool.random)],
+    layers: [
+      ...(options.baseLayers ?? []),
+      ...(options.readOnly ? [] : [makeLayerId(pool.clock, pool.random)]),
+    ],
     ...(options.quotaBytes !== undefined && { quotaBytes: options.quotaBytes }),
     ...(options.freeBytes !== undefined && { freeBytes: options.freeBytes }),
     attachment: {
@@ -73,6 +76,8 @@ export async function plug(pool: PoolAccess, options: PlugOptions): Promise<Plug
 export async function resume(pool: PoolAccess, record: MediumRecord): Promise<PlugResult> {
   const begin = pool.clock.monotonicMs()
   requirePrivilege({ attach: record.attachment?.fuseMount !== undefined })
+  using _lock = lockMedium(pool.fs, pool.path, record.id)
+  await takeDown(pool, record, { force: true }) // A dead mount may still stand there.
   const { loopDevice: _loop, keeperPid: _keeper, ...attachment } = record.attachment!
   const next: MediumRecord = {
     ...record,

@@ -1,7 +1,7 @@
 /** What plugging and its sister verbs take and give. */
 import type { Clock } from '@openmaas/kernel/clock'
 import type { Fs } from '@openmaas/kernel/fs'
-import type { MediumId, SnapshotId } from '@openmaas/kernel/ids'
+import type { LayerId, MediumId, SnapshotId } from '@openmaas/kernel/ids'
 import type { Random } from '@openmaas/kernel/random'
 import type { MediumRecord } from '@openmaas/medium/media/record'
 
@@ -30,6 +30,8 @@ export interface PlugOptions {
   readonly readOnly: boolean
   readonly quotaBytes?: number
   readonly freeBytes?: number
+  /** Frozen layers the medium stands on: a clone. */
+  readonly baseLayers?: readonly LayerId[]
 }
 
 export interface PlugResult {

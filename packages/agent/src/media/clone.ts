@@ -1,0 +1,53 @@
+/**
+ * Clones of a medium: the state of this moment becomes a frozen layer, and both the medium and
+ * its clone go on above it. A clone of a clone is one more layer; depth costs nothing per read.
+ */
+import type { MediumId } from '@openmaas/kernel/ids'
+import { askEngine } from '@openmaas/medium/engine/control'
+import { freezeTop } from '@openmaas/medium/engine/freeze'
+import { engineRuns, readStatus } from '@openmaas/medium/engine/status'
+import { loadMedium, mediumDirectory, type MediumRecord } from '@openmaas/medium/media/record'
+import { controlSocketOf } from '@openmaas/medium/media/runtime-directory'
+import { lockMedium } from './medium-lock.ts'
+import { plug } from './plug.ts'
+import type { PlugOptions, PlugResult, PoolAccess } from './types.ts'
+
+export type CloneOptions = Omit<PlugOptions, 'snapshotId' | 'sourceName' | 'freeBytes' | 'baseLayers'>
+
+/** @throws MaasError MEDIUM_BUSY, MEDIUM_ENGINE_UNREACHABLE, and of plug */
+export async function cloneMedium(
+  pool: PoolAccess,
+  id: MediumId,
+  options: CloneOptions,
+): Promise<PlugResult> {
+  // Held until the clone's record stands: it is what keeps the shared layers.
+  using _lock = lockMedium(pool.fs, pool.path, id)
+  const { record, frozen } = await freezeMedium(pool, id)
+  const { snapshotId, sourceName, freeBytes } = record
+  return plug(pool, {
+    ...options,
+    snapshotId,
+    sourceName,
+    baseLayers: frozen,
+    ...(freeBytes !== undefined && { freeBytes }),
+  })
+}
+
+/**
+ * Makes everything the medium holds at this moment immutable, flushed; it goes on above that.
+ * The caller holds the medium's lock.
+ *
+ * @returns the record as it stands now, and its layers without the new top
+ */
+export async function freezeMedium(
+  pool: PoolAccess,
+  id: MediumId,
+): Promise<{ record: MediumRecord; frozen: MediumRecord['layers'] }> {
+  const before = loadMedium(pool.fs, pool.path, id)
+  if (before.readOnly) return { record: before, frozen: before.layers }
+  const running = engineRuns(readStatus(mediumDirectory(pool.path, id)))
+  if (running) await askEngine(controlSocketOf(before.attachment!.runtimeDirectory), 'freeze')
+  else freezeTop(pool.fs, pool.path, before)
+  const record = loadMedium(pool.fs, pool.path, id)
+  return { record, frozen: record.layers.slice(0, -1) }
+}
