@@ -57,7 +57,7 @@ export function openSnapshot(source: ChunkSource, snapshot: SnapshotDescription)
   if (snapshot.kind === 'tree') return openTree(source, root, snapshot.freeBytes)
   const { base } = readVolumeRoot(source, root)
   if (base === undefined) return new VolumeView(source, root)
-  return new VolumeView(source, root, openTree(source, base.root, base.freeBytes || undefined))
+  return new VolumeView(source, root, openTree(source, base.root, base.freeBytes))
 }
 
 function openTree(source: ChunkSource, root: Buffer, freeBytes: number | undefined): Ext4View {

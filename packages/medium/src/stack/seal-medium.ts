@@ -5,7 +5,7 @@
  */
 import type { Fs } from '@openmaas/kernel/fs'
 import type { ChunkSink, ChunkSource } from '@openmaas/pool/chunk/chunk'
-import { readVolumeRoot } from '@openmaas/pool/volume/root'
+import { readVolumeRoot, type VolumeBase } from '@openmaas/pool/volume/root'
 import { type SealedVolume, sealVolume } from '@openmaas/pool/volume/seal'
 import { prepareLayers } from '../overlay/layered-device.ts'
 import { buildStack, type SnapshotDescription } from './build-stack.ts'
@@ -36,7 +36,7 @@ export function sealMedium(sink: ChunkSink, options: SealMediumOptions): SealedV
     const root = Buffer.from(snapshot.root, 'hex')
     const over =
       snapshot.kind === 'tree'
-        ? { base: { kind: 'tree' as const, root, freeBytes: snapshot.freeBytes ?? 0 } }
+        ? { base: treeBase(root, snapshot.freeBytes) }
         : { base: readVolumeRoot(source, root).base, parent: { source, root } }
     return sealVolume(sink, {
       ...over,
@@ -48,4 +48,8 @@ export function sealMedium(sink: ChunkSink, options: SealMediumOptions): SealedV
   } finally {
     stack.close()
   }
+}
+
+function treeBase(root: Buffer, freeBytes: number | undefined): VolumeBase {
+  return { kind: 'tree', root, ...(freeBytes !== undefined && { freeBytes }) }
 }

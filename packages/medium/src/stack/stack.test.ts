@@ -3,10 +3,17 @@ import { SeededRandom } from '@openmaas/kernel/random'
 import { MemoryChunks } from '@openmaas/pool/tree/memory-chunks'
 import { VolumeBuilder } from '@openmaas/pool/volume/builder'
 import { VolumeView } from '@openmaas/pool/volume/view'
+import { visitVolume, volumeChunkCount } from '@openmaas/pool/volume/visit'
 import { describe, expect, test } from 'vitest'
+import { RandomTree } from '../ext4/random-tree.ts'
 import { CrashFs } from '../overlay/crash-fs.ts'
 import { LayerStore } from '../overlay/layer-store.ts'
-import { buildStack, type BuiltStack, type SnapshotDescription } from './build-stack.ts'
+import {
+  buildStack,
+  type BuiltStack,
+  openSnapshot,
+  type SnapshotDescription,
+} from './build-stack.ts'
 import { prepareDescription } from './prepare-stack.ts'
 import { sealMedium } from './seal-medium.ts'
 
@@ -194,6 +201,56 @@ describe('sealing a medium', () => {
       expect(sealed.readBytes, `seed ${seed}`).toBeLessThan(SIZE / 2)
       // Sealing again without a change gives the same root.
       expect(sealMedium(chunks, options).id.equals(sealed.id)).toBe(true)
+    }
+  })
+
+  // Method: a tree, written on as a disk and sealed; the sealed point plugged, written on and
+  // sealed again. Both read as their disks did, and a visit of the second finds the tree too.
+  test('of a tree stands on the tree, and so does the next one sealed from it', () => {
+    for (let seed = 1; seed <= 2; seed += 1) {
+      const random = new SeededRandom(seed)
+      const fs = new CrashFs(random)
+      const chunks = new MemoryChunks()
+      const store = new LayerStore(fs, '/brick/media')
+      const tree = new RandomTree(chunks, random).write()
+      let snapshot: SnapshotDescription = {
+        kind: 'tree',
+        root: tree.toString('hex'),
+        freeBytes: seed === 1 ? 0 : 1024 * 1024,
+      }
+      const { size } = openSnapshot(chunks, snapshot)
+      const model = Buffer.alloc(size)
+      openSnapshot(chunks, snapshot).read(0, model)
+      for (let generation = 1; generation <= 2; generation += 1) {
+        const layer = layerId(generation)
+        const record = { readOnly: false, layers: [layer] }
+        const options = { fs, store, source: chunks, snapshot, record, bootId: BOOT }
+        const { description, overlay } = prepareDescription(options)
+        const stack = buildStack(description, { fs, source: chunks, punchHole: fs.punch })
+        for (let i = 0; i < 20; i += 1) {
+          const bytes = random.bytes(1 + random.below(9000))
+          const offset = random.below(size - bytes.length)
+          stack.top.write(offset, bytes)
+          bytes.copy(model, offset)
+        }
+        stack.close()
+        overlay!.close()
+        fs.kill()
+        store.freeze(layer, BOOT)
+        const directories = [store.pathOf(layer)]
+        const sealed = sealMedium(chunks, { fs, source: chunks, snapshot, directories, size })
+        snapshot = { kind: 'volume', root: sealed.id.toString('hex') }
+        const got = Buffer.alloc(size)
+        openSnapshot(chunks, snapshot).read(0, got)
+        expect(got.equals(model), `seed ${seed} generation ${generation}`).toBe(true)
+        const entered = new Set<string>()
+        const { chunkCount } = visitVolume(chunks, sealed.id, {
+          enter: (id) => entered.size < entered.add(id.toString('hex')).size,
+          leaf: () => {},
+        })
+        expect(entered.has(tree.toString('hex'))).toBe(true)
+        expect(volumeChunkCount(chunks, sealed.id)).toBe(chunkCount)
+      }
     }
   })
 })

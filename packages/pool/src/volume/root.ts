@@ -3,7 +3,7 @@
  * `root` of the snapshot.
  *
  *   0 4 "MVR1"  4 1 version  5 1 level  6 1 top state  7 1 base kind   8 8 size
- *  16 4 grain size  20 4 zero  24 8 chunks  32 8 nodes  40 8 base free bytes  48 16 zero
+ *  16 4 grain size  20 4 zero  24 8 chunks  32 8 nodes  40 8 base free bytes + 1  48 16 zero
  *  64 32 top id  96 32 base root
  */
 import { assert } from '@openmaas/kernel/assert'
@@ -28,8 +28,8 @@ const MAGIC = Buffer.from('MVR1', 'latin1')
 export interface VolumeBase {
   readonly kind: 'tree'
   readonly root: Buffer
-  /** `freeBytes` of the ext4 view, which decides its layout; 0 is its default. */
-  readonly freeBytes: number
+  /** Option of the ext4 view, which decides its layout; absent is its default. */
+  readonly freeBytes?: number
 }
 
 export interface VolumeGeometry {
@@ -86,7 +86,7 @@ export function encodeVolumeRoot(root: VolumeRoot): Buffer {
   bytes.writeUInt32LE(root.grainSize, 16)
   bytes.writeBigUInt64LE(BigInt(counts.chunks), 24)
   bytes.writeBigUInt64LE(BigInt(counts.nodes), 32)
-  bytes.writeBigUInt64LE(BigInt(root.base?.freeBytes ?? 0), 40)
+  bytes.writeBigUInt64LE(BigInt((root.base?.freeBytes ?? -1) + 1), 40)
   if (root.top.state === EntryState.chunk) root.top.id!.copy(bytes, 64)
   root.base?.root.copy(bytes, 96)
   return bytes
@@ -110,11 +110,12 @@ export function decodeVolumeRoot(bytes: Buffer): VolumeRoot {
     nodes: Number(bytes.readBigUInt64LE(32)),
   }
   const id = Buffer.from(bytes.subarray(64, 64 + CHUNK_ID_SIZE))
-  const freeBytes = Number(bytes.readBigUInt64LE(40))
+  const freeBytes = Number(bytes.readBigUInt64LE(40)) - 1
   const baseRoot = Buffer.from(bytes.subarray(96, 96 + CHUNK_ID_SIZE))
   const top: MapEntry =
     state === EntryState.chunk ? { state, id, counts } : { state: state as EntryState }
-  const base = baseKind === 1 ? { kind: 'tree' as const, root: baseRoot, freeBytes } : undefined
+  const tree = { kind: 'tree' as const, root: baseRoot, ...(freeBytes >= 0 && { freeBytes }) }
+  const base = baseKind === 1 ? tree : undefined
   const root = { size, grainSize, level, top, base }
   if (!encodeVolumeRoot(root).equals(bytes)) throw invalidVolume('fields that do not fit together')
   return root
