@@ -116,13 +116,13 @@ test('refuses a directory that holds other names than its entry says', () => {
 test('marks a leaf that begins with the hash the leaf before ended with', () => {
   const first = new Map<number, Buffer>()
   const names: Buffer[] = []
-  const name = Buffer.alloc(200, 0x78)
-  for (let i = 0; i < 400_000; i += 1) {
-    name.write(String(i).padStart(8, '0'), 192)
+  const name = Buffer.alloc(236, 0x78)
+  for (let i = 0; i < 700_000; i += 1) {
+    name.write(String(i).padStart(8, '0'), 228)
     const hash = hashName(name, { offset: 0, length: name.length }, SEED)
     const other = first.get(hash)
-    if (other === undefined) first.set(hash, Buffer.from(name.subarray(192)))
-    else names.push(Buffer.concat([name.subarray(0, 192), other]), Buffer.from(name))
+    if (other === undefined) first.set(hash, Buffer.from(name.subarray(228)))
+    else names.push(Buffer.concat([name.subarray(0, 228), other]), Buffer.from(name))
   }
   const blocks = render(names)
   const leaves = readLeaves(blocks)
