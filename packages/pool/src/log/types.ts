@@ -107,6 +107,8 @@ export interface UnpinBody {
 export interface PacksBody {
   readonly packs: readonly number[]
   readonly at: number
+  /** CONDEMN only: what is referenced in these packs lies in newer ones too. */
+  readonly superseded?: boolean
 }
 
 export interface RepairBody {

@@ -8,6 +8,7 @@ import type { Fs } from '@openmaas/kernel/fs'
 import type { Random } from '@openmaas/kernel/random'
 import type { KeyRing } from '../keys/key-ring.ts'
 import type { PackKind } from '../chunk/chunk.ts'
+import type { SnapshotVisitors } from '../gc/visitors.ts'
 import type { Superblock } from '../backend/superblock.ts'
 import type { SharedIndex } from '../index/shared-index.ts'
 import { PackStatus } from '../index/pack-table.ts'
@@ -41,6 +42,8 @@ export interface PoolTuning {
   readonly memtableSlots?: number
   readonly packCountMax?: number
   readonly arenaSizeMax?: number
+  /** How snapshots are walked; the simulator has simpler ones. */
+  readonly visitors?: SnapshotVisitors
   /** Bytes kept free on every brick; by default 2 % + 256 MiB, at most a tenth of the disk. */
   readonly reserveBytes?: number
 }
@@ -76,6 +79,8 @@ export class PoolCore {
   readonly packs: PackTable
   readonly sessions = new Map<string, OpenSession>()
   readonly watchers = new Set<CommitWatcher>()
+  /** One garbage collection at a time. */
+  collecting = false
   index!: SharedIndex
   log!: LogWriter
   /** Mac of the last applied record, for the index manifest. */

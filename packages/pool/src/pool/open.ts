@@ -3,7 +3,6 @@
  * next epoch, make the files agree, load the index. Crash anywhere and open again: each step can
  * be repeated.
  */
-import { MaasError } from '@openmaas/kernel/errors'
 import type { Fs } from '@openmaas/kernel/fs'
 import { brickMissing, findBricks } from '../backend/bricks.ts'
 import type { PoolBricks } from '../backend/bricks.ts'

@@ -8,6 +8,8 @@ import { makeSessionId } from '@openmaas/kernel/ids'
 import type { PoolId, SnapshotId } from '@openmaas/kernel/ids'
 import type { Superblock } from '../backend/superblock.ts'
 import type { OwnerLock } from '../backend/owner-lock.ts'
+import { collectGarbage } from '../gc/collect.ts'
+import type { GcOptions, GcProgress, GcReport } from '../gc/run.ts'
 import { LogType } from '../log/types.ts'
 import type { PinKind } from '../log/types.ts'
 import type { LogMirrors } from '../log/mirrors.ts'
@@ -195,6 +197,17 @@ export class Pool {
     time.unfreeze()
   }
 
+  /** Frees what no snapshot, session or pin needs; see collectGarbage for what it throws. */
+  async gc(
+    options: GcOptions = {},
+    onProgress: (progress: GcProgress) => void = () => undefined,
+    signal?: AbortSignal,
+  ): Promise<GcReport> {
+    this.#requireWritable()
+    const { core, chunks: reader, reserves } = this
+    return collectGarbage({ core, reader, reserves, options, onProgress, signal })
+  }
+
   status(): PoolStatus {
     const { state, superblock, brickPaths, time, log } = this.core
     const live = state.livePacks()
@@ -228,7 +241,7 @@ export class Pool {
     this.#closed = true
     const { core } = this
     try {
-      for (const session of [...core.sessions.values()]) session.abort()
+      for (const session of core.sessions.values()) session.abort()
       if (core.log.failure === undefined) await this.#checkpoint()
       await core.log.drain()
     } finally {

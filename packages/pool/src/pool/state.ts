@@ -32,6 +32,8 @@ export interface PackRow extends PackBody {
   /** Sequence and pool time of the CONDEMN; 0 while live. */
   readonly condemnedSequence: number
   readonly condemnedAt: number
+  /** Its referenced chunks lie in newer packs; readers that pinned before may still look here. */
+  readonly superseded: boolean
 }
 
 export interface SnapshotState extends SnapshotBody {
@@ -209,6 +211,7 @@ export class PoolState {
       state: 'live',
       condemnedSequence: 0,
       condemnedAt: 0,
+      superseded: false,
     })
     this.packNumbers.set(body.packId, body.packNo)
     this.#nextPackNo = Math.max(this.#nextPackNo, body.packNo + 1)
@@ -240,10 +243,16 @@ export class PoolState {
       const row = this.packs.get(packNo)
       this.#require(row?.state === before, record, `pack is not ${before}`)
       if (type === LogType.condemn) {
-        const [condemnedSequence, condemnedAt] = [record.sequence, body.at]
-        this.packs.set(packNo, { ...row, state: 'condemned', condemnedSequence, condemnedAt })
+        this.packs.set(packNo, {
+          ...row,
+          state: 'condemned',
+          condemnedSequence: record.sequence,
+          condemnedAt: body.at,
+          superseded: body.superseded === true,
+        })
       } else if (type === LogType.uncondemn) {
-        this.packs.set(packNo, { ...row, state: 'live', condemnedSequence: 0, condemnedAt: 0 })
+        const calm = { condemnedSequence: 0, condemnedAt: 0, superseded: false }
+        this.packs.set(packNo, { ...row, ...calm, state: 'live' })
       } else {
         this.packs.set(packNo, { ...row, state: 'deleted' })
       }
