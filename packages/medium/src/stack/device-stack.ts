@@ -19,8 +19,10 @@ export class DeviceStack implements SyncBlockDevice {
   readonly readOnly: boolean
   readonly #stack: BuiltStack
   readonly #top: SyncBlockDevice
+  readonly #source: ChunkReader
 
-  private constructor(stack: BuiltStack) {
+  private constructor(stack: BuiltStack, source: ChunkReader) {
+    this.#source = source
     this.#stack = stack
     this.#top = stack.top
     this.size = stack.top.size
@@ -31,7 +33,13 @@ export class DeviceStack implements SyncBlockDevice {
   /** @throws MaasError of the pool, OVERLAY_INVALID, FS_* */
   static open(handoff: StackHandoff, deps: { readonly fs: Fs }): DeviceStack {
     const source = new ChunkReader(handoff.reader, { fs: deps.fs })
-    return new DeviceStack(buildStack(handoff, { fs: deps.fs, source, punchHole }))
+    try {
+      const stack = buildStack(handoff, { fs: deps.fs, source, punchHole })
+      return new DeviceStack(stack, source)
+    } catch (error) {
+      source.close()
+      throw error
+    }
   }
 
   /** Bytes this medium has written of its own; 0 when read-only. */
@@ -65,5 +73,6 @@ export class DeviceStack implements SyncBlockDevice {
 
   close(): void {
     this.#stack.close()
+    this.#source.close()
   }
 }

@@ -53,11 +53,17 @@ export function prepareStack(options: PrepareStackOptions): PreparedStack {
   const { fs, brick, reader, record } = options
   const snapshot = describeSnapshot(reader, record)
   const readerHandoff = reader.handoff()
-  const source = new ChunkReader(readerHandoff, { fs })
   const store = new LayerStore(fs, mediaDirectory(brick))
-  const prepared = prepareDescription({ fs, store, source, snapshot, record, bootId: bootId() })
+  const source = new ChunkReader(readerHandoff, { fs })
+  let prepared
   try {
-    const handoff: StackHandoff = { ...prepared.description, reader: readerHandoff }
+    prepared = prepareDescription({ fs, store, source, snapshot, record, bootId: bootId() })
+  } finally {
+    source.close() // Only the root records were read by it.
+  }
+  const { description, overlay } = prepared
+  try {
+    const handoff: StackHandoff = { ...description, reader: readerHandoff }
     const device = DeviceStack.open(handoff, { fs })
     return {
       handoff,
@@ -65,11 +71,11 @@ export function prepareStack(options: PrepareStackOptions): PreparedStack {
       flush: () => device.flush(),
       close: () => {
         device.close()
-        prepared.overlay?.close()
+        overlay?.close()
       },
     }
   } catch (error) {
-    prepared.overlay?.close()
+    overlay?.close()
     throw error
   }
 }

@@ -4,7 +4,6 @@
  * against the counts above it.
  */
 import { type ChunkSource, ChunkType } from '../chunk/chunk.ts'
-import { readTreeRoot, snapshotWeights } from '../tree/root.ts'
 import { type TreeVisitor, visitTree } from '../tree/visit.ts'
 import { EntryState, invalidVolume, type MapEntry, MapNode, NODE_ENTRIES } from './node.ts'
 import { readVolumeRoot, type VolumeRoot } from './root.ts'
@@ -49,13 +48,4 @@ function visitEntry(
     if (level === 0) visitor.leaf(Buffer.from(node.id(i)), ChunkType.data)
     else visitEntry(source, visitor, node.entry(i), level - 1)
   }
-}
-
-/** The count of visitVolume without the visit: reads one or two roots. */
-export function volumeChunkCount(source: ChunkSource, rootId: Buffer): number {
-  const root = readVolumeRoot(source, rootId)
-  const { chunks = 0, nodes = 0 } = root.top.counts ?? {}
-  if (root.base === undefined) return 1 + chunks + nodes
-  const weights = snapshotWeights(readTreeRoot(source, root.base.root))
-  return 1 + chunks + nodes + weights.chunks + weights.nodes
 }
