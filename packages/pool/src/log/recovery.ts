@@ -79,6 +79,8 @@ function choose(
   let best: { record: LogRecord; source: Buffer; index: number } | undefined
   for (const [index, source] of witnesses.entries()) {
     if (source === undefined) continue
+    // Mirrors that agree are decoded once.
+    if (best !== undefined && sameBytes(best, source, place.offset)) continue
     const record = codec.decode(source, place.offset)
     if (record === undefined || record.sequence !== place.sequence) continue
     if (!RecordCodec.previousMac(source, place.offset).equals(place.mac)) continue
@@ -97,6 +99,15 @@ function choose(
     witnesses[loser] = undefined
   }
   return best
+}
+
+function sameBytes(
+  best: { record: LogRecord; source: Buffer },
+  other: Buffer,
+  offset: number,
+): boolean {
+  const end = offset + best.record.length
+  return end <= other.length && best.source.compare(other, offset, end, offset, end) === 0
 }
 
 function refuseHole(

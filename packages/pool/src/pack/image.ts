@@ -50,6 +50,8 @@ export interface PackImageOptions {
   readonly kind: PackKind
   /** Bytes of the largest file. */
   readonly sizeMax: number
+  /** Page-aligned memory of that size to use; made when absent. */
+  readonly buffer?: Buffer
 }
 
 export class PackImage {
@@ -68,7 +70,9 @@ export class PackImage {
     assert(options.sizeMax % PACK_ALIGNMENT === 0, 'a pack is whole blocks')
     assert(options.sizeMax >= 2 * PACK_ALIGNMENT, 'a pack has room for a chunk')
     this.#options = options
-    this.bytes = alignedBuffer(options.sizeMax)
+    const { sizeMax, buffer } = options
+    assert(buffer === undefined || buffer.length === sizeMax, 'the memory is of the right size')
+    this.bytes = buffer ?? alignedBuffer(sizeMax)
   }
 
   /** Count of records. */

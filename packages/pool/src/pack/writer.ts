@@ -86,6 +86,8 @@ export interface PackWriterOptions {
   readonly sizeMax?: number
   /** Written as soon as so many bytes are complete. */
   readonly pieceSize?: number
+  /** Page-aligned memory of sizeMax bytes to use, so that it can be reused; made when absent. */
+  readonly buffer?: Buffer
 }
 
 export class PackWriter {
@@ -100,9 +102,10 @@ export class PackWriter {
   #failures = 0
 
   constructor(options: PackWriterOptions) {
-    const { keys, codec, hasher, kind, sizeMax = PACK_SIZES[kind] } = options
+    const { keys, codec, hasher, kind, buffer, sizeMax = PACK_SIZES[kind] } = options
     this.#options = options
-    this.#image = new PackImage({ keys, codec, hasher, kind, sizeMax })
+    const memory = buffer === undefined ? {} : { buffer }
+    this.#image = new PackImage({ keys, codec, hasher, kind, sizeMax, ...memory })
     this.#files = new PackFiles(options.fs)
   }
 

@@ -8,14 +8,13 @@ import type { PoolId } from '@openmaas/kernel/ids'
 import { MiB } from '@openmaas/kernel/units'
 import type { ChunkSource } from '../chunk/chunk.ts'
 import { ChunkHasher } from '../chunk/chunk-hasher.ts'
-import { makePrimitives } from '../chunk/native-primitives.ts'
-import { PayloadCodec } from '../chunk/payload-codec.ts'
 import { PackStatus } from '../index/pack-table.ts'
 import { IndexView } from '../index/view.ts'
 import type { IndexHandoff } from '../index/view.ts'
 import { KeyRing } from '../keys/key-ring.ts'
 import { PackReader } from '../pack/reader.ts'
 import type { BadCopy, PackCopies, RecordLocation } from '../pack/reader.ts'
+import { threadCodec } from './thread-memory.ts'
 import type { Location } from './types.ts'
 
 /** Everything a thread needs to read the pool. Structured-cloneable. */
@@ -55,7 +54,7 @@ export class ChunkReader implements ChunkSource {
     this.#packs = new PackReader({
       fs,
       keys,
-      codec: new PayloadCodec(makePrimitives()),
+      codec: threadCodec(),
       hasher: new ChunkHasher(keys.chunkIdKey),
       ...(onBadCopy === undefined ? {} : { onBadCopy }),
     })

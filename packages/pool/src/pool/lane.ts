@@ -15,8 +15,6 @@ import { assert } from '@openmaas/kernel/assert'
 import { packKindOf } from '../chunk/chunk.ts'
 import type { ChunkSink, ChunkType, PackKind } from '../chunk/chunk.ts'
 import { ChunkHasher } from '../chunk/chunk-hasher.ts'
-import { makePrimitives } from '../chunk/native-primitives.ts'
-import { PayloadCodec } from '../chunk/payload-codec.ts'
 import { Word } from '../index/arena.ts'
 import { PinSet } from '../index/pin-set.ts'
 import { IndexView } from '../index/view.ts'
@@ -26,6 +24,7 @@ import { PACK_SIZES, PackWriter } from '../pack/writer.ts'
 import type { SealedPack as SealedFile } from '../pack/writer.ts'
 import { PACK_COUNT_MAX } from './state.ts'
 import { placePack } from './space.ts'
+import { givePackBuffer, takePackBuffer, threadCodec } from './thread-memory.ts'
 import type { SealedPack } from './types.ts'
 
 /** Everything a thread needs to be a lane. Structured-cloneable. */
@@ -70,6 +69,7 @@ const REFERENCE_ATTEMPTS_MAX = 16
 
 interface OpenPack {
   readonly writer: PackWriter
+  readonly buffer: Buffer
   /** Undefined while no pack is open. */
   packNo: number | undefined
 }
@@ -90,8 +90,8 @@ export class SessionLane implements ChunkSink {
   readonly #used: PinSet
   readonly #keys: KeyRing
   readonly #hasher: ChunkHasher
-  readonly #codec: PayloadCodec
   readonly #open: Partial<Record<PackKind, OpenPack>> = {}
+  #closed = false
 
   constructor(handoff: LaneHandoff, deps: LaneDeps) {
     this.#handoff = handoff
@@ -102,7 +102,6 @@ export class SessionLane implements ChunkSink {
     this.#used = new PinSet(handoff.used)
     this.#keys = new KeyRing(Buffer.from(handoff.masterKey), handoff.poolId)
     this.#hasher = new ChunkHasher(this.#keys.chunkIdKey)
-    this.#codec = new PayloadCodec(makePrimitives())
   }
 
   /**
@@ -126,6 +125,7 @@ export class SessionLane implements ChunkSink {
 
   /** Stores a chunk whether the pool has it or not: compaction moves chunks this way. */
   append(type: ChunkType, id: Buffer, raw: Buffer): void {
+    assert(!this.#closed, 'nothing is put into a lane whose session is over')
     const open = this.#openPack(packKindOf(type))
     let record = open.writer.append(type, id, raw)
     if (record === undefined) {
@@ -143,9 +143,16 @@ export class SessionLane implements ChunkSink {
     for (const open of Object.values(this.#open)) this.#seal(open)
   }
 
-  /** Gives up what is not sealed, and closes files. */
+  /** Gives up what is not sealed, and closes files. Nothing may be put afterwards. */
   close(): void {
-    for (const open of Object.values(this.#open)) open.writer.abandon()
+    this.#closed = true
+    for (const kind of ['data', 'metadata'] as const) {
+      const open = this.#open[kind]
+      if (open === undefined) continue
+      delete this.#open[kind]
+      open.writer.abandon()
+      givePackBuffer(open.buffer)
+    }
     this.#index.close()
   }
 
@@ -174,16 +181,19 @@ export class SessionLane implements ChunkSink {
     const { fs, random } = this.#deps
     const { bricks, copies, reserves, packSizes } = this.#handoff
     const sizeMax = packSizes[kind]
+    const buffer = takePackBuffer(sizeMax)
     const open: OpenPack = {
       packNo: undefined,
+      buffer,
       writer: new PackWriter({
         fs,
         random,
         keys: this.#keys,
-        codec: this.#codec,
+        codec: threadCodec(),
         hasher: this.#hasher,
         kind,
         sizeMax,
+        buffer,
         place: () => placePack({ fs, bricks, copies, reserves }, sizeMax),
         onOpen: () => {
           // A poisoned pack's successor holds the same records: it keeps the number.
