@@ -20,7 +20,7 @@
 import { MaasError } from '@openmaas/kernel/errors'
 import { ENTRY_FIXED_SIZE, OFFSET, type EntryKind } from './entry-layout.ts'
 import { addEntryWeights, decodeEntry, type EntryStat, type TreeEntry } from './entry.ts'
-import { addWeights, readWeights, type Weights, zeroWeights } from './weights.ts'
+import { addWeights, readCount, readWeights, type Weights, zeroWeights } from './weights.ts'
 
 export const NODE_MAGIC = Buffer.from('MTN1', 'latin1')
 export const NODE_VERSION = 1
@@ -104,6 +104,11 @@ export class TreeNodeView {
 
   modeAt(index: number): number {
     return this.bytes.readUInt32LE(this.#offsets[index]! + OFFSET.mode)
+  }
+
+  /** @throws MaasError TREE_INVALID */
+  sizeAt(index: number): number {
+    return readCount(this.bytes, this.#offsets[index]! + OFFSET.size)
   }
 
   entryBytesAt(index: number): Buffer {

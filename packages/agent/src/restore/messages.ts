@@ -1,0 +1,57 @@
+/** What the restore and its lanes say to each other. */
+import type { ErrorMessage } from '@openmaas/kernel/errors'
+import type { ReaderHandoff } from '@openmaas/pool/pool/chunk-reader'
+import type { ConflictRule, RestoreWarning } from './types.ts'
+
+export interface RestoreSetup {
+  readonly lane: number
+  readonly reader: ReaderHandoff
+  readonly treeRoot: Uint8Array
+  /** The directory restored into; there already. */
+  readonly target: string
+  readonly roots: readonly { readonly raw: Uint8Array; readonly name: string }[]
+  readonly conflict: ConflictRule
+  readonly owners: OwnerNames | undefined
+  readonly counters: SharedArrayBuffer
+  /** Int32: [0] the next unit, [1] 1 when the run is over. */
+  readonly control: SharedArrayBuffer
+  /** One byte for each directory: DirectoryState. */
+  readonly directories: SharedArrayBuffer
+  /** A default ACL on the target would be inherited: remove what is not in the snapshot. */
+  readonly removeAcls: boolean
+}
+
+export interface OwnerNames {
+  /** By number in decimal; empty: numbers are taken as they are. */
+  readonly users: Readonly<Record<string, string>>
+  readonly groups: Readonly<Record<string, string>>
+}
+
+/** What phase one found out of a directory. */
+export const DIRECTORY_STATE = {
+  /** Was there before: names in it may conflict. */
+  merged: 0,
+  /** Made by this run: nothing in it can conflict. */
+  fresh: 1,
+  /** Not restored: something else stands there and stays. */
+  skipped: 2,
+} as const
+
+export interface LargeFileTask {
+  /** Path of the temporary file from the target, bytes as latin1 characters. */
+  readonly path: string
+  /** The entry's bytes. */
+  readonly raw: Uint8Array
+  /** Int32: [0] the next segment. */
+  readonly next: SharedArrayBuffer
+}
+
+export type ToRestoreLane =
+  | { readonly kind: 'units' }
+  | { readonly kind: 'large'; readonly task: LargeFileTask }
+  | { readonly kind: 'stop' }
+
+export type FromRestoreLane =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'warnings'; readonly kept: readonly RestoreWarning[]; readonly count: number }
+  | { readonly kind: 'failed'; readonly error: ErrorMessage }
