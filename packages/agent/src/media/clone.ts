@@ -12,7 +12,10 @@ import { lockMedium } from './medium-lock.ts'
 import { plug } from './plug.ts'
 import type { PlugOptions, PlugResult, PoolAccess } from './types.ts'
 
-export type CloneOptions = Omit<PlugOptions, 'snapshotId' | 'sourceName' | 'freeBytes' | 'baseLayers'>
+export type CloneOptions = Omit<
+  PlugOptions,
+  'snapshotId' | 'sourceName' | 'freeBytes' | 'baseLayers'
+>
 
 /** @throws MaasError MEDIUM_BUSY, MEDIUM_ENGINE_UNREACHABLE, and of plug */
 export async function cloneMedium(

@@ -4,7 +4,12 @@ import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MaasError, reviveError } from '@openmaas/kernel/errors'
 import { askEngine } from '@openmaas/medium/engine/control'
-import { engineRuns, type EngineStatus, processStart, readStatus } from '@openmaas/medium/engine/status'
+import {
+  engineRuns,
+  type EngineStatus,
+  processStart,
+  readStatus,
+} from '@openmaas/medium/engine/status'
 import { controlSocketOf } from '@openmaas/medium/media/runtime-directory'
 
 /** Opening a pool reads its log and index: seconds at the most, minutes on a disk in trouble. */
@@ -21,9 +26,16 @@ const PAUSE_MS = 5
  *
  * @throws MaasError the engine's own, when it cannot serve; MEDIUM_ENGINE_UNREACHABLE in the end
  */
-export async function waitUntilServing(mediumDirectory: string, keeperPid: number): Promise<EngineStatus> {
+export async function waitUntilServing(
+  mediumDirectory: string,
+  keeperPid: number,
+): Promise<EngineStatus> {
   let absentMs = 0
-  for (let waitedMs = 0; waitedMs < START_TIMEOUT_MS && absentMs < ABSENT_MAX_MS; waitedMs += PAUSE_MS) {
+  for (
+    let waitedMs = 0;
+    waitedMs < START_TIMEOUT_MS && absentMs < ABSENT_MAX_MS;
+    waitedMs += PAUSE_MS
+  ) {
     const status = readStatus(mediumDirectory)
     const running = engineRuns(status)
     if (status?.state === 'serving' && running) return status
@@ -32,10 +44,14 @@ export async function waitUntilServing(mediumDirectory: string, keeperPid: numbe
     if (processStart(keeperPid) === undefined) break
     await delay(PAUSE_MS)
   }
-  throw new MaasError('MEDIUM_ENGINE_UNREACHABLE', 'the engine of the medium did not begin to serve', {
-    log: `${mediumDirectory}/engine.log`,
-    said: readFileSync(`${mediumDirectory}/engine.log`, 'utf8').slice(-LOG_TAIL_MAX),
-  })
+  throw new MaasError(
+    'MEDIUM_ENGINE_UNREACHABLE',
+    'the engine of the medium did not begin to serve',
+    {
+      log: `${mediumDirectory}/engine.log`,
+      said: readFileSync(`${mediumDirectory}/engine.log`, 'utf8').slice(-LOG_TAIL_MAX),
+    },
+  )
 }
 
 /**

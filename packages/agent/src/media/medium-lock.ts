@@ -36,7 +36,8 @@ function create(fs: Fs, target: string): number {
   try {
     return fs.open(target, 'create')
   } catch (error) {
-    if (error instanceof MaasError && error.code === 'FS_EXISTS') return fs.open(target, 'readWrite')
+    if (error instanceof MaasError && error.code === 'FS_EXISTS')
+      return fs.open(target, 'readWrite')
     throw error
   }
 }

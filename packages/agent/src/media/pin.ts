@@ -17,7 +17,9 @@ const BUSY_PAUSE_MS = 250
 /** @throws MaasError SNAPSHOT_NOT_FOUND when the point has been deleted meanwhile, POOL_* */
 export async function pinMedium(pool: PoolAccess, record: MediumRecord): Promise<void> {
   const snapshots = [record.snapshotId]
-  await withOwner(pool, (owner) => owner.pin({ id: record.id, kind: 'medium', snapshots, bootId: bootId() }))
+  await withOwner(pool, (owner) =>
+    owner.pin({ id: record.id, kind: 'medium', snapshots, bootId: bootId() }),
+  )
 }
 
 /** A pin that is not there is gone: no error. */
@@ -28,7 +30,10 @@ export async function unpinMedium(pool: PoolAccess, id: MediumId): Promise<void>
 /** What a pin needs of an owner, whether it is this process or another. */
 type PinOwner = Pick<Pool, 'pin' | 'unpin'>
 
-async function withOwner(pool: PoolAccess, work: (owner: PinOwner) => Promise<void>): Promise<void> {
+async function withOwner(
+  pool: PoolAccess,
+  work: (owner: PinOwner) => Promise<void>,
+): Promise<void> {
   const { path, fs, clock, random } = pool
   for (let tries = 1; ; tries += 1) {
     try {

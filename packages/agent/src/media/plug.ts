@@ -14,8 +14,17 @@ import { MaasError } from '@openmaas/kernel/errors'
 import { makeLayerId, makeMediumId } from '@openmaas/kernel/ids'
 import { bootId } from '@openmaas/kernel/sysinfo'
 import { type EngineProcess, makeKeyDescriptor, startKeeper } from '@openmaas/medium/engine/keeper'
-import { type Attachment, mediumDirectory, type MediumRecord, saveMedium } from '@openmaas/medium/media/record'
-import { fuseMountOf, nbdSocketOf, runtimeDirectoryOf } from '@openmaas/medium/media/runtime-directory'
+import {
+  type Attachment,
+  mediumDirectory,
+  type MediumRecord,
+  saveMedium,
+} from '@openmaas/medium/media/record'
+import {
+  fuseMountOf,
+  nbdSocketOf,
+  runtimeDirectoryOf,
+} from '@openmaas/medium/media/runtime-directory'
 import { attachDisk, detachDisk, mountDisk } from '../attach/attach-linux.ts'
 import { mountFuse } from '../attach/fuse-mount.ts'
 import { endEngine, waitUntilServing } from './engine-process.ts'
@@ -168,7 +177,10 @@ export async function takeDown(
     const { runtimeDirectory, keeperPid } = attachment
     const directory = mediumDirectory(pool.path, record.id)
     const force = options.force || record.state === 'plugging'
-    await endEngine(directory, runtimeDirectory, { force, ...(keeperPid !== undefined && { keeperPid }) })
+    await endEngine(directory, runtimeDirectory, {
+      force,
+      ...(keeperPid !== undefined && { keeperPid }),
+    })
   }
   rmSync(attachment.runtimeDirectory, { recursive: true, force: true })
 }
@@ -180,6 +192,9 @@ async function undoPlug(pool: PoolAccess, record: MediumRecord, reason: unknown)
     removeMedium(pool, record)
   } catch (cause) {
     // What could not be undone has its record: the next command tries again.
-    throw new AggregateError([reason, cause], `plugging ${record.id} failed and was not undone whole`)
+    throw new AggregateError(
+      [reason, cause],
+      `plugging ${record.id} failed and was not undone whole`,
+    )
   }
 }

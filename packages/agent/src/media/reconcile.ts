@@ -5,7 +5,12 @@
  */
 import { bootId } from '@openmaas/kernel/sysinfo'
 import { engineRuns, readStatus } from '@openmaas/medium/engine/status'
-import { listMedia, loadMedium, mediumDirectory, type MediumRecord } from '@openmaas/medium/media/record'
+import {
+  listMedia,
+  loadMedium,
+  mediumDirectory,
+  type MediumRecord,
+} from '@openmaas/medium/media/record'
 import { isKeeper } from './engine-process.ts'
 import { tryLockMedium } from './medium-lock.ts'
 import { unpinMedium } from './pin.ts'
@@ -65,4 +70,3 @@ export async function reconcile(pool: PoolAccess): Promise<MediumRecord[]> {
   }
   return interrupted
 }
-

@@ -1,7 +1,13 @@
 /** Removing a medium's record and the layers that no other medium needs. */
 import path from 'node:path'
 import type { Fs } from '@openmaas/kernel/fs'
-import { listMedia, loadMedium, mediaDirectory, mediumDirectory, type MediumRecord } from '@openmaas/medium/media/record'
+import {
+  listMedia,
+  loadMedium,
+  mediaDirectory,
+  mediumDirectory,
+  type MediumRecord,
+} from '@openmaas/medium/media/record'
 import { LayerStore } from '@openmaas/medium/overlay/layer-store'
 import type { PoolAccess } from './types.ts'
 
@@ -21,7 +27,9 @@ function removeFiles(fs: Fs, directory: string): void {
   if (fs.stat(directory) === undefined) return
   const names = fs.readDirectory(directory)
   // The record last, so that the directory is never without one while anything stands in it.
-  for (const name of names.toSorted((a, b) => Number(a === 'medium.json') - Number(b === 'medium.json'))) {
+  for (const name of names.toSorted(
+    (a, b) => Number(a === 'medium.json') - Number(b === 'medium.json'),
+  )) {
     fs.unlink(path.join(directory, name))
   }
   fs.removeDirectory(directory)

@@ -11,7 +11,7 @@ import { openSnapshot } from '@openmaas/medium/stack/build-stack'
 import { sealMedium } from '@openmaas/medium/stack/seal-medium'
 import { Pool } from '@openmaas/pool/pool/pool'
 import type { SnapshotRow } from '@openmaas/pool/pool/types'
-import { readTreeRoot, snapshotWeights } from '@openmaas/pool/tree/root'
+import { volumeManifest } from '@openmaas/pool/volume/manifest'
 import { freezeMedium } from './clone.ts'
 import { lockMedium } from './medium-lock.ts'
 import type { PoolAccess } from './types.ts'
@@ -62,26 +62,21 @@ export async function sealToSnapshot(
       size: openSnapshot(owner.chunks, snapshot).size,
       ...(options.onGrain !== undefined && { onGrain: options.onGrain }),
     })
-    const { size, grainSize, base, top } = sealed.root
-    const { chunks = 0, nodes = 0 } = top.counts ?? {}
-    const weights = base && snapshotWeights(readTreeRoot(owner.chunks, base.root))
-    const chunkCount = 1 + chunks + nodes + (weights ? weights.chunks + weights.nodes : 0)
-    const committed = await session.commit(
-      {
-        kind: 'volume',
-        source: { name: options.name, host: hostname(), path: record.id },
-        startedAt,
-        endedAt: new Date(clock.wallMs()).toISOString(),
-        root: sealed.id.toString('hex'),
-        summary: { chunks, nodes, bytes: size },
-        parent: record.snapshotId,
-        status: 'complete',
-        volume: { size, grain: grainSize, ...(base && { base: base.root.toString('hex') }) },
-        ...(options.tags !== undefined && { tags: options.tags }),
-      },
-      { chunkCount },
-    )
-    return { snapshot: committed, readBytes: sealed.readBytes, storedBytes: lane.counters.storedBytes }
+    const committed = await session.commit({
+      ...volumeManifest(owner.chunks, sealed.root),
+      source: { name: options.name, host: hostname(), path: record.id },
+      startedAt,
+      endedAt: new Date(clock.wallMs()).toISOString(),
+      root: sealed.id.toString('hex'),
+      parent: record.snapshotId,
+      status: 'complete',
+      ...(options.tags !== undefined && { tags: options.tags }),
+    })
+    return {
+      snapshot: committed,
+      readBytes: sealed.readBytes,
+      storedBytes: lane.counters.storedBytes,
+    }
   } catch (error) {
     session.abort()
     throw error

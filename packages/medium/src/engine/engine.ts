@@ -21,7 +21,12 @@ import { controlSocketOf } from '../media/runtime-directory.ts'
 import { DeviceStack } from '../stack/device-stack.ts'
 import { type PreparedStack, prepareStack } from '../stack/prepare-stack.ts'
 import { serveControl } from './control.ts'
-import { CONTROL_WORDS, type FuseThreadMessage, type FuseThreadStart, SLOT } from './thread-messages.ts'
+import {
+  CONTROL_WORDS,
+  type FuseThreadMessage,
+  type FuseThreadStart,
+  SLOT,
+} from './thread-messages.ts'
 import { FUSE_FD, KEY_FD, startKeeper } from './keeper.ts'
 import { freezeTop } from './freeze.ts'
 import { exportMedium, type MediumExport } from './nbd.ts'

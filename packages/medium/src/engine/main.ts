@@ -35,7 +35,8 @@ try {
   const engine = await Engine.start({ mediumDirectory, masterKey, generation })
   masterKey.fill(0)
   writeStatus(mediumDirectory, { ...about, state: 'serving' })
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => engine.requestStop())
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.on(signal, () => engine.requestStop())
   await engine.ended
   writeStatus(mediumDirectory, { ...about, state: 'ended' })
   process.exit(0)

@@ -1,9 +1,9 @@
 /**
  * Medium records: what was plugged, from which point, and where it is attached.
  *
+ *   <brick 0>/media/layers/     the overlays of all media (docs/formats/overlay.md)
  *   <brick 0>/media/<mediumId>/
  *     medium.json    this record, replaced atomically at every change of state
- *     layers/…       the overlays (docs/formats/overlay.md)
  *     engine.json    written by the engine: pid, state, last error (not durable)
  *     engine.log     what the engine says
  *

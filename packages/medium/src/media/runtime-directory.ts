@@ -9,7 +9,8 @@ import type { MediumId } from '@openmaas/kernel/ids'
 
 export function runtimeDirectoryOf(id: MediumId): string {
   if (process.getuid?.() === 0) return path.join('/run/openmaas', id)
-  const own = process.env['XDG_RUNTIME_DIR'] ?? path.join(tmpdir(), `openmaas-${process.getuid?.()}`)
+  const own =
+    process.env['XDG_RUNTIME_DIR'] ?? path.join(tmpdir(), `openmaas-${process.getuid?.()}`)
   return path.join(own, 'openmaas', id)
 }
 
