@@ -1,7 +1,7 @@
 /** Our NBD client on other people's servers. */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { NbdClient } from '@openmaas/protocols/nbd/client'
@@ -19,14 +19,19 @@ async function begin(program: string, args: readonly string[]) {
   writeFileSync(disk, Buffer.alloc(SIZE))
   const named = args.map((arg) => arg.replace('SOCKET', socketPath).replace('DISK', disk))
   const child: ChildProcess = spawn(program, named, { stdio: 'ignore' })
-  await waitFor(`${program} listens`, () => existsSync(socketPath))
+  const gone = new Promise((resolve) => child.once('exit', resolve))
+  const address = { socketPath }
+  // The file is there before the server listens, so only a connection tells.
+  await waitFor(`${program} listens`, async () => {
+    await (await NbdClient.connect({ address })).close()
+    return true
+  })
   const stop = async (): Promise<void> => {
-    const gone = new Promise((resolve) => child.once('exit', resolve))
     child.kill('SIGTERM')
     await gone
     rmSync(directory, { recursive: true, force: true })
   }
-  return { address: { socketPath }, stop }
+  return { address, stop }
 }
 
 function verify(name: string, program: string, args: readonly string[], connectionCount = 1): void {
