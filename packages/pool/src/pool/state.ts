@@ -104,7 +104,7 @@ export class PoolState {
   /** @throws MaasError LOG_CORRUPT when the record does not follow from the state */
   apply(record: LogRecord): void {
     const { entry } = record
-    this.#require(record.sequence === this.#sequence + 1, record, 'sequence has a gap')
+    this.#demand(record.sequence === this.#sequence + 1, record, 'sequence has a gap')
     this.#closed = false
     switch (entry.type) {
       case LogType.owner:
@@ -128,15 +128,15 @@ export class PoolState {
         break
       case LogType.snapshotDelete: {
         const row = this.snapshots.get(entry.body.id)
-        this.#require(row !== undefined, record, 'deletes a snapshot that is not live')
+        this.#demand(row !== undefined, record, 'deletes a snapshot that is not live')
         this.snapshots.delete(row.id)
         this.deletedSnapshots.set(row.id, row)
         break
       }
       case LogType.lockExtend: {
         const row = this.snapshots.get(entry.body.id)
-        this.#require(row !== undefined, record, 'locks a snapshot that is not live')
-        this.#require(entry.body.lockUntil >= (row.lockUntil ?? 0), record, 'shortens a lock')
+        this.#demand(row !== undefined, record, 'locks a snapshot that is not live')
+        this.#demand(entry.body.lockUntil >= (row.lockUntil ?? 0), record, 'shortens a lock')
         this.snapshots.set(row.id, { ...row, lockUntil: entry.body.lockUntil })
         break
       }
@@ -153,7 +153,7 @@ export class PoolState {
         break
       case LogType.repair: {
         const row = this.packs.get(entry.body.packNo)
-        this.#require(row !== undefined, record, 'repairs an unknown pack')
+        this.#demand(row !== undefined, record, 'repairs an unknown pack')
         this.packs.set(row.packNo, { ...row, bricks: entry.body.bricks })
         break
       }
@@ -192,9 +192,9 @@ export class PoolState {
   }
 
   #applyOwner(record: LogRecord, body: OwnerBody): void {
-    this.#require(body.epoch > this.#ownerEpoch, record, 'owner epoch does not rise')
-    this.#require(body.epoch === record.ownerEpoch, record, 'owner epoch differs from its record')
-    this.#require(this.#poolId === undefined || this.#poolId === body.poolId, record, 'other pool')
+    this.#demand(body.epoch > this.#ownerEpoch, record, 'owner epoch does not rise')
+    this.#demand(body.epoch === record.ownerEpoch, record, 'owner epoch differs from its record')
+    this.#demand(this.#poolId === undefined || this.#poolId === body.poolId, record, 'other pool')
     this.#poolId = body.poolId
     this.#ownerEpoch = body.epoch
     // The sessions of the owner before are void: their clients send their chunk ids again.
@@ -202,9 +202,9 @@ export class PoolState {
   }
 
   #applyPack(record: LogRecord, body: PackBody): void {
-    this.#require(!this.packs.has(body.packNo), record, 'pack number used twice')
-    this.#require(body.packNo < PACK_COUNT_MAX, record, 'pack number out of range')
-    this.#require(!this.packNumbers.has(body.packId), record, 'pack id used twice')
+    this.#demand(!this.packs.has(body.packNo), record, 'pack number used twice')
+    this.#demand(body.packNo < PACK_COUNT_MAX, record, 'pack number out of range')
+    this.#demand(!this.packNumbers.has(body.packId), record, 'pack id used twice')
     this.packs.set(body.packNo, {
       ...body,
       sequence: record.sequence,
@@ -219,7 +219,7 @@ export class PoolState {
 
   #applySnapshot(record: LogRecord, body: SnapshotBody): void {
     const known = this.snapshots.has(body.id) || this.deletedSnapshots.has(body.id)
-    this.#require(!known, record, 'snapshot id used twice')
+    this.#demand(!known, record, 'snapshot id used twice')
     this.snapshots.set(body.id, { ...body, sequence: record.sequence })
     if (body.session !== undefined) this.sessions.delete(body.session)
   }
@@ -228,7 +228,7 @@ export class PoolState {
     for (const id of body.snapshots) {
       // A pin may be renewed (same id): then it may name a snapshot deleted since.
       const held = this.pins.get(body.id)?.snapshots.includes(id) === true
-      this.#require(held || this.snapshots.has(id), record, 'pins a snapshot that is not live')
+      this.#demand(held || this.snapshots.has(id), record, 'pins a snapshot that is not live')
     }
     this.pins.set(body.id, { ...body, sequence: record.sequence })
   }
@@ -241,7 +241,7 @@ export class PoolState {
     const before = type === LogType.condemn ? 'live' : 'condemned'
     for (const packNo of body.packs) {
       const row = this.packs.get(packNo)
-      this.#require(row?.state === before, record, `pack is not ${before}`)
+      this.#demand(row?.state === before, record, `pack is not ${before}`)
       if (type === LogType.condemn) {
         this.packs.set(packNo, {
           ...row,
@@ -266,7 +266,7 @@ export class PoolState {
     this.#frozen = body.frozen === true
   }
 
-  #require(condition: unknown, record: LogRecord, what: string): asserts condition {
+  #demand(condition: unknown, record: LogRecord, what: string): asserts condition {
     if (!condition) {
       throw new MaasError('LOG_CORRUPT', `the pool log contradicts itself: ${what}`, {
         sequence: record.sequence,

@@ -1,0 +1,179 @@
+/**
+ * The sockets of owner-protocol.ts, and nothing else. Mode 0600; a stale socket file of an owner
+ * that died is replaced, since only the holder of the lock gets here.
+ */
+import { chmodSync, closeSync, openSync, rmSync } from 'node:fs'
+import { createConnection, createServer } from 'node:net'
+import type { Server, Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { MaasError, isMaasError } from '@openmaas/kernel/errors'
+import { systemRandom } from '@openmaas/kernel/random'
+import { KeyRing } from '../keys/key-ring.ts'
+import {
+  LINE_SIZE_MAX,
+  answerGreeting,
+  makeGreeting,
+  readReply,
+  serveRequest,
+} from './owner-protocol.ts'
+import type { OwnerRequest, PinOwner } from './owner-protocol.ts'
+import { loadSuperblock } from '../backend/superblock.ts'
+import { Pool } from './pool.ts'
+import type { PoolOpenOptions } from './pool.ts'
+
+/** Askers at once; each holds its connection for milliseconds. */
+const CONNECTIONS_MAX = 32
+/** A peer that is silent for so long is gone. */
+const IDLE_TIMEOUT_MS = 10_000
+/** sun_path has 108 bytes with its NUL. Longer paths are reached through an open directory. */
+const SOCKET_PATH_MAX = 107
+
+/** The owner's end; closing it removes the socket file. */
+export class PoolOwnerSocket implements AsyncDisposable {
+  readonly #server: Server
+  readonly #path: string
+
+  private constructor(server: Server, path: string) {
+    this.#server = server
+    this.#path = path
+  }
+
+  /** @throws Error of node:net when the socket cannot be made */
+  static async listen(pool: Pool): Promise<PoolOwnerSocket> {
+    const path = `${pool.core.brickPaths[0]!}/owner.sock`
+    rmSync(path, { force: true })
+    const { socketKey } = pool.core.keys
+    const server = createServer((socket) => serve(socket, pool, socketKey))
+    server.maxConnections = CONNECTIONS_MAX
+    await withShortPath(path, (short) => {
+      return new Promise<void>((resolve, reject) => {
+        server.once('error', reject)
+        server.listen(short, resolve)
+      })
+    })
+    chmodSync(path, 0o600)
+    // The owner's other work decides how long the process lives.
+    server.unref()
+    return new PoolOwnerSocket(server, path)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    rmSync(this.#path, { force: true })
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()))
+  }
+}
+
+/**
+ * Asks the owner of the pool in another process.
+ * @throws MaasError POOL_BUSY when nobody answers; what the owner answers
+ */
+export async function requestOwner(
+  brick: string,
+  socketKey: Buffer,
+  request: OwnerRequest,
+): Promise<void> {
+  const socket = await withShortPath(`${brick}/owner.sock`, connect)
+  try {
+    const lines = readLines(socket)
+    const greeting = await lines.next()
+    if (greeting.done === true) throw noAnswer()
+    socket.write(answerGreeting(socketKey, greeting.value, request))
+    const reply = await lines.next()
+    if (reply.done === true) throw noAnswer()
+    readReply(reply.value)
+  } finally {
+    socket.destroy()
+  }
+}
+
+/** An owner that ends, or a short command that owns the pool, is waited for: 5 s in all. */
+const BUSY_TRIES_MAX = 20
+const BUSY_PAUSE_MS = 250
+
+/**
+ * Does something with pins, as owner when the pool is free and by asking its owner otherwise.
+ * @throws MaasError POOL_BUSY when the owner stays and does not answer; what Pool.open throws
+ */
+export async function withPinOwner(
+  options: Omit<PoolOpenOptions, 'unlock'> & { readonly masterKey: Uint8Array },
+  work: (owner: PinOwner) => Promise<void>,
+): Promise<void> {
+  const { masterKey, ...rest } = options
+  const { poolId } = loadSuperblock(options.fs, options.path)
+  const { socketKey } = new KeyRing(Buffer.from(masterKey), poolId)
+  const remote: PinOwner = {
+    pin: (pin) => requestOwner(options.path, socketKey, { op: 'pin', pin }),
+    unpin: (id) => requestOwner(options.path, socketKey, { op: 'unpin', id }),
+  }
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await using owner = await Pool.open({ ...rest, unlock: { masterKey } })
+      return await work(owner)
+    } catch (error) {
+      if (!isMaasError(error, 'POOL_BUSY')) throw error
+    }
+    try {
+      return await work(remote)
+    } catch (error) {
+      if (!isMaasError(error, 'POOL_BUSY') || tries === BUSY_TRIES_MAX) throw error
+    }
+    await delay(BUSY_PAUSE_MS)
+  }
+}
+
+function serve(socket: Socket, owner: PinOwner, socketKey: Buffer): void {
+  const { line, nonce } = makeGreeting(systemRandom)
+  socket.setTimeout(IDLE_TIMEOUT_MS, () => socket.destroy())
+  // An asker that goes away ends its own connection and nothing more.
+  socket.on('error', () => socket.destroy())
+  socket.write(line)
+  const answer = async (): Promise<void> => {
+    const first = await readLines(socket).next()
+    if (first.done !== true)
+      socket.end(await serveRequest(owner, { socketKey, nonce }, first.value))
+  }
+  answer().catch(() => socket.destroy())
+}
+
+/** @throws MaasError USAGE when a line is too long */
+async function* readLines(socket: Socket): AsyncGenerator<string> {
+  let pending = ''
+  try {
+    for await (const piece of socket) {
+      pending += String(piece)
+      if (pending.length > LINE_SIZE_MAX) throw new MaasError('USAGE', 'a line is too long')
+      for (let end = pending.indexOf('\n'); end >= 0; end = pending.indexOf('\n')) {
+        const line = pending.slice(0, end)
+        pending = pending.slice(end + 1)
+        yield line
+      }
+    }
+  } catch (error) {
+    if (isMaasError(error)) throw error
+    throw noAnswer(error)
+  }
+}
+
+function connect(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(path)
+    socket.setTimeout(IDLE_TIMEOUT_MS, () => socket.destroy())
+    socket.once('connect', () => resolve(socket))
+    socket.once('error', (cause) => reject(noAnswer(cause)))
+  })
+}
+
+function noAnswer(cause?: unknown): MaasError {
+  return new MaasError('POOL_BUSY', 'the owner of the pool does not answer', {}, { cause })
+}
+
+async function withShortPath<T>(path: string, use: (path: string) => Promise<T>): Promise<T> {
+  if (Buffer.byteLength(path) <= SOCKET_PATH_MAX) return use(path)
+  const at = path.lastIndexOf('/')
+  const directory = openSync(path.slice(0, at), 'r')
+  try {
+    return await use(`/proc/self/fd/${directory}/${path.slice(at + 1)}`)
+  } finally {
+    closeSync(directory)
+  }
+}
