@@ -62,6 +62,7 @@ export class SimDisk {
   readonly #dirtyFiles = new Set<SimFile>()
   readonly #dirtyDirectories = new Set<SimDirectory>()
   #epoch = 0
+  #quiet = false
 
   constructor(options: SimDiskOptions) {
     this.#options = options
@@ -80,12 +81,24 @@ export class SimDisk {
    * @throws Crash when it dies before
    */
   step(call: string, path: string): boolean {
+    if (this.#quiet) return false
     this.steps += 1
     this.observer.onCall?.(call, path)
     if (this.steps < this.crashAt) return false
     if (this.random.below(2) === 0) return true
     this.die()
     throw new Crash()
+  }
+
+  /** The simulation itself looks: no step is counted, nothing fails and nobody dies meanwhile. */
+  quietly<T>(look: () => T): T {
+    const before = this.#quiet
+    this.#quiet = true
+    try {
+      return look()
+    } finally {
+      this.#quiet = before
+    }
   }
 
   /** All processes end here; nothing they do afterwards has an effect. */
@@ -137,7 +150,7 @@ export class SimDisk {
   /** True when the fault comes up now. */
   strikes(kind: keyof FaultRates): boolean {
     const rate = this.rates[kind]
-    if (rate === 0 || this.random.unit() >= rate) return false
+    if (this.#quiet || rate === 0 || this.random.unit() >= rate) return false
     this.counts.failedCalls += 1
     return true
   }

@@ -12,6 +12,7 @@ import type { Fs } from '@openmaas/kernel/fs'
 import type { PoolId } from '@openmaas/kernel/ids'
 import type { Random } from '@openmaas/kernel/random'
 import { assert } from '@openmaas/kernel/assert'
+import { MaasError } from '@openmaas/kernel/errors'
 import { packKindOf } from '../chunk/chunk.ts'
 import type { ChunkSink, ChunkType, PackKind } from '../chunk/chunk.ts'
 import { ChunkHasher } from '../chunk/chunk-hasher.ts'
@@ -125,7 +126,7 @@ export class SessionLane implements ChunkSink {
 
   /** Stores a chunk whether the pool has it or not: compaction moves chunks this way. */
   append(type: ChunkType, id: Buffer, raw: Buffer): void {
-    assert(!this.#closed, 'nothing is put into a lane whose session is over')
+    if (this.#closed) throw new MaasError('SESSION_CLOSED', 'the session of the lane is over')
     const open = this.#openPack(packKindOf(type))
     let record = open.writer.append(type, id, raw)
     if (record === undefined) {

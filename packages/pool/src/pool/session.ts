@@ -60,7 +60,8 @@ export class Session implements OpenSession {
   /** Appends under way; each is awaited by the commit. */
   readonly #logged: Promise<unknown>[] = []
   readonly #handedOver = new Set<number>()
-  #state: 'open' | 'committing' | 'closed' = 'open'
+  /** Decided: SNAPSHOT has its sequence number, and the pins stay until it applies or fails. */
+  #state: 'open' | 'committing' | 'decided' | 'closed' = 'open'
   #failure: unknown
 
   constructor({ core, id, parent, reserves }: SessionParts) {
@@ -105,7 +106,7 @@ export class Session implements OpenSession {
 
   /** A lane in the owner's own thread; flushed by the commit and closed with the session. */
   inlineLane(): SessionLane {
-    this.#requireOpen()
+    this.#require('open')
     return this.#makeLane()
   }
 
@@ -142,15 +143,20 @@ export class Session implements OpenSession {
    *   session is then over
    */
   async commit(manifest: SnapshotManifest, options: CommitOptions = {}): Promise<SnapshotRow> {
-    this.#requireOpen()
+    this.#require('open')
     this.#state = 'committing'
     try {
       for (const lane of this.#inlineLanes) lane.flush()
       await this.settle()
+      this.#require('committing')
       const stored = this.#store(manifest, options)
       await this.settle()
       const entry = { type: LogType.snapshot, body: stored } as const
-      const record = await this.#core.append(entry, () => this.#checkClosure(stored))
+      const record = await this.#core.append(entry, () => {
+        this.#require('committing') // It may have been aborted while it waited.
+        this.#checkClosure(stored)
+        this.#state = 'decided'
+      })
       return snapshotRow({ ...stored, sequence: record.sequence })
     } catch (error) {
       this.#abandon()
@@ -158,9 +164,13 @@ export class Session implements OpenSession {
     }
   }
 
-  /** Ends the session without a snapshot. Its logged packs stay until the next GC. */
+  /**
+   * Ends the session without a snapshot; its logged packs stay until the next GC. Too late, and
+   * without effect, once the commit is decided: dropping the pins then would let a collection
+   * take what the snapshot is about to be the root of.
+   */
   abort(): void {
-    if (this.#state === 'closed') return
+    if (this.#state === 'closed' || this.#state === 'decided') return
     this.#abandon()
   }
 
@@ -237,6 +247,7 @@ export class Session implements OpenSession {
 
   #abandon(): void {
     const core = this.#core
+    if (this.#state === 'closed') return // An abort came first; the commit's own error follows.
     core.sessions.delete(this.id)
     this.closed()
     // Nobody will seal these: their entries must not be carried along.
@@ -248,8 +259,8 @@ export class Session implements OpenSession {
     core.append({ type: LogType.sessionClose, body: { session: this.id } }).catch(() => undefined)
   }
 
-  #requireOpen(): void {
-    if (this.#state === 'open') return
+  #require(state: 'open' | 'committing'): void {
+    if (this.#state === state) return
     throw new MaasError('SESSION_CLOSED', 'the session is over', { session: this.id })
   }
 }

@@ -1,0 +1,53 @@
+/** What kind of world a seed makes: bricks, faults, habits of its users. */
+import type { SeededRandom } from '@openmaas/kernel/random'
+import { KiB } from '@openmaas/kernel/units'
+import type { PoolTuning } from '@openmaas/pool/pool/core'
+import { randomRates } from '../disk/faults.ts'
+import type { FaultRates } from '../disk/faults.ts'
+
+export interface Profile {
+  readonly bricks: readonly string[]
+  readonly redundancy: 'single' | `mirror:${number}`
+  readonly tuning: PoolTuning
+  readonly rates: FaultRates
+  /** Bits flip, sectors go stale: one copy of anything at a time. Needs a mirror. */
+  readonly damages: boolean
+  /** A whole brick goes away and comes back. Needs a mirror. */
+  readonly losesBricks: boolean
+  readonly fillsDisks: boolean
+  readonly jumpsClocks: boolean
+  readonly locks: boolean
+  /** Steps of the machine from one death to the next, at most. */
+  readonly lifeSteps: number
+  /** Tasks at a time. */
+  readonly taskCount: number
+}
+
+/** Of a brick: room for some hundred packs, so that only a filled disk is full. */
+export const BRICK_CAPACITY = 64 * 1024 * KiB
+
+export function makeProfile(random: SeededRandom): Profile {
+  const kind = random.below(10)
+  const brickCount = kind === 0 ? 1 : kind < 8 ? 2 : 3
+  const isMirror = kind >= 2
+  const packSize = [8 * KiB, 16 * KiB, 64 * KiB][random.below(3)]!
+  return {
+    bricks: Array.from({ length: brickCount }, (_, index) => `/b${index}`),
+    redundancy: isMirror ? 'mirror:2' : 'single',
+    tuning: {
+      packSizes: { data: packSize, metadata: packSize },
+      memtableSlots: [64, 256, 1024][random.below(3)]!,
+      packCountMax: 4096,
+      arenaSizeMax: 64 * 1024 * KiB,
+      reserveBytes: 256 * KiB,
+    },
+    rates: randomRates(random),
+    damages: isMirror && random.below(3) === 0,
+    losesBricks: isMirror && random.below(4) === 0,
+    fillsDisks: random.below(6) === 0,
+    jumpsClocks: random.below(3) === 0,
+    locks: random.below(3) === 0,
+    lifeSteps: [100, 400, 1200][random.below(3)]!,
+    taskCount: 2 + random.below(5),
+  }
+}
