@@ -6,7 +6,7 @@ import { AT_SYMLINK_NOFOLLOW, E } from '@openmaas/kernel/posix/constants'
 import { readlinkat } from '@openmaas/kernel/posix/names'
 import { listedLength, listedType } from '@openmaas/kernel/posix/listing'
 import { makeStatx, STATX_BASIC_STATS, statx } from '@openmaas/kernel/posix/statx'
-import { pathBeneath, readXattrs } from '@openmaas/kernel/posix/xattr'
+import { readXattrsAt } from '@openmaas/kernel/posix/xattr'
 import type { ChunkSink } from '@openmaas/pool/chunk/chunk'
 import {
   type BuiltDirectory,
@@ -143,28 +143,29 @@ export class DirectoryCapture {
     const kind = view.kindAt(index)
     if (kind === ENTRY_KIND.directory) return false
     if ((kind === ENTRY_KIND.hardLink) !== stat.nlink > 1) return false
-    if (kind === ENTRY_KIND.hardLink && !this.#takeOverLink(old, stat)) return false
+    const link = kind === ENTRY_KIND.hardLink ? this.#takeOverLink(old, stat) : 'first'
+    if (link === 'changed') return false
     this.#builder.copyUnchanged(view, index)
     if ((stat.mode & S_IFMT) === S_IFREG) {
       const { counters } = this.#deps
       counters.add('files', 1)
       counters.add('unchangedFiles', 1)
-      counters.add('bytes', stat.size)
+      // As in the weights: the bytes of a file count once, whatever the number of its names.
+      if (link === 'first') counters.add('bytes', stat.size)
     }
     return true
   }
 
-  #takeOverLink(old: OldDirectory, stat: FileStat): boolean {
+  #takeOverLink(old: OldDirectory, stat: FileStat): 'first' | 'another' | 'changed' {
     const entry = old.view.entryAt(old.index)
     const key = linkKeyOf(stat)
-    if (!key.equals(entry.linkKey!)) return false
+    if (!key.equals(entry.linkKey!)) return 'changed'
     const { links, old: reader } = this.#deps
-    if (!links.count(key)) {
-      const inode = reader!.resolve(entry)
-      if ((inode.flags & ENTRY_FLAG.uncertain) !== 0) return false
-      links.add(inode.raw)
-    }
-    return true
+    if (links.count(key)) return 'another'
+    const inode = reader!.resolve(entry)
+    if ((inode.flags & ENTRY_FLAG.uncertain) !== 0) return 'changed'
+    links.add(inode.raw)
+    return 'first'
   }
 
   #addLinked(dirfd: number, name: Buffer, path: string): void {
@@ -221,7 +222,7 @@ export class DirectoryCapture {
   #addFile(builder: DirectoryBuilder, dirfd: number, name: Buffer, path: string): boolean {
     const { counters, files } = this.#deps
     const stat = this.#stat
-    const racy = isRacy(stat)
+    const racy = isRacy(stat, Date.now())
     const captured: CapturedFile | undefined = files.capture(dirfd, this.#name, path, stat)
     if (captured === undefined) return false
     const { content, xattrs, changed } = captured
@@ -246,9 +247,7 @@ export class DirectoryCapture {
 
   /** Of something that is not opened: only a path reaches it. */
   #xattrsOf(dirfd: number, path: string): readonly XattrPair[] {
-    const end = this.#name.indexOf(0)
-    const xattrs = readXattrs(pathBeneath(dirfd, this.#name.subarray(0, end)))
-    return xattrPairs(xattrs, path, this.#deps.warnings)
+    return xattrPairs(readXattrsAt(dirfd, this.#name), path, this.#deps.warnings)
   }
 
   /** Remembered for the names of owners in the manifest. */
@@ -271,8 +270,12 @@ function linkKeyOf(stat: FileStat): Buffer {
   )
 }
 
-function isRacy(stat: FileStat): boolean {
+/** True when the file may still change without its times telling. */
+export function isRacy(
+  stat: { readonly ctimeSec: number; readonly ctimeNs: number },
+  nowMs: number,
+): boolean {
   const changedMs = stat.ctimeSec * 1000 + stat.ctimeNs / 1e6
   const windowMs = stat.ctimeNs === 0 ? RACY_COARSE_MS : RACY_MS
-  return Math.abs(Date.now() - changedMs) < windowMs
+  return Math.abs(nowMs - changedMs) < windowMs
 }
