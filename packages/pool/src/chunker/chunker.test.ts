@@ -2,10 +2,8 @@ import { KiB, MiB } from '@openmaas/kernel/units'
 import { SeededRandom } from '@openmaas/kernel/random'
 import { makeData } from '@openmaas/testkit/data'
 import { describe, expect, test } from 'vitest'
-import { compileChunker, compilerExists } from '../../../../tools/build-chunker.ts'
 import { deriveGearTable } from '../keys/key-ring.ts'
 import { Chunker, CHUNKER_INPUT_SIZE, CUT_COUNT_MAX } from './chunker.ts'
-import { GEAR_KERNEL_BASE64 } from './gear-kernel.ts'
 import {
   CHUNK_SIZE_AVERAGE,
   CHUNK_SIZE_CUT_MAX,
@@ -154,11 +152,3 @@ describe('the chunker', () => {
     expect(cut(new Chunker(Buffer.alloc(32, 4)), bytes)).not.toEqual(cut(chunker, bytes))
   })
 })
-
-const [present, missing] = compilerExists() ? [['gear.ts'], []] : [[], ['assemblyscript']]
-
-test.each(present)('the checked-in WebAssembly is what %s compiles to', () => {
-  expect(compileChunker().toString('base64')).toBe(GEAR_KERNEL_BASE64)
-})
-
-test.skip.each(missing)('skipped: %s missing', () => undefined)

@@ -1,4 +1,6 @@
 /** For the tests of this folder: a pool's keys, writers and readers over any Fs. */
+import { isDeepStrictEqual } from 'node:util'
+import { assert } from '@openmaas/kernel/assert'
 import { SeededRandom } from '@openmaas/kernel/random'
 import { fsError } from '@openmaas/kernel/fs-errors'
 import { MiB } from '@openmaas/kernel/units'
@@ -9,7 +11,9 @@ import { ChunkHasher } from '../chunk/chunk-hasher.ts'
 import { makePrimitives } from '../chunk/native-primitives.ts'
 import { PayloadCodec } from '../chunk/payload-codec.ts'
 import { KeyRing } from '../keys/key-ring.ts'
+import { packPath } from './path.ts'
 import { PackReader } from './reader.ts'
+import { readFooter, scanPack } from './scan.ts'
 import { PackWriter } from './writer.ts'
 import type { PackReaderOptions, RecordLocation } from './reader.ts'
 import type { AppendedRecord, PackWriterOptions, SealedPack } from './writer.ts'
@@ -53,6 +57,45 @@ export function locate(
   stored: Stored,
 ): RecordLocation {
   return { pack, chunkId: stored.chunkId, rawLength: stored.raw.length, ...stored.at }
+}
+
+export function readAll(fs: Fs, path: string): Buffer {
+  const file = fs.open(path, 'read')
+  const bytes = Buffer.alloc(fs.size(file))
+  fs.read(file, bytes, 0)
+  fs.close(file)
+  return bytes
+}
+
+/** File names of all packs on a brick. */
+export function listPacks(fs: Fs, brick: string): string[] {
+  if (fs.stat(`${brick}/packs`) === undefined) return []
+  const directories = fs.readDirectory(`${brick}/packs`)
+  return directories.flatMap((name) => fs.readDirectory(`${brick}/packs/${name}`)).toSorted()
+}
+
+/** Reads a pack in every way there is, on every brick. @throws AssertionFailure */
+export function checkReadable(fs: Fs, pack: SealedPack, stored: readonly Stored[]): void {
+  for (const brick of pack.bricks) {
+    const reader = makeReader(fs)
+    for (const one of stored) {
+      const raw = reader.read(locate({ ...pack, bricks: [brick] }, one))
+      assert(raw.equals(one.raw), `${brick}: record ${one.at.recordNumber} reads back`)
+    }
+    reader.close()
+    const path = packPath(brick, pack.packId)
+    const scan = scanPack(fs, path)
+    assert(scan.whole && scan.size === pack.size && scan.hash.equals(pack.hash), `${path} is whole`)
+    assert(isDeepStrictEqual(scan.records, readFooter(fs, path).records), 'scan and footer agree')
+    const ids = scan.records.map((record) => record.chunkId)
+    assert(
+      isDeepStrictEqual(
+        ids,
+        stored.map((one) => one.chunkId),
+      ),
+      'all records, in order',
+    )
+  }
 }
 
 /** Names of the calls that change something, or make a change durable. */

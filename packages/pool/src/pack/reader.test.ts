@@ -2,8 +2,8 @@ import { KiB } from '@openmaas/kernel/units'
 import { makeData } from '@openmaas/testkit/data'
 import { MemoryFs } from '@openmaas/testkit/memory-fs'
 import { describe, expect, test } from 'vitest'
-import { CHUNK_SIZE_MAX } from '../chunk/chunk.ts'
-import { locate, makeFaultyFs, makeReader, makeWriter, put } from './pack-fixture.ts'
+import { CHUNK_SIZE_MAX, ChunkType } from '../chunk/chunk.ts'
+import { hasher, locate, makeFaultyFs, makeReader, makeWriter, put } from './pack-fixture.ts'
 import { packPath } from './path.ts'
 import type { Fs } from '@openmaas/kernel/fs'
 import type { BadCopy, RecordLocation } from './reader.ts'
@@ -121,6 +121,8 @@ describe('a reader', () => {
   test('refuses a record that stands somewhere else than the location says', () => {
     const { fs, stored, pack } = makePool()
     const right = locate(pack, stored[0]!)
+    const other = { chunkId: stored[1]!.chunkId }
+    expect(() => makeReader(fs).read({ ...right, ...other })).toThrow('another chunk')
     const wrong: Partial<RecordLocation>[] = [
       { recordNumber: 1 },
       { recordNumber: 256 },
@@ -148,6 +150,18 @@ describe('a reader', () => {
     fs.rename(packPath('/b0', pack.packId), packPath('/b0', packId))
     const location = locate({ packId, bricks: ['/b0'] }, stored[0]!)
     expect(codeOf(() => makeReader(fs).read(location))).toBe('RECORD_INVALID')
+  })
+
+  test('refuses bytes that are not those of the id, even under a right tag', () => {
+    const fs = new MemoryFs()
+    const wrong = Buffer.alloc(32, 1)
+    const lying = Object.assign(Object.create(hasher) as typeof hasher, { hash: () => wrong })
+    const writer = makeWriter(fs, { hasher: lying })
+    const raw = Buffer.from('whose id was miscalculated')
+    const at = writer.append(ChunkType.data, wrong, raw)!
+    const pack = writer.seal()!
+    const location = locate(pack, { raw, chunkId: wrong, at })
+    expect(() => makeReader(fs).read(location)).toThrow('chunk id')
   })
 
   test('keeps only so many files open, and closes all', () => {

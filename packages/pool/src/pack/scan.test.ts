@@ -2,6 +2,7 @@ import { KiB } from '@openmaas/kernel/units'
 import { makeData } from '@openmaas/testkit/data'
 import { MemoryFs } from '@openmaas/testkit/memory-fs'
 import { describe, expect, test } from 'vitest'
+import { encodeTableEntry } from './format.ts'
 import { makeWriter, put } from './pack-fixture.ts'
 import { packPath } from './path.ts'
 import { readFooter, scanPack } from './scan.ts'
@@ -169,6 +170,20 @@ describe('a footer', () => {
       }
     }
     expect(footerCode(bytes)).toBe('accepted')
+  })
+
+  test('is refused when its entries leave gaps or overlap, with right checksums too', () => {
+    const move = (number: number, by: number): Buffer => {
+      const moved = Buffer.from(whole)
+      const at = tableAt + number * 52
+      const entry = { ...intact.records[number]!, offset: offsets[number]! + by }
+      encodeTableEntry(entry, moved.subarray(at, at + 52))
+      return moved
+    }
+    expect(footerCode(move(5, 0))).toBe('accepted')
+    expect(footerCode(move(5, 1))).toBe('PACK_INVALID')
+    expect(footerCode(move(5, -1))).toBe('PACK_INVALID')
+    expect(footerCode(move(5, offsets[6]! - offsets[5]!))).toBe('PACK_INVALID')
   })
 
   test('of a missing pack is a missing file', () => {
