@@ -36,13 +36,13 @@ class FileDevice implements SyncBlockDevice {
   }
 
   read(offset: number, target: Buffer): void {
-    for (let at = 0; at < target.length; ) {
+    for (let at = 0; at < target.length;) {
       at += readSync(this.#file, target, at, target.length - at, offset + at)
     }
   }
 
   write(offset: number, source: Buffer): void {
-    for (let at = 0; at < source.length; ) {
+    for (let at = 0; at < source.length;) {
       at += writeSync(this.#file, source, at, source.length - at, offset + at)
     }
   }
@@ -96,7 +96,9 @@ const server = new NbdServer({
           mode: 'require',
           key: readFileSync(tls.key),
           certificate: readFileSync(tls.certificate),
-          ...(tls.authority === undefined ? {} : { clientAuthorities: readFileSync(tls.authority) }),
+          ...(tls.authority === undefined
+            ? {}
+            : { clientAuthorities: readFileSync(tls.authority) }),
         },
       }),
 })

@@ -88,15 +88,17 @@ function verify(
 }
 
 verify('an NBD client over a unix socket', () => new MemoryDevice({ size: SIZE }))
+verify('an NBD client over TCP with four connections', () => new MemoryDevice({ size: SIZE }), {
+  connectionCount: 4,
+  address: { host: '127.0.0.1', port: 0 },
+})
+verify('an NBD client of a device that answers later', () => late(new MemoryDevice({ size: SIZE })))
 verify(
-  'an NBD client over TCP with four connections',
-  () => new MemoryDevice({ size: SIZE }),
-  { connectionCount: 4, address: { host: '127.0.0.1', port: 0 } },
+  'an NBD client of a read-only export',
+  () => new MemoryDevice({ size: SIZE, readOnly: true }),
+  {},
+  true,
 )
-verify('an NBD client of a device that answers later', () =>
-  late(new MemoryDevice({ size: SIZE })),
-)
-verify('an NBD client of a read-only export', () => new MemoryDevice({ size: SIZE, readOnly: true }), {}, true)
 
 describe('a client whose server goes away', () => {
   test('sends again what had no answer, and the caller sees nothing of it', async () => {
@@ -262,9 +264,9 @@ describe('a server', () => {
 
   test('does not listen beyond the machine without TLS and client certificates', async () => {
     for (const host of ['0.0.0.0', '::', '10.0.0.1', 'example.org']) {
-      await expect(serve(new MemoryDevice({ size: SIZE }), { host, port: 0 })).rejects.toMatchObject(
-        { code: 'NBD_LISTEN_REFUSED' },
-      )
+      await expect(
+        serve(new MemoryDevice({ size: SIZE }), { host, port: 0 }),
+      ).rejects.toMatchObject({ code: 'NBD_LISTEN_REFUSED' })
     }
   })
 

@@ -71,7 +71,7 @@ describe('the fixed newstyle handshake of the server', () => {
     expect(handshake.state).toBe('options')
   })
 
-  test('enters transmission by EXPORT_NAME, with the zeroes only when they were not declined', () => {
+  test('enters transmission by EXPORT_NAME, with zeroes unless they were declined', () => {
     const option = encodeOption(nbd.NBD_OPT_EXPORT_NAME, Buffer.from('ro'))
     expect(negotiate([option]).replies).toEqual(['0000000000010000' + '0407'])
     const handshake = new NbdHandshake({ exports, tls: 'off' })
@@ -189,9 +189,7 @@ describe('TLS', () => {
   const startTls = encodeOption(nbd.NBD_OPT_STARTTLS)
 
   test('is refused by policy where it is not configured', () => {
-    expect(negotiate([startTls]).replies).toEqual([
-      error(5, 0x80000002, 'TLS is not configured'),
-    ])
+    expect(negotiate([startTls]).replies).toEqual([error(5, 0x80000002, 'TLS is not configured')])
   })
 
   test('is required before anything but STARTTLS and ABORT', () => {

@@ -118,12 +118,7 @@ interface ChunkHeader {
   readonly last: boolean
 }
 
-function writeChunkHeader(
-  buffer: Buffer,
-  start: number,
-  cookie: Cookie,
-  chunk: ChunkHeader,
-): void {
+function writeChunkHeader(buffer: Buffer, start: number, cookie: Cookie, chunk: ChunkHeader): void {
   buffer.writeUInt32BE(nbd.NBD_STRUCTURED_REPLY_MAGIC, start)
   buffer.writeUInt16BE(chunk.last ? nbd.NBD_REPLY_FLAG_DONE : 0, start + 4)
   buffer.writeUInt16BE(chunk.type, start + 6)

@@ -75,7 +75,7 @@ function writeZeroes(request: WireRequest, agreement: NbdAgreement): Completion 
   return inPieces(request, (at, piece) => device.write(at, piece))
 }
 
-/** Runs over the range of a request with one zeroed buffer; leaves the synchronous path on a promise. */
+/** Runs over a range with one zeroed buffer; leaves the synchronous path on a promise. */
 function inPieces(
   request: WireRequest,
   act: (offset: number, piece: Buffer) => Completion,

@@ -6,8 +6,8 @@
  * All protocol is in handshake.ts and transmission.ts; here are bytes, timers and the end.
  */
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
-import type { SecureContext } from 'node:tls'
+import { createServer as createTlsServer, TLSSocket } from 'node:tls'
+import type { TlsOptions } from 'node:tls'
 import type { BufferPool } from './buffer-pool.ts'
 import { NbdHandshake } from './handshake.ts'
 import type { TlsMode } from './handshake.ts'
@@ -28,9 +28,8 @@ export interface ConnectionOptions {
   readonly exports: NbdExports
   readonly pool: BufferPool
   readonly tlsMode: TlsMode
-  readonly secureContext: SecureContext | undefined
-  /** Client certificates are asked for and checked. */
-  readonly verifyClient: boolean
+  /** Key, certificate and authorities; there unless `tlsMode` is off. */
+  readonly tlsOptions: TlsOptions
   /** An unexpected failure: the request or the connection it happened in is given up. */
   readonly report: (error: unknown) => void
   /** Called once. `reason` is undefined after an orderly end. */
@@ -129,29 +128,25 @@ export class ServerConnection implements InputReceiver {
     }
   }
 
+  /**
+   * A TLS server that never listens and gets this one connection, which is the documented way to
+   * upgrade one; it also refuses clients whose certificate is missing or does not verify.
+   */
   #startTls(): void {
-    const { secureContext, verifyClient } = this.#options
     const plain = this.#socket
     plain.removeAllListeners('data')
-    const secure = new TLSSocket(plain, {
-      isServer: true,
-      ...(secureContext === undefined ? {} : { secureContext }),
-      requestCert: verifyClient,
-      rejectUnauthorized: verifyClient,
+    const upgrade = createTlsServer({
+      ...this.#options.tlsOptions,
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     })
-    this.#prepare(secure)
-    this.#socket = secure
-    secure.once('secure', () => {
-      // A server-side TLSSocket of one's own does not refuse a bad certificate by itself.
-      const failure = (secure as TLSSocket & { ssl: { verifyError(): Error | null } }).ssl
-      const error = verifyClient ? failure.verifyError() : null
-      if (error !== null) {
-        this.destroy(error)
-        return
-      }
+    upgrade.once('tlsClientError', (error) => this.destroy(error))
+    upgrade.once('secureConnection', (secure) => {
+      this.#prepare(secure)
+      this.#socket = secure
       this.#handshake.secured()
       attachPlainInput(secure, this)
     })
+    upgrade.emit('connection', plain)
   }
 
   #prepare(socket: Socket): void {

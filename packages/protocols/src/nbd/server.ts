@@ -11,18 +11,11 @@
  * Performance: run it in a thread of its own with a device that answers at once; a promise from
  * the device costs about 2 µs a request.
  */
-import {
-  chmodSync,
-  mkdtempSync,
-  renameSync,
-  rmSync,
-  statSync,
-  unlinkSync,
-} from 'node:fs'
+import { chmodSync, mkdtempSync, renameSync, rmSync, statSync, unlinkSync } from 'node:fs'
 import net from 'node:net'
 import { dirname, join } from 'node:path'
 import { createSecureContext } from 'node:tls'
-import type { SecureContext } from 'node:tls'
+import type { TlsOptions } from 'node:tls'
 import { assert } from '@openmaas/kernel/assert'
 import { MaasError } from '@openmaas/kernel/errors'
 import { BufferPool } from './buffer-pool.ts'
@@ -67,7 +60,7 @@ export type NbdServerEvent =
 
 export class NbdServer implements AsyncDisposable {
   readonly #options: NbdServerOptions
-  readonly #secureContext: SecureContext | undefined
+  readonly #tlsOptions: TlsOptions
   readonly #pool = new BufferPool()
   /** With what removes the traces of each. */
   readonly #listeners = new Map<net.Server, () => void>()
@@ -77,15 +70,8 @@ export class NbdServer implements AsyncDisposable {
 
   constructor(options: NbdServerOptions) {
     this.#options = options
-    const { tls } = options
-    if (tls !== undefined) {
-      this.#secureContext = createSecureContext({
-        key: tls.key,
-        cert: tls.certificate,
-        minVersion: 'TLSv1.2',
-        ...(tls.clientAuthorities === undefined ? {} : { ca: tls.clientAuthorities }),
-      })
-    }
+    this.#tlsOptions = makeTlsOptions(options.tls)
+    createSecureContext(this.#tlsOptions) // A bad key or certificate shows now, not at a client.
   }
 
   get connectionCount(): number {
@@ -177,8 +163,7 @@ export class NbdServer implements AsyncDisposable {
       exports: this.#options.exports,
       pool: this.#pool,
       tlsMode: tls?.mode ?? 'off',
-      secureContext: this.#secureContext,
-      verifyClient: tls?.clientAuthorities !== undefined,
+      tlsOptions: this.#tlsOptions,
       report: (error) => onEvent?.({ type: 'failed', error }),
       closed: (closed, reason) => {
         this.#connections.delete(closed)
@@ -188,6 +173,13 @@ export class NbdServer implements AsyncDisposable {
     })
     this.#connections.add(connection)
   }
+}
+
+function makeTlsOptions(tls: NbdServerTls | undefined): TlsOptions {
+  if (tls === undefined) return {}
+  const options: TlsOptions = { key: tls.key, cert: tls.certificate, minVersion: 'TLSv1.2' }
+  if (tls.clientAuthorities === undefined) return options
+  return { ...options, ca: tls.clientAuthorities, requestCert: true, rejectUnauthorized: true }
 }
 
 /**

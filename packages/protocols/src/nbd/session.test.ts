@@ -52,8 +52,10 @@ function make(fields: Partial<ClientRequest> & { type: number }): Outcome {
 const read = (offset: number, length: number): Outcome =>
   make({ type: nbd.NBD_CMD_READ, offset, length, target: Buffer.alloc(length, 0xee) })
 const simple = (cookie: string, error: string): string => `67446698${error}00000000${cookie}`
-const chunk = (flags: string, type: string, payload: string): string =>
-  `668e33ef${flags}${type}0000000000000000${(payload.length / 2).toString(16).padStart(8, '0')}${payload}`
+const chunk = (flags: string, type: string, payload: string): string => {
+  const length = (payload.length / 2).toString(16).padStart(8, '0')
+  return `668e33ef${flags}${type}0000000000000000${length}${payload}`
+}
 const bytes = (...parts: string[]): Buffer => Buffer.from(parts.join(''), 'hex')
 
 describe('requests, byte by byte', () => {
@@ -66,10 +68,25 @@ describe('requests, byte by byte', () => {
     await new Promise((resolve) => setImmediate(resolve))
     session.disconnect()
     expect(sent()).toBe(
-      '25609513' + '0000' + '0000' + '0000000000000000' + '0000000100000002' + '00000003' +
-        '25609513' + '0001' + '0001' + '0000000000000001' + '0000000000000005' + '00000002' +
+      '25609513' +
+        '0000' +
+        '0000' +
+        '0000000000000000' +
+        '0000000100000002' +
+        '00000003' +
+        '25609513' +
+        '0001' +
+        '0001' +
+        '0000000000000001' +
+        '0000000000000005' +
+        '00000002' +
         'aabb' +
-        '25609513' + '0000' + '0002' + '0000000000000000' + '0000000000000000' + '00000000',
+        '25609513' +
+        '0000' +
+        '0002' +
+        '0000000000000000' +
+        '0000000000000000' +
+        '00000000',
     )
   })
 
@@ -225,7 +242,7 @@ test('any fragmentation gives the same reads', () => {
     const all = Buffer.concat(stream)
     const greatest = [1, 5, 100, 70_000][random.below(4)]!
     const reused = Buffer.alloc(greatest)
-    for (let at = 0; at < all.length; ) {
+    for (let at = 0; at < all.length;) {
       const into = session.inputTarget ?? reused
       const size = Math.min(1 + random.below(into.length), all.length - at)
       all.copy(into, 0, at, at + size)

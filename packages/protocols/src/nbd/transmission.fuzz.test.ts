@@ -87,7 +87,7 @@ function serve(device: BlockDevice) {
 function feed(transmission: NbdTransmission, stream: Buffer, random: SeededRandom): void {
   const greatest = [1, 7, 60, 5000][random.below(4)]!
   const reused = Buffer.alloc(greatest) // As a socket's input buffer: overwritten by each read.
-  for (let at = 0; at < stream.length; ) {
+  for (let at = 0; at < stream.length;) {
     const target = random.below(2) === 0 ? transmission.inputTarget : undefined
     const into = target ?? reused
     const size = Math.min(1 + random.below(into.length), stream.length - at)

@@ -220,12 +220,12 @@ describe('refusals', () => {
 
   test('reads and writes of more than 32 MiB', () => {
     const size = 64 * 1024 * 1024
-    const device = { ...memory(), size, readOnly: false, blockSize: 4096 } as BlockDevice
+    const device = new MemoryDevice({ size })
     const length = nbd.REQUEST_SIZE_MAX + 1
     expect(ask(device, request({ type: 0, length }))).toBe(failure(EINVAL, 'request refused'))
     const { sink, transmission } = serve(device)
     transmission.receive(request({ type: 1, length }))
-    for (let sent = 0; sent < length; ) {
+    for (let sent = 0; sent < length;) {
       const piece = Math.min(1 << 20, length - sent)
       transmission.receive(Buffer.alloc(piece))
       sent += piece
