@@ -25,8 +25,8 @@ import { formatAddress, isLocal } from './listen-address.ts'
 import type { NbdAddress } from './listen-address.ts'
 import { ServerConnection } from './server-connection.ts'
 
-/** Clients at a time. Each costs about 0.6 MB when busy with small requests. */
-export const CONNECTION_COUNT_MAX = 1024
+/** Clients at a time. Each may hold 100 MB at worst (transmission.ts), and usually holds 0.6. */
+export const CONNECTION_COUNT_MAX = 128
 /** What struct sockaddr_un holds on Linux, less the terminating NUL. */
 const SOCKET_PATH_MAX = 107
 /** After that long, connections that still wait for the device are cut. */
