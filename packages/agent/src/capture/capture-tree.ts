@@ -8,6 +8,7 @@ import { availableParallelism } from 'node:os'
 import { isMaasError, MaasError } from '@openmaas/kernel/errors'
 import type { SnapshotId } from '@openmaas/kernel/ids'
 import { groupName, userName } from '@openmaas/kernel/posix/identity'
+import { PoolOwnerSocket } from '@openmaas/pool/pool/owner-socket'
 import type { Pool } from '@openmaas/pool/pool/pool'
 import type { SnapshotManifest, SnapshotRow } from '@openmaas/pool/pool/types'
 import { zeroWeights } from '@openmaas/pool/tree/weights'
@@ -59,6 +60,8 @@ async function runCapture(
   const { pool, signal, onProgress } = options
   const startedAt = new Date()
   const startedMs = performance.now()
+  // Others plug and eject meanwhile: their pins go through this owner.
+  await using _socket = await PoolOwnerSocket.listen(pool)
   const session = pool.openSession(parent === undefined ? {} : { parent: parent.row.id })
   const setup = makeSetup(options, parent)
   let phase: CaptureProgress['phase'] = 'scanning'
@@ -78,7 +81,7 @@ async function runCapture(
     }
     const rootTask = { path: '', oldEntry: undefined }
     const onSealed = session.packSealed.bind(session)
-    const captured = await new Coordinator({ workers, rootTask, onSealed, signal }).run()
+    const captured = await new Coordinator({ workers, rootTask, onSealed, signal, warm: options.warm }).run()
     phase = 'committing'
     const counters = sumCounters(setup.counters)
     const manifest = makeManifest(options, { parent, startedAt, captured, counters })

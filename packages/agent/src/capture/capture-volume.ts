@@ -9,6 +9,7 @@ import { availableParallelism, hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { MaasError, reviveError } from '@openmaas/kernel/errors'
+import { PoolOwnerSocket } from '@openmaas/pool/pool/owner-socket'
 import type { Session } from '@openmaas/pool/pool/session'
 import type { SnapshotRow } from '@openmaas/pool/pool/types'
 import { zeroWeights } from '@openmaas/pool/tree/weights'
@@ -52,6 +53,8 @@ export async function captureVolume(options: CaptureOptions): Promise<CaptureRes
     filesExpected: 1,
   })
   const timer = onProgress && setInterval(() => onProgress(progress()), PROGRESS_INTERVAL_MS)
+  // Others plug and eject meanwhile: their pins go through this owner.
+  await using _socket = await PoolOwnerSocket.listen(pool)
   const session = pool.openSession(parent === undefined ? {} : { parent: parent.id })
   try {
     const results = await runLanes(session, { options, segments, counters, laneCount })
