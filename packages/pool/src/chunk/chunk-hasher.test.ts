@@ -4,7 +4,7 @@ import { ChunkHasher, PackHasher } from './chunk-hasher.ts'
 
 describe('a chunk id', () => {
   test('is keyed BLAKE3 as its authors publish it', () => {
-    // BLAKE3 test_vectors.json: key, and keyed_hash of input_len 1 and 1024 (bytes 0, 1 … 250, 0 …).
+    // BLAKE3 test_vectors.json: its key, keyed_hash of input_len 1 and 1024 (0, 1 … 250, 0 …).
     const key = Buffer.from('whats the Elvish word for friend')
     const hasher = new ChunkHasher(key)
     const input = Buffer.from(Array.from({ length: 1024 }, (_, i) => i % 251))

@@ -96,7 +96,7 @@ describe('the chunker', () => {
     expect(chunker.input.byteOffset % 4096).toBe(0)
   })
 
-  test('cuts a file that comes in parts as it cuts the whole, when the rest is carried over', () => {
+  test('cuts a file that comes in parts as it cuts the whole, when the rest is carried on', () => {
     const bytes = makeData('random', 3 * MiB, 24)
     const random = new SeededRandom(25)
     for (let round = 0; round < 10; round += 1) {

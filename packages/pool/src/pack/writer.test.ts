@@ -26,6 +26,9 @@ const RAWS = [
   Buffer.from('x'),
 ]
 
+/** 32 bytes a line. */
+const inLines = (hex: string) => hex.match(/.{1,64}/g)
+
 describe('a sealed pack', () => {
   test('gives back every chunk, on every brick it was placed on', () => {
     const fs = new MemoryFs()
@@ -48,20 +51,39 @@ describe('a sealed pack', () => {
     const bytes = readAll(fs, packPath('/b0', pack.packId))
     expect({
       size: bytes.length,
-      header: bytes.toString('hex', 0, 64),
-      firstRecord: bytes.toString('hex', 64, 64 + 52 + 5 + 16 + 4),
-      secondRecord: bytes.toString('hex', 141, 141 + 52 + 1 + 16 + 4),
+      header: inLines(bytes.toString('hex', 0, 64)),
+      firstRecord: inLines(bytes.toString('hex', 64, 64 + 52 + 5 + 16 + 4)),
+      secondRecord: inLines(bytes.toString('hex', 141, 141 + 52 + 1 + 16 + 4)),
       zeros: bytes.subarray(214, 4096 - 64 - 104).every((byte) => byte === 0),
-      table: bytes.toString('hex', 4096 - 64 - 104, 4096 - 64),
-      trailer: bytes.toString('hex', 4096 - 64),
+      table: inLines(bytes.toString('hex', 4096 - 64 - 104, 4096 - 64)),
+      trailer: inLines(bytes.toString('hex', 4096 - 64)),
     }).toMatchInlineSnapshot(`
       {
-        "firstRecord": "4d5243310101000005000000150000001aef97ddf7c1e9d53cea1c7e8f1712ff5838217e0a323befcb7cd3b5f5dac843bd684eb6bbe603a46f2b1287976a85e592587efd9601d328af923c2215",
-        "header": "4d4f535041434b31010100000000000001563e3ab5d3d6764c61efb99302bd5b11111111111111111111111111111111000000000000000000000000ca60100a",
-        "secondRecord": "4d5243310101000101000000110000006cb26c2abd8cf8ad840a3d49e02164c4c8fc47c2912839b0ae0d10c0a62c921d35c98ff089b0379a4850805fe46982d53a3766579de5a82edd",
+        "firstRecord": [
+          "4d5243310101000005000000150000001aef97ddf7c1e9d53cea1c7e8f1712ff",
+          "5838217e0a323befcb7cd3b5f5dac843bd684eb6bbe603a46f2b1287976a85e5",
+          "92587efd9601d328af923c2215",
+        ],
+        "header": [
+          "4d4f535041434b31010100000000000001563e3ab5d3d6764c61efb99302bd5b",
+          "11111111111111111111111111111111000000000000000000000000ca60100a",
+        ],
+        "secondRecord": [
+          "4d5243310101000101000000110000006cb26c2abd8cf8ad840a3d49e02164c4",
+          "c8fc47c2912839b0ae0d10c0a62c921d35c98ff089b0379a4850805fe46982d5",
+          "3a3766579de5a82edd",
+        ],
         "size": 4096,
-        "table": "1aef97ddf7c1e9d53cea1c7e8f1712ff5838217e0a323befcb7cd3b5f5dac8434000000015000000050000000100000095d787d06cb26c2abd8cf8ad840a3d49e02164c4c8fc47c2912839b0ae0d10c0a62c921d8d000000110000000100000001000000cb409360",
-        "trailer": "02000000580f0000d600000001010000feb904fda5d9c6cf52064824fc5db898a182ee0e907c35e3073ce96799cf3640000000001dbc3d2f4b434150534f4d31",
+        "table": [
+          "1aef97ddf7c1e9d53cea1c7e8f1712ff5838217e0a323befcb7cd3b5f5dac843",
+          "4000000015000000050000000100000095d787d06cb26c2abd8cf8ad840a3d49",
+          "e02164c4c8fc47c2912839b0ae0d10c0a62c921d8d0000001100000001000000",
+          "01000000cb409360",
+        ],
+        "trailer": [
+          "02000000580f0000d600000001010000feb904fda5d9c6cf52064824fc5db898",
+          "a182ee0e907c35e3073ce96799cf3640000000001dbc3d2f4b434150534f4d31",
+        ],
         "zeros": true,
       }
     `)
