@@ -76,7 +76,7 @@ export const chineseHelp: Readonly<Record<keyof typeof englishHelp, string>> = {
     '检查日志、打包文件和索引;加 --data 则检查所有已存字节。会列出受损坏影响的恢复点。\n发现问题且未修复时退出码为 10。',
   'pool-gc.summary': '释放已删除恢复点的空间',
   'pool-gc.help':
-    '释放不再被任何恢复点需要的内容。先显示将释放的量并询问;恢复点、已挂接的磁盘和\n正在进行的备份绝不受影响。',
+    '释放不再被任何恢复点需要的内容;恢复点、已挂接的磁盘和正在进行的备份绝不受影响。\n在终端中会先显示将释放的量并询问。',
   'pool-key-list.summary': '按名称列出存储池的口令',
   'pool-key-list.help': '列出密钥槽:每个槽是一个可以打开存储池的口令。',
   'pool-key-add.summary': '添加一个口令',

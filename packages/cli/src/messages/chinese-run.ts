@@ -116,4 +116,15 @@ export const chineseRun: Readonly<Record<keyof typeof englishRun, string>> = {
   'demo.kept': '已保留在 {path}。可以继续:',
   'demo.done': '演示结束,用时 {time}。',
   'demo.next': '用于您自己的文件:',
+
+  'gc.mark': '查找所需内容',
+  'gc.compact': '整理所需内容',
+  'gc.verify': '校验',
+  'gc.delete': '删除',
+  'gc.garbage': '{packs} 个打包文件({size})不再被任何恢复点需要。',
+  'gc.sparse': '{packs} 个打包文件({size})只有部分被需要,将被重写。',
+  'gc.approval': '需要 --approve:{reason}',
+  'gc.ask': '释放这些空间?',
+  'gc.done': '已删除 {packs} 个打包文件({size}),重写 {copied}。',
+  'gc.waiting': '{packs} 个打包文件在等待运行、磁盘或保留时间;请稍后再次运行。',
 }

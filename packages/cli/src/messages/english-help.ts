@@ -74,7 +74,7 @@ export const englishHelp = {
     'Checks log, packs and index; with --data every stored byte. Names the points that damage\naffects. Exit code 10 when something is wrong and was not repaired.',
   'pool-gc.summary': 'Free the space of deleted points',
   'pool-gc.help':
-    'Frees what no point needs any more. Shows what it would free and asks first; points, plugged\ndisks and running backups are never touched.',
+    'Frees what no point needs any more; points, plugged disks and running backups never lose\nanything. At a terminal it shows what it would free and asks first.',
   'pool-key-list.summary': 'List the passphrases of the pool by name',
   'pool-key-list.help': 'Lists the key slots: each is one passphrase that opens the pool.',
   'pool-key-add.summary': 'Add a passphrase',

@@ -116,4 +116,15 @@ export const englishRun = {
   'demo.kept': 'Kept in {path}. Go on with:',
   'demo.done': 'That was it, in {time}.',
   'demo.next': 'With your own files:',
+
+  'gc.mark': 'looking what is needed',
+  'gc.compact': 'moving what is needed together',
+  'gc.verify': 'verifying',
+  'gc.delete': 'deleting',
+  'gc.garbage': '{packs} packs, {size}, are needed by no point.',
+  'gc.sparse': '{packs} packs, {size}, are needed in part and will be rewritten.',
+  'gc.approval': 'This needs --approve: {reason}',
+  'gc.ask': 'Free them?',
+  'gc.done': '{packs} packs, {size}, deleted; {copied} rewritten.',
+  'gc.waiting': '{packs} packs wait for runs, disks or the grace period; run it again later.',
 } as const
