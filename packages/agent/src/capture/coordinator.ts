@@ -2,11 +2,12 @@
  * Runs the lanes of one capture: starts the threads, routes subtrees from busy lanes to idle ones
  * and their results back, and collects what is left at the end. Touches no file.
  */
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { unreachable } from '@openmaas/kernel/assert'
 import { MaasError, reviveError } from '@openmaas/kernel/errors'
 import type { SealedPack } from '@openmaas/pool/pool/types'
 import { wantsHelp } from './large-file.ts'
+import { WarmLanes } from './warm-lanes.ts'
 import type {
   DirectoryResult,
   DirectoryTask,
@@ -26,6 +27,7 @@ export interface CoordinatorOptions {
   readonly rootTask: DirectoryTask
   readonly onSealed: (pack: SealedPack) => void
   readonly signal?: AbortSignal | undefined
+  readonly warm?: WarmLanes | undefined
 }
 
 export interface CoordinatorResult {
@@ -73,17 +75,20 @@ export class Coordinator {
     signal?.addEventListener('abort', cancel)
     if (signal?.aborted === true) cancel()
     try {
-      for (const data of workers) this.#start(data)
+      const threads = (this.#options.warm ?? new WarmLanes(0)).take(workers.length)
+      for (const [i, data] of workers.entries()) this.#start(threads[i]!, data)
       this.#queue.push({ task: rootTask, ticket: ROOT_TICKET })
+      // Lanes that have ended have closed their files; their threads go by themselves.
       return await this.#done.promise
+    } catch (error) {
+      await this.#stop()
+      throw error
     } finally {
       signal?.removeEventListener('abort', cancel)
-      await this.#stop()
     }
   }
 
-  #start(workerData: LaneWorkerData): void {
-    const worker = new Worker(new URL('./lane-worker.ts', import.meta.url), { workerData })
+  #start(worker: Worker, data: LaneWorkerData): void {
     const exited = new Promise<void>((resolve) => {
       worker.once('exit', () => resolve())
     })
@@ -94,6 +99,7 @@ export class Coordinator {
     worker.on('exit', () => {
       if (lane.report === undefined) this.#fail(new Error('a lane ended before its time'))
     })
+    this.#send(lane, { kind: 'setup', data })
   }
 
   async #stop(): Promise<void> {

@@ -1,12 +1,13 @@
 /** The worker thread of one lane: messages in, work, messages out. */
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { parentPort, receiveMessageOnPort } from 'node:worker_threads'
 import { assert, unreachable } from '@openmaas/kernel/assert'
 import { errorToMessage } from '@openmaas/kernel/errors'
 import { NodeFs } from '@openmaas/kernel/node-fs'
 import { O_DIRECTORY, O_RDONLY, AT_FDCWD } from '@openmaas/kernel/posix/constants'
 import { close, openat } from '@openmaas/kernel/posix/files'
-import { checked, cString } from '@openmaas/kernel/posix/library'
+import { checked, cString, posixAvailable } from '@openmaas/kernel/posix/library'
 import { systemRandom } from '@openmaas/kernel/random'
+import { makePrimitives } from '@openmaas/pool/chunk/native-primitives'
 import { Chunker } from '@openmaas/pool/chunker/chunker'
 import { KeyRing } from '@openmaas/pool/keys/key-ring'
 import { ChunkReader } from '@openmaas/pool/pool/chunk-reader'
@@ -17,18 +18,22 @@ import { asBuffer, type FromLane, type LaneWorkerData, type ToLane } from './mes
 
 assert(parentPort !== null, 'this module runs in a worker thread')
 const port = parentPort
-const { setup, session, reader } = workerData as LaneWorkerData
-const control = new Int32Array(setup.hungry)
 const post = (message: FromLane): void => port.postMessage(message)
 let handled = 0
+
+// Bound now, while the owner still unlocks the pool.
+makePrimitives()
+posixAvailable()
 
 interface OpenLane {
   readonly lane: CaptureLane
   readonly sink: SessionLane
+  /** [1] says that the run is over. */
+  readonly control: Int32Array
   close(): void
 }
 
-function openLane(): OpenLane {
+function openLane({ setup, session, reader }: LaneWorkerData): OpenLane {
   const fs = new NodeFs()
   const keys = new KeyRing(Buffer.from(session.masterKey), session.poolId)
   const sink = new SessionLane(session, {
@@ -52,14 +57,22 @@ function openLane(): OpenLane {
     chunks.close()
     close(rootFd)
   }
-  return { lane, sink, close: closeLane }
+  return { lane, sink, control: new Int32Array(setup.hungry), close: closeLane }
 }
 
 let opened: OpenLane | undefined
 
 function receive(message: ToLane): void {
   handled += 1
-  opened ??= openLane()
+  if (message.kind === 'stop') {
+    release()
+    return
+  }
+  if (message.kind === 'setup') {
+    opened = openLane(message.data)
+    return
+  }
+  assert(opened !== undefined, 'a lane is set up before it gets work')
   const { lane, sink } = opened
   switch (message.kind) {
     case 'task':
@@ -78,9 +91,6 @@ function receive(message: ToLane): void {
       release()
       return
     }
-    case 'stop':
-      release()
-      return
     default:
       unreachable(message)
   }
@@ -97,7 +107,7 @@ function work(first: ToLane): void {
   receive(first)
   if (first.kind === 'end' || first.kind === 'stop') return
   for (;;) {
-    if (Atomics.load(control, 1) !== 0) {
+    if (opened !== undefined && Atomics.load(opened.control, 1) !== 0) {
       release()
       return
     }
@@ -118,4 +128,3 @@ port.on('message', (message: ToLane) => {
     post({ kind: 'failed', error: errorToMessage(error) })
   }
 })
-post({ kind: 'idle', handled })

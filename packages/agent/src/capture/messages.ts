@@ -35,6 +35,8 @@ export interface LargeFileOffer {
 }
 
 export type ToLane =
+  /** The first message. */
+  | { readonly kind: 'setup'; readonly data: LaneWorkerData }
   | { readonly kind: 'task'; readonly task: DirectoryTask; readonly ticket: number }
   | {
       readonly kind: 'result'
@@ -95,7 +97,7 @@ export interface LaneSetup {
   readonly hungry: SharedArrayBuffer
 }
 
-/** What the worker thread of a lane is started with. */
+/** What the worker thread of a lane is set up with. */
 export interface LaneWorkerData {
   readonly setup: LaneSetup
   readonly session: LaneHandoff

@@ -3,6 +3,7 @@ import type { SnapshotId } from '@openmaas/kernel/ids'
 import type { Pool } from '@openmaas/pool/pool/pool'
 import type { SnapshotRow } from '@openmaas/pool/pool/types'
 import type { Weights } from '@openmaas/pool/tree/weights'
+import type { WarmLanes } from './warm-lanes.ts'
 
 /** What of the source is taken (sources/files/rules.ts says how patterns match). */
 export interface CaptureRules {
@@ -27,6 +28,8 @@ export interface CaptureOptions {
   readonly rules?: CaptureRules
   /** Worker threads; default: one per core, at most LANES_MAX. */
   readonly lanes?: number
+  /** Threads started ahead; those that are taken end with the run. */
+  readonly warm?: WarmLanes
   /** `auto` chooses as `name` says; `none` reads everything again. */
   readonly parent?: SnapshotId | 'auto' | 'none'
   /** The point cannot be deleted before this time. */
