@@ -16,7 +16,8 @@ import type { Json } from '../keys/canonical-json.ts'
 export const POOL_FORMAT = 1
 /** 32 bricks with long paths stay far below. */
 const SUPERBLOCK_SIZE_MAX = 256 * KiB
-const SUPERBLOCK_FILE = 'pool.json'
+/** Two files with the same bytes: one flipped bit must not make a pool of one brick unreadable. */
+const SUPERBLOCK_FILES = ['pool.json', 'pool.json.copy'] as const
 
 export type Redundancy = 'single' | `mirror:${number}`
 
@@ -43,43 +44,69 @@ export function copyCount(redundancy: string, brickCount: number): number {
   })
 }
 
+/** Writes both files, each atomically; durable on return. */
 export function saveSuperblock(fs: Fs, brick: string, superblock: Superblock): void {
   const checksum = sha256(canonicalJson(superblock as unknown as Json))
   const text = canonicalJson({ ...superblock, checksum } as unknown as Json)
-  const temporary = `${brick}/${SUPERBLOCK_FILE}.new`
-  if (fs.stat(temporary) !== undefined) fs.unlink(temporary)
-  const file = fs.open(temporary, 'create')
-  try {
-    fs.write(file, Buffer.from(`${text}\n`), 0)
-    fs.dataSync(file)
-  } finally {
-    fs.close(file)
+  for (const name of [...SUPERBLOCK_FILES].toReversed()) {
+    const temporary = `${brick}/${name}.new`
+    if (fs.stat(temporary) !== undefined) fs.unlink(temporary)
+    const file = fs.open(temporary, 'create')
+    try {
+      fs.write(file, Buffer.from(`${text}\n`), 0)
+      fs.dataSync(file)
+    } finally {
+      fs.close(file)
+    }
+    fs.rename(temporary, `${brick}/${name}`)
   }
-  fs.rename(temporary, `${brick}/${SUPERBLOCK_FILE}`)
   fs.syncDirectory(brick)
 }
 
-/** @throws MaasError POOL_NOT_FOUND, POOL_SUPERBLOCK_INVALID, POOL_FORMAT_UNSUPPORTED, FS_* */
+/**
+ * Loads whichever file is good.
+ * @throws MaasError POOL_NOT_FOUND, POOL_SUPERBLOCK_INVALID, POOL_FORMAT_UNSUPPORTED, FS_*
+ */
 export function loadSuperblock(fs: Fs, brick: string): Superblock {
-  const path = `${brick}/${SUPERBLOCK_FILE}`
+  const [first, second] = SUPERBLOCK_FILES
+  try {
+    return loadSuperblockFile(fs, `${brick}/${first}`)
+  } catch (error) {
+    if (!isMaasError(error)) throw error
+    try {
+      return loadSuperblockFile(fs, `${brick}/${second}`)
+    } catch (secondError) {
+      // The first file's failure says more; the copy is as bad or was never there.
+      if (!isMaasError(secondError)) throw secondError
+      throw error
+    }
+  }
+}
+
+/** Both files of a brick, each loaded on its own: for fsck. */
+export function superblockFiles(brick: string): string[] {
+  return SUPERBLOCK_FILES.map((name) => `${brick}/${name}`)
+}
+
+/** @throws as loadSuperblock */
+export function loadSuperblockFile(fs: Fs, path: string): Superblock {
   const text = readSuperblock(fs, path)
-  const invalid = (what: string) =>
-    new MaasError('POOL_SUPERBLOCK_INVALID', `the superblock is damaged: ${what}`, { path })
+  const invalid = (what: string, cause?: unknown) => {
+    const message = `the superblock is damaged: ${what}`
+    return new MaasError('POOL_SUPERBLOCK_INVALID', message, { path }, { cause })
+  }
   let value: Superblock & { checksum: string }
   try {
     value = JSON.parse(text) as Superblock & { checksum: string }
   } catch (cause) {
-    throw new MaasError(
-      'POOL_SUPERBLOCK_INVALID',
-      'the superblock is damaged: not JSON',
-      { path },
-      {
-        cause,
-      },
-    )
+    throw invalid('not JSON', cause)
   }
+  if (typeof value !== 'object' || value === null) throw invalid('no object')
   const { checksum, ...superblock } = value
-  if (sha256(canonicalText(superblock)) !== checksum) throw invalid('checksum')
+  const canonical = canonicalText(value)
+  if (text !== `${canonical}\n` || sha256(canonicalText(superblock)) !== checksum) {
+    throw invalid('checksum')
+  }
   if (superblock.format !== POOL_FORMAT) {
     throw new MaasError('POOL_FORMAT_UNSUPPORTED', 'the pool has a format of another version', {
       path,

@@ -55,6 +55,11 @@ export function loadManifest(fs: Fs, directory: string): IndexManifest | undefin
   return manifest.format === 1 ? manifest : undefined
 }
 
+/** True when there is a file, whether it can be believed or not. */
+export function hasManifest(fs: Fs, directory: string): boolean {
+  return fs.stat(`${directory}/${MANIFEST_FILE}`) !== undefined
+}
+
 export function removeManifest(fs: Fs, directory: string): void {
   const path = `${directory}/${MANIFEST_FILE}`
   if (fs.stat(path) === undefined) return

@@ -47,6 +47,9 @@ export function loadRunTables(
   }
   load(target.fences, layout.fencesOffset, trailer.fencesCrc, 'fences')
   load(target.bloom, layout.bloomOffset, trailer.bloomCrc, 'bloom')
+  const padding = Buffer.alloc(layout.trailerOffset - layout.bloomOffset - trailer.bloomSize)
+  fs.read(file, padding, layout.bloomOffset + trailer.bloomSize)
+  if (padding.some((byte) => byte !== 0)) throw invalid(path, 'padding')
 }
 
 export interface RunTables {

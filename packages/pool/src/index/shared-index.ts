@@ -23,7 +23,7 @@ import {
 } from './arena.ts'
 import type { RunDirectoryEntry } from './arena.ts'
 import { ID_SIZE, decodeLocation } from './entry.ts'
-import { loadManifest, removeManifest, saveManifest } from './manifest.ts'
+import { hasManifest, loadManifest, removeManifest, saveManifest } from './manifest.ts'
 import { Memtable } from './memtable.ts'
 import { PackStatus, PackTable } from './pack-table.ts'
 import type { PackTableBuffers } from './pack-table.ts'
@@ -83,6 +83,8 @@ export class SharedIndex {
   #runs: RunDirectoryEntry[] = []
   #nextRun = 1
   #runsChanged = false
+  /** True when there was an index, and it was damaged or another log's. */
+  rebuilt = false
   /** Packs whose footer could not be read: lost until repaired. */
   readonly unreadable: number[] = []
 
@@ -112,10 +114,12 @@ export class SharedIndex {
       fits && pack.sequence <= manifest.logSequence && !uncovered.has(pack.packNo)
     let missing = options.packs.filter((pack) => !isCovered(pack))
     let index = new SharedIndex(options, slotCountFor(options, missing))
-    if (fits && !index.#loadRuns(manifest.runs, manifest.nextRun)) {
+    const loaded = fits && index.#loadRuns(manifest.runs, manifest.nextRun)
+    if (fits && !loaded) {
       missing = [...options.packs]
       index = new SharedIndex(options, slotCountFor(options, missing))
     }
+    index.rebuilt = hasManifest(options.fs, options.directory) && !loaded
     if (!fits || index.#runs.length === 0) index.#nextRun = nextFreeRun(options)
     if (options.writable) index.#removeStrayRuns()
     for (const pack of missing) index.addPack(pack)
@@ -143,8 +147,9 @@ export class SharedIndex {
         this.view.insert(record.chunkId, { ...record, packNo: pack.packNo })
       }
     } catch (error) {
-      // What is unreadable is reported by whoever opened the pool; the rest must stay usable.
-      if (!isMaasError(error)) throw error
+      // What is unreadable is reported by whoever opened the pool; the rest must stay usable. Too
+      // many open files say nothing about the pack.
+      if (!isMaasError(error) || error.code === 'FS_LIMIT') throw error
       this.unreadable.push(pack.packNo)
       this.packs.setStatus(pack.packNo, PackStatus.lost)
     }
@@ -186,7 +191,9 @@ export class SharedIndex {
       return
     }
     const { fs, directory, poolId } = this.#options
-    const uncovered = [...this.#packsInMemory()].toSorted((a, b) => a - b)
+    // What could not be read is no part of any run: whoever opens the pool next tries again.
+    const missing = new Set([...this.#packsInMemory(), ...this.unreadable])
+    const uncovered = [...missing].toSorted((a, b) => a - b)
     const runs = this.#runs.map((run) => run.fileNumber)
     saveManifest(fs, directory, {
       format: 1,
@@ -224,6 +231,11 @@ export class SharedIndex {
   /** Old run files may go once the manifest that does not name them is durable. */
   removeOldRuns(): void {
     if (this.#options.writable) this.#removeStrayRuns()
+  }
+
+  /** From here on nothing is saved: the next owner builds the index from the packs. */
+  distrust(): void {
+    Atomics.store(this.#arena.words, Word.damaged, 1)
   }
 
   close(): void {

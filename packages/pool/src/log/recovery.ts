@@ -23,6 +23,8 @@ export interface LogRecovery {
   readonly lastBatchOffset: number
   /** Per mirror: true when its bytes are the agreed ones. */
   readonly intact: readonly boolean[]
+  /** Per mirror: true when it is missing, or differs where it should agree; a short one is not. */
+  readonly damaged: readonly boolean[]
   /** Bytes behind the end of the log that were given up, over all mirrors. */
   readonly tornBytes: number
 }
@@ -57,12 +59,18 @@ export function recoverLog(
     records,
     bytes,
     lastBatchOffset,
+    damaged: mirrors.map((mirror) => mirror === undefined || differs(mirror, bytes)),
     intact: mirrors.map((mirror) => mirror !== undefined && mirror.equals(bytes)),
     tornBytes: mirrors.reduce(
       (sum, mirror) => sum + Math.max(0, (mirror?.length ?? 0) - offset),
       0,
     ),
   }
+}
+
+function differs(mirror: Buffer, agreed: Buffer): boolean {
+  const length = Math.min(mirror.length, agreed.length)
+  return mirror.compare(agreed, 0, length, 0, length) !== 0
 }
 
 interface Place {

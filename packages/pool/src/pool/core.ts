@@ -62,6 +62,12 @@ export interface OpenSession {
   abort(): void
 }
 
+/** What opening found wrong and put right. */
+export interface OpeningFacts {
+  /** Directories of log mirrors that were damaged or missing. */
+  readonly damagedMirrors: readonly string[]
+}
+
 /** Set while a collector marks: pins of sessions that commit meanwhile would drop unseen. */
 export interface CommitWatcher {
   sessionCommitted(session: OpenSession): void
@@ -83,6 +89,7 @@ export class PoolCore {
   collecting = false
   index!: SharedIndex
   log!: LogWriter
+  readonly opening: OpeningFacts
   /** Mac of the last applied record, for the index manifest. */
   lastMac: Buffer
   #nextSessionNo = 1
@@ -98,6 +105,7 @@ export class PoolCore {
     time: PoolTime
     packs: PackTable
     lastMac: Buffer
+    opening: OpeningFacts
   }) {
     this.deps = parts.deps
     this.tuning = parts.tuning
@@ -109,6 +117,7 @@ export class PoolCore {
     this.time = parts.time
     this.packs = parts.packs
     this.lastMac = parts.lastMac
+    this.opening = parts.opening
   }
 
   takeSessionNo(): number {

@@ -81,6 +81,7 @@ export async function openPool(options: PoolOpenOptions): Promise<OpenedPool> {
       time: new PoolTime(options.clock, { poolTimeMs, wallMs, frozen, locked }),
       packs: new PackTable(PackTable.allocate(options.tuning?.packCountMax)),
       lastMac: recovery.records.at(-1)!.mac,
+      opening: { damagedMirrors: damagedMirrors(bricks, available, recovery) },
     })
     await becomeOwner(core, mirrors, recovery)
     fillPackTable(core.packs, state)
@@ -110,6 +111,17 @@ function restoreMirrors(
     fs,
     available.map((index) => directories[index]!),
     { ...recovery, intact: available.map((index) => recovery.intact[index]!) },
+  )
+}
+
+function damagedMirrors(
+  bricks: PoolBricks,
+  available: readonly number[],
+  recovery: LogRecovery,
+): string[] {
+  const isThere = (index: number) => bricks.paths.length === 1 || available.includes(index)
+  return logDirectories(bricks.paths).filter(
+    (_, index) => recovery.damaged[index] === true && isThere(index),
   )
 }
 
@@ -145,9 +157,7 @@ function openIndex(core: PoolCore, recovery: LogRecovery): void {
     directory: indexDirectory(brickPaths),
     poolId: superblock.poolId,
     poolIdBytes: keys.poolIdBytes,
-    packs: indexedPacks(deps.fs, brickPaths, state).filter(
-      ({ packNo }) => packs.status(packNo) !== PackStatus.lost,
-    ),
+    packs: indexedPacks(deps.fs, brickPaths, state),
     packTable: packs.buffers,
     nextPackNo: state.nextPackNo,
     logMac: (sequence) => recovery.records[sequence - 1]?.mac.toString('hex'),

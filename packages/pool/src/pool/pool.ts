@@ -8,6 +8,9 @@ import { makeSessionId } from '@openmaas/kernel/ids'
 import type { PoolId, SnapshotId } from '@openmaas/kernel/ids'
 import type { Superblock } from '../backend/superblock.ts'
 import type { OwnerLock } from '../backend/owner-lock.ts'
+import { checkPool } from '../fsck/check.ts'
+import { FsckRun } from '../fsck/report.ts'
+import type { FsckOptions, FsckProgress, FsckReport } from '../fsck/report.ts'
 import { collectGarbage } from '../gc/collect.ts'
 import type { GcOptions, GcProgress, GcReport } from '../gc/run.ts'
 import { LogType } from '../log/types.ts'
@@ -208,6 +211,17 @@ export class Pool {
     return collectGarbage({ core, reader, reserves, options, onProgress, signal })
   }
 
+  /** Checks the pool, and repairs it when asked; damage is in the report, not an error. */
+  async fsck(
+    options: FsckOptions = {},
+    onProgress: (progress: FsckProgress) => void = () => undefined,
+    signal?: AbortSignal,
+  ): Promise<FsckReport> {
+    this.#requireWritable()
+    const { core, chunks: reader, available } = this
+    return checkPool(new FsckRun({ core, reader, available, options, onProgress, signal }))
+  }
+
   status(): PoolStatus {
     const { state, superblock, brickPaths, time, log } = this.core
     const live = state.livePacks()
@@ -226,7 +240,7 @@ export class Pool {
       packBytes: sum(live),
       condemnedPacks: condemned.length,
       condemnedBytes: sum(condemned),
-      lostPacks: [...this.recovered.missing, ...this.core.index.unreadable],
+      lostPacks: [...new Set([...this.recovered.missing, ...this.core.index.unreadable])],
       incompletePacks: this.recovered.incomplete,
       pins: state.pins.size,
       poolTimeMs: time.now(),
