@@ -4,6 +4,7 @@ import path from 'node:path'
 import { MaasError } from '@openmaas/kernel/errors'
 import { formatBytes, formatDuration } from '@openmaas/kernel/units'
 import type { CaptureOptions, CaptureProgress, CaptureResult } from '@openmaas/agent/capture/types'
+import { WarmLanes } from '@openmaas/agent/capture/warm-lanes'
 import { parseWhen } from '../format/time.ts'
 import { openOwner } from '../pool/open.ts'
 import { laneCount } from '../program/lanes.ts'
@@ -24,6 +25,8 @@ export async function run(input: Input, site: Site): Promise<number> {
   const tags = parseTags(input.list('tag'))
   const lockUntil = parseLock(input.text('lock-until'), site)
   const lanes = laneCount(input, site)
+  // The lanes' threads load their code while the passphrase is stretched.
+  await using warm = new WarmLanes(isVolume ? 0 : lanes)
   const pool = await openOwner(site)
   try {
     const progress = new Progress(site)
@@ -39,6 +42,7 @@ export async function run(input: Input, site: Site): Promise<number> {
       },
       parent: input.has('full') ? 'none' : 'auto',
       signal: site.signal,
+      warm,
       onProgress: (amount) => showProgress(progress, site, amount),
       ...(lanes !== undefined && { lanes }),
       ...(lockUntil !== undefined && { lockUntil }),
