@@ -28,8 +28,10 @@ export async function run(input: Input, site: Site): Promise<number> {
   const reader = await openReader(site)
   const [wanted, ...paths] = input.positionals
   const point = resolvePoint(listPoints(reader), wanted!, site.clock.wallMs())
-  const tree = openTree(reader.chunks, point)
-  const found = paths.map((text) => findPath(tree, point, text).path)
+  const isVolume = point.row.kind === 'volume'
+  // A volume has no paths inside: naming one is refused by openTree.
+  const tree = isVolume && paths.length === 0 ? undefined : openTree(reader.chunks, point)
+  const found = tree === undefined ? [] : paths.map((text) => findPath(tree, point, text).path)
   const progress = new Progress(site)
   const options: RestoreOptions = {
     reader,
@@ -49,10 +51,18 @@ export async function run(input: Input, site: Site): Promise<number> {
     ...(owners !== undefined && { owners }),
     ...(lanes !== undefined && { lanes }),
   }
-  const { restoreTree } = await import('@openmaas/agent/restore/restore-tree')
-  const result = await withPin(reader, point, site, () => restoreTree(options))
+  const result = await withPin(reader, point, site, () => restore(options, isVolume))
   progress.end()
   return report(result, options, site, input.has('verbose'))
+}
+
+async function restore(options: RestoreOptions, isVolume: boolean): Promise<RestoreResult> {
+  if (isVolume) {
+    const { restoreVolume } = await import('@openmaas/agent/restore/restore-volume')
+    return restoreVolume(options)
+  }
+  const { restoreTree } = await import('@openmaas/agent/restore/restore-tree')
+  return restoreTree(options)
 }
 
 function report(

@@ -1,0 +1,26 @@
+/** What restoreVolume and its lanes say to each other. Everything is structured-cloneable. */
+import type { StackHandoff } from '@openmaas/medium/stack/device-stack'
+import type { ErrorMessage } from '@openmaas/kernel/errors'
+import { MiB } from '@openmaas/kernel/units'
+
+/** What a lane takes at a time: what one map node covers, so that each is read by one lane. */
+export const VOLUME_SEGMENT_SIZE = 64 * MiB
+
+export interface RestoreVolumeLaneData {
+  readonly lane: number
+  readonly stack: StackHandoff
+  /** There already: a file of the volume's size that is one hole, or a block device. */
+  readonly path: string
+  /** True for a file that is one hole: zeros need not be written. */
+  readonly fresh: boolean
+  readonly counters: SharedArrayBuffer
+  /** Int32: [0] the next segment, [1] 1 when the run is over. */
+  readonly control: SharedArrayBuffer
+}
+
+export const NEXT_SEGMENT = 0
+export const OVER = 1
+
+export type FromRestoreVolumeLane =
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'failed'; readonly error: ErrorMessage }
