@@ -22,7 +22,9 @@ export async function run(input: Input, site: Site): Promise<void> {
       showPreview(preview, isDryRun, site)
       if (isDryRun) return
       site.out.flush()
-      if (freedBytes(preview) > 0) await confirm(site, site.text('gc.ask'))
+      const isAllowed = options.approve === true || preview.needsApproval.length === 0
+      // What is not allowed is not asked for either; the run below says so and changes nothing.
+      if (isAllowed && freedBytes(preview) > 0) await confirm(site, site.text('gc.ask'))
     }
     showResult(await collect(pool, options, site), site)
   } finally {
@@ -75,7 +77,9 @@ function showPreview(report: GcReport, isDryRun: boolean, { out, text }: Site): 
   if (sparsePacks > 0) {
     out.say(text('gc.sparse', { packs: sparsePacks, size: formatBytes(sparseBytes) }))
   }
-  for (const reason of report.needsApproval) out.say(text('gc.approval', { reason }))
+  for (const reason of report.needsApproval) {
+    out.say(text(reason === 'young' ? 'gc.approvalYoung' : 'gc.approvalShare'))
+  }
 }
 
 function showResult(report: GcReport, { out, text }: Site): void {

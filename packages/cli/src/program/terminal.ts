@@ -14,6 +14,9 @@ const CONTROL_C = '\u0003'
 const CONTROL_D = '\u0004'
 const BACKSPACE = /[\b\u007F]/
 
+/** Typed or pasted ahead of the question: belongs to the next one. */
+let typedAhead = ''
+
 /** True when there is somebody to ask. */
 export function canAsk(): boolean {
   return isatty(STDIN) && isatty(STDERR)
@@ -37,25 +40,48 @@ export async function ask(
   stdin.setRawMode(true)
   stdin.setEncoding('utf8')
   try {
-    let answer = ''
-    for await (const typed of stdin.iterator({ destroyOnReturn: false }) as AsyncIterable<string>) {
-      for (const key of typed) {
-        if (ENTER.test(key)) return answer
-        if (key === CONTROL_C || key === CONTROL_D) throw new MaasError('CANCELLED', 'interrupted')
-        if (BACKSPACE.test(key)) {
-          if (!options.secret && answer !== '') write('\b \b')
-          answer = [...answer].slice(0, -1).join('')
-        } else if (answer.length < ANSWER_LENGTH_MAX) {
-          answer += key
-          if (!options.secret) write(key)
-        }
+    const line = new LineEditor(options.secret ? () => undefined : write)
+    let rest = line.type(typedAhead)
+    if (rest === undefined) {
+      for await (const typed of stdin.iterator({ destroyOnReturn: false })) {
+        rest = line.type(String(typed))
+        if (rest !== undefined) break
       }
     }
-    throw new MaasError('CANCELLED', 'the terminal was closed')
+    if (rest === undefined) throw new MaasError('CANCELLED', 'the terminal was closed')
+    typedAhead = rest
+    return line.text
   } finally {
     stdin.setRawMode(false)
     stdin.pause()
     write('\n')
+  }
+}
+
+/** One line being typed. */
+class LineEditor {
+  text = ''
+  readonly #echo: (shown: string) => void
+
+  constructor(echo: (shown: string) => void) {
+    this.#echo = echo
+  }
+
+  /** @returns what was typed behind the end of the line; undefined while it has not ended */
+  type(keys: string): string | undefined {
+    const all = [...keys]
+    for (const [index, key] of all.entries()) {
+      if (ENTER.test(key)) return all.slice(index + 1).join('')
+      if (key === CONTROL_C || key === CONTROL_D) throw new MaasError('CANCELLED', 'interrupted')
+      if (BACKSPACE.test(key)) {
+        if (this.text !== '') this.#echo('\b \b')
+        this.text = [...this.text].slice(0, -1).join('')
+      } else if (this.text.length < ANSWER_LENGTH_MAX) {
+        this.text += key
+        this.#echo(key)
+      }
+    }
+    return undefined
   }
 }
 
