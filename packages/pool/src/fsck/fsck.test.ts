@@ -6,6 +6,7 @@ import { MemoryFs } from '@openmaas/testkit/memory-fs'
 import { packPath } from '../pack/path.ts'
 import { FLAT_VISITORS, putFlat } from '../pool/flat-snapshot.ts'
 import { Pool } from '../pool/pool.ts'
+import { rebuildLog } from './rebuild-log.ts'
 import type { SnapshotRow } from '../pool/types.ts'
 
 const passphrase = 'p'
@@ -219,6 +220,41 @@ describe('fsck', () => {
     expect(report.problems.map(({ what }) => what)).toContain('pack-copies')
     expect(report.healthy).toBe(true)
     expect(pool.core.state.livePacks().every(({ bricks }) => bricks.length === 2)).toBe(true)
+    await pool.close()
+  })
+
+  test('makes a new log from the packs when every mirror is lost', async () => {
+    const site = new Site()
+    await site.create()
+    const first = await site.open()
+    const made: SnapshotRow[] = []
+    for (const from of [100, 200, 300]) {
+      made.push(await backUp(first, from))
+      site.clock.advance(1000)
+    }
+    const [kept, broken] = [made.slice(0, 2), made[2]!]
+    const rows = first.snapshots()
+    const dataPacks = first.core.state.livePacks().filter(({ kind }) => kind === 'data')
+    await first.close()
+    const { fs, clock, masterKey } = site
+    const options = { fs, clock, path: '/b0', unlock: { masterKey }, visitors: FLAT_VISITORS }
+    await expect(rebuildLog(options)).rejects.toMatchObject({ code: 'POOL_EXISTS' })
+    for (const brick of site.bricks) {
+      // One mirror is gone, in the other the first record of all is damaged.
+      if (brick === '/b0') fs.unlink('/b0/log/00000001.log')
+      else site.flip('/b1/log/00000001.log', 30)
+      fs.unlink(packPath(brick, Buffer.from(dataPacks[2]!.packId, 'hex')))
+    }
+    await expect(site.open()).rejects.toMatchObject({ code: 'LOG_CORRUPT' })
+    const report = await rebuildLog(options)
+    expect(report.snapshots).toEqual(kept.map(({ id }) => id))
+    expect(report.incomplete).toEqual([broken.id])
+
+    const pool = await site.open()
+    const again = pool.snapshots().map(({ seq: _, ...row }) => row)
+    expect(again).toEqual(rows.slice(0, 2).map(({ seq: _, ...row }) => row))
+    expect(readAll(pool)).toBe(10)
+    expect((await pool.fsck({ level: 'data' })).healthy).toBe(true)
     await pool.close()
   })
 })

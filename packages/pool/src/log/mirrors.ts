@@ -91,6 +91,8 @@ export class LogMirrors {
       const tail = recovery.bytes.subarray(recovery.lastBatchOffset)
       if (tail.length > 0) fs.write(file, tail, recovery.lastBatchOffset)
       fs.dataSync(file)
+      // The owner before may have replaced the file and ended before its name was durable.
+      fs.syncDirectory(directory)
       return file
     })
     return new LogMirrors(fs, files)
@@ -114,7 +116,8 @@ export class LogMirrors {
   }
 }
 
-function replaceMirror(fs: Fs, directory: string, bytes: Buffer): FileHandle {
+/** Puts a whole log in the place of a mirror, atomically. @returns the open file */
+export function replaceMirror(fs: Fs, directory: string, bytes: Buffer): FileHandle {
   fs.makeDirectory(directory)
   const temporary = `${directory}/${LOG_FILE}.new`
   if (fs.stat(temporary) !== undefined) fs.unlink(temporary)
