@@ -81,7 +81,13 @@ async function runCapture(
     }
     const rootTask = { path: '', oldEntry: undefined }
     const onSealed = session.packSealed.bind(session)
-    const captured = await new Coordinator({ workers, rootTask, onSealed, signal, warm: options.warm }).run()
+    const captured = await new Coordinator({
+      workers,
+      rootTask,
+      onSealed,
+      signal,
+      warm: options.warm,
+    }).run()
     phase = 'committing'
     const counters = sumCounters(setup.counters)
     const manifest = makeManifest(options, { parent, startedAt, captured, counters })

@@ -16,7 +16,7 @@ export class RestoreLanes {
   #stopping = false
   #pending = 0
   #step: PromiseWithResolvers<void> | undefined
-  #failure: unknown
+  #failure: Error | undefined
 
   constructor(setups: readonly RestoreSetup[]) {
     this.#control = new Int32Array(setups[0]!.control)
@@ -46,7 +46,7 @@ export class RestoreLanes {
     this.#step = undefined
   }
 
-  fail(error: unknown): void {
+  fail(error: Error): void {
     this.#failure ??= error
     Atomics.store(this.#control, 1, 1)
     this.#step?.reject(this.#failure)

@@ -43,7 +43,6 @@ export function openTargetDirectory(targetFd: number, path: string): number {
 }
 
 export class RestoreLane {
-  readonly #setup: RestoreSetup
   readonly #targetFd: number
   readonly #control: Int32Array
   readonly #directories: Uint8Array
@@ -56,7 +55,6 @@ export class RestoreLane {
   readonly entries: EntryRestorer
 
   constructor(setup: RestoreSetup, targetFd: number, chunks: ChunkReader) {
-    this.#setup = setup
     this.#targetFd = targetFd
     this.#control = new Int32Array(setup.control)
     this.#directories = new Uint8Array(setup.directories)

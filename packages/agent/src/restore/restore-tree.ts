@@ -209,7 +209,7 @@ class RestoreRun {
     return this.#local.warnings.count + this.#lanes.warningCount
   }
 
-  fail(error: unknown): void {
+  fail(error: Error): void {
     this.#lanes.fail(error)
   }
 
