@@ -37,7 +37,7 @@ export interface DiskCounts {
 
 export interface DiskObserver {
   /** A name is about to go (unlink, or rename away). Throws what the simulation reports. */
-  onRemove?(path: string): void
+  onRemove?(path: string, kind: 'unlink' | 'rename'): void
   onCall?(call: string, path: string): void
 }
 

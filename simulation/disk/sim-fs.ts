@@ -157,7 +157,7 @@ export class SimFs implements Fs {
     if (old?.kind === 'file' && node.kind === 'directory') {
       throw fsError('ENOTDIR', 'rename', target)
     }
-    this.#disk.observer.onRemove?.(source)
+    this.#disk.observer.onRemove?.(source, 'rename')
     this.#setName(to.parent, to.name, node)
     this.#setName(from.parent, from.name, undefined)
     if (old?.kind === 'file') this.#disk.allocate(to.brick, -old.size)
@@ -171,7 +171,7 @@ export class SimFs implements Fs {
     const node = parent.get(name)
     if (node === undefined) throw fsError('ENOENT', 'unlink', path)
     if (node.kind === 'directory') throw fsError('EISDIR', 'unlink', path)
-    this.#disk.observer.onRemove?.(path)
+    this.#disk.observer.onRemove?.(path, 'unlink')
     this.#setName(parent, name, undefined)
     this.#disk.allocate(brick, -node.size)
     this.#leave()

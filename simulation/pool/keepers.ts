@@ -1,8 +1,7 @@
 /** Tasks of those who keep the pool: garbage collection, scrub, clocks, and long-lived media. */
 import { PoolReader } from '@openmaas/pool/pool/reader'
 import { SimFs } from '../disk/sim-fs.ts'
-import { verifyTree } from './content.ts'
-import { expectCodes } from './tasks.ts'
+import { expectCodes, readSlowly } from './tasks.ts'
 import type { TaskContext } from './tasks.ts'
 
 const HOUR_MS = 3_600_000
@@ -38,7 +37,7 @@ const MEDIUM_READS = 40
  * began, whatever is deleted, compacted and collected meanwhile (I6).
  */
 export async function readAsMedium(context: TaskContext): Promise<void> {
-  const { pool, random, oracle, counts, turn, note, disk, profile, clock } = context
+  const { pool, random, oracle, turn, note, disk, profile, clock } = context
   const rows = pool.snapshots()
   const row = rows[random.below(rows.length)]
   if (row === undefined) return
@@ -53,26 +52,40 @@ export async function readAsMedium(context: TaskContext): Promise<void> {
     const path = profile.bricks[0]!
     const cache = { metadataCacheBytes: 0, dataCacheBytes: 0 }
     const reader = await PoolReader.open({ path, unlock: { masterKey }, fs, clock, cache })
-    const tree = oracle.trees.get(row.root)!
-    for (let reads = 0; reads < MEDIUM_READS && !context.isEnding(); ) {
-      for (const _ of verifyTree(reader.chunks, row.root, tree)) {
-        reads += 1
-        counts.reads += 1
-        await turn()
-      }
+    const isOver = (): boolean => context.isEnding() || oracle.pins.get(id)?.releasing !== false
+    for (let reads = 0; reads < MEDIUM_READS && !isOver(); ) {
+      reads += await readSlowly(context, { source: reader.chunks, root: row.root, isOver })
       reads += 1
       await turn()
-      if (random.below(4) === 0) {
+      if (random.below(4) === 0 && !isOver()) {
         await pool.pin({ id, kind: 'medium', snapshots })
         note(`${id} renews its pin`)
       }
     }
     reader.close()
-    oracle.pins.get(id)!.releasing = true
+    const pin = oracle.pins.get(id)
+    if (pin === undefined) return // Somebody released it by hand.
+    pin.releasing = true
     await pool.unpin(id)
     oracle.pins.delete(id)
   })
   fs.kill()
 }
 
-export async function scrub(_context: TaskContext): Promise<void> {}
+/** Reads every byte of every copy, and repairs. */
+export async function scrub(context: TaskContext): Promise<void> {
+  const { pool, random, counts, weather, disk, note } = context
+  await expectCodes(context, [], async () => {
+    const damagesBefore = weather.damageCount
+    const repair = random.below(4) > 0
+    const report = await pool.fsck({ level: 'data', repair })
+    counts.scrubs += 1
+    counts.repairs += report.repairedCount
+    note(`scrub: ${report.problemCount} problems, ${report.repairedCount} repaired`)
+    if (report.healthy && repair) return weather.packsRepaired(damagesBefore)
+    const isExplained =
+      !repair || weather.faulted() || disk.lostBrick !== undefined || context.isEnding()
+    if (isExplained || damagesBefore !== weather.damageCount) return
+    throw new Error(`I12: a scrub with repair ends with ${JSON.stringify(report)}`)
+  })
+}

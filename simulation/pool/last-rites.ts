@@ -10,6 +10,7 @@ export async function settleWorld(context: TaskContext, site: Site): Promise<voi
   const { pool, clock, oracle } = context
   oracle.pins.clear()
   for (const id of [...pool.core.state.pins.keys()]) await pool.unpin(id)
+  await repairAll(context)
   if (pool.core.time.frozen) await pool.confirmTime(['ada', 'grace'])
   await pool.gc({ approve: true, compactBelow: 1 })
   clock.advance(LONG_MS)
@@ -21,6 +22,31 @@ export async function settleWorld(context: TaskContext, site: Site): Promise<voi
   checkPacks(site, pool, context.weather.isWhole)
   checkSnapshots(site, pool, true)
   checkIndex(site, pool)
+}
+
+const CHANGING_CALLS: ReadonlySet<string> = new Set([
+  'write',
+  'truncate',
+  'rename',
+  'unlink',
+  'makeDirectory',
+  'removeDirectory',
+])
+
+/** One repair makes the pool whole; the next changes nothing (I11). */
+async function repairAll({ pool, disk, weather }: TaskContext): Promise<void> {
+  const damagesBefore = weather.damageCount
+  const first = await pool.fsck({ level: 'data', repair: true })
+  if (!first.healthy) throw new Error(`I12: cannot be repaired: ${JSON.stringify(first)}`)
+  weather.packsRepaired(damagesBefore)
+  const { onCall } = disk.observer
+  disk.observer.onCall = (call, path) => {
+    if (CHANGING_CALLS.has(call)) throw new Error(`I11: the second repair does ${call} ${path}`)
+  }
+  const second = await pool.fsck({ level: 'data', repair: true })
+  if (!second.healthy) throw new Error(`I11: not healthy after repair: ${JSON.stringify(second)}`)
+  if (onCall === undefined) delete disk.observer.onCall
+  else disk.observer.onCall = onCall
 }
 
 /** I10: after two quiet collections and the grace, nothing unreferenced is left. */

@@ -41,13 +41,14 @@ export function makeProfile(random: SeededRandom): Profile {
       arenaSizeMax: 64 * 1024 * KiB,
       reserveBytes: 256 * KiB,
     },
-    rates: randomRates(random),
+    // With one copy a read error is an error, and nothing can be said about what comes of it.
+    rates: isMirror ? randomRates(random) : { ...randomRates(random), read: 0 },
     damages: isMirror && random.below(3) === 0,
     losesBricks: isMirror && random.below(4) === 0,
     fillsDisks: random.below(6) === 0,
     jumpsClocks: random.below(3) === 0,
     locks: random.below(3) === 0,
-    lifeSteps: [100, 400, 1200][random.below(3)]!,
+    lifeSteps: [150, 600, 2000][random.below(3)]!,
     taskCount: 2 + random.below(5),
   }
 }

@@ -7,6 +7,7 @@ import { MaasError } from '@openmaas/kernel/errors'
 import type { ErrorCode } from '@openmaas/kernel/errors'
 import type { SnapshotId } from '@openmaas/kernel/ids'
 import type { SeededRandom } from '@openmaas/kernel/random'
+import type { ChunkSource } from '@openmaas/pool/chunk/chunk'
 import { ChunkReader } from '@openmaas/pool/pool/chunk-reader'
 import type { SessionLane } from '@openmaas/pool/pool/lane'
 import type { Pool } from '@openmaas/pool/pool/pool'
@@ -185,7 +186,7 @@ export async function deleteSnapshot(context: TaskContext): Promise<void> {
 
 /** Reads a snapshot file by file under a pin, in the owner's process. */
 export async function readPinned(context: TaskContext): Promise<void> {
-  const { pool, random, oracle, counts, turn, note, fs } = context
+  const { pool, random, oracle, note, fs } = context
   const row = pick(random, pool.snapshots())
   if (row === undefined) return
   await expectCodes(context, ['SNAPSHOT_NOT_FOUND'], async () => {
@@ -198,17 +199,33 @@ export async function readPinned(context: TaskContext): Promise<void> {
       metadataCacheBytes: 0,
       dataCacheBytes: 0,
     })
-    const tree = oracle.trees.get(row.root)!
-    for (const _ of verifyTree(reader, row.root, tree)) {
-      counts.reads += 1
-      await turn()
-      if (random.below(3) === 0) await turn()
-    }
+    // Somebody may release the pin by hand.
+    const isOver = (): boolean => oracle.pins.get(id)?.releasing !== false
+    await readSlowly(context, { source: reader, root: row.root, isOver })
     reader.close()
     // Some forget their pin: it stays until somebody else takes it away.
     if (random.below(4) === 0) return
     await release(context, id)
   })
+}
+
+interface SlowRead {
+  readonly source: ChunkSource
+  readonly root: string
+  /** Nothing is promised any more: not one further read. */
+  readonly isOver: () => boolean
+}
+
+/** Reads a whole tree, a file a turn. @returns the files read */
+export async function readSlowly(context: TaskContext, read: SlowRead): Promise<number> {
+  const { oracle, random, counts, turn } = context
+  const files = verifyTree(read.source, read.root, oracle.trees.get(read.root)!)
+  for (let count = 0; ; count += 1) {
+    if (read.isOver() || files.next().done === true) return count
+    counts.reads += 1
+    await turn()
+    if (random.below(3) === 0) await turn()
+  }
 }
 
 async function release({ pool, oracle }: TaskContext, id: string): Promise<void> {

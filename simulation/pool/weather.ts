@@ -11,7 +11,6 @@ import { NO_FAULTS } from '../disk/faults.ts'
 import type { SimDisk } from '../disk/sim-disk.ts'
 import type { SimClock } from '../harness/sim-clock.ts'
 import type { Counts } from './counts.ts'
-import { BRICK_CAPACITY } from './profile.ts'
 import type { Profile } from './profile.ts'
 
 const HOUR_MS = 3_600_000
@@ -27,6 +26,7 @@ export class Weather {
   #logWhole = true
   #failuresBefore = 0
   #isFull = false
+  #isCalm = false
   /** Rises with every damage, so that a scrub knows whether one came while it ran. */
   damageCount = 0
 
@@ -50,19 +50,28 @@ export class Weather {
 
   /** True when the disk has done anything wrong since the life began. */
   struck(): boolean {
+    return this.faulted() || !this.#packsWhole
+  }
+
+  /** The same without damage at rest, which redundancy is to hide. */
+  faulted(): boolean {
     const { failedCalls, noSpace } = this.#disk.counts
-    return failedCalls + noSpace > this.#failuresBefore || this.#isFull || !this.#packsWhole
+    return failedCalls + noSpace > this.#failuresBefore || this.#isFull
   }
 
   beforeLife(calm: boolean): void {
     const { rates, bricks, losesBricks } = this.#profile
     const { failedCalls, noSpace } = this.#disk.counts
     this.#failuresBefore = failedCalls + noSpace
-    this.#disk.rates = calm ? NO_FAULTS : rates
-    this.#disk.faultyBrick = bricks.length > 1 ? this.#brickName(this.#random.below(bricks.length)) : undefined
+    // Recovery makes many calls in a row: with faults in each life, few owners would ever open.
+    this.#disk.rates = calm || this.#random.below(4) > 0 ? NO_FAULTS : rates
+    this.#isCalm = calm
     this.#clock.advance(this.#random.below(4) === 0 ? this.#random.below(30 * HOUR_MS) : 1000)
     if (calm) this.#freeSpace()
     this.#moveBricks(losesBricks && !calm)
+    // Reads fail on one brick at a time, and only while the other copies are good.
+    const faulty = this.#brickName(this.#random.below(bricks.length))
+    this.#disk.faultyBrick = this.#packsWhole && this.#logWhole ? faulty : undefined
     if (this.#profile.damages) this.#damageLog()
   }
 
@@ -92,17 +101,22 @@ export class Weather {
     this.#packsWhole = false
   }
 
+  opened(pool: Pool): void {
+    this.#disk.rates = this.#isCalm ? NO_FAULTS : this.#profile.rates
+    this.#watchRemovals(pool)
+  }
+
   /** I5: no pack file goes away while the log says that it is there. */
-  watchRemovals(pool: Pool): void {
-    this.#disk.observer.onRemove = (path) => {
+  #watchRemovals(pool: Pool): void {
+    this.#disk.observer.onRemove = (path, kind) => {
       const match = /\/packs\/[0-9a-f]{2}\/([0-9a-f]{32})$/.exec(path)
       if (match === null) return
       const { state } = pool.core
       const packNo = state.packNumbers.get(match[1]!)
       const row = packNo === undefined ? undefined : state.packs.get(packNo)
       if (row === undefined || row.state === 'deleted') return
-      // A repair sets a bad copy aside.
-      if (!this.#packsWhole) return
+      // A repair sets a bad copy aside: one at rest, or one whose brick did not let it be read.
+      if (kind === 'rename' && this.struck()) return
       throw new Error(`I5: ${path} is removed, and the log says ${row.state}`)
     }
   }
@@ -115,6 +129,8 @@ export class Weather {
   /** For the last rites: everything that was taken away comes back. */
   clear(): void {
     this.#freeSpace()
+    this.#isCalm = true
+    this.#disk.rates = NO_FAULTS
     this.#disk.lostBrick = undefined
     this.#disk.faultyBrick = undefined
     const { failedCalls, noSpace } = this.#disk.counts
@@ -157,6 +173,7 @@ export class Weather {
     const path = packPath(this.#profile.bricks[brick]!, Buffer.from(pack.packId, 'hex'))
     if (this.#disk.find(path) === undefined) return
     this.#disk.damage(path)
+    this.#disk.faultyBrick = undefined
     this.#packsWhole = false
     this.damageCount += 1
     this.#counts.damages += 1
@@ -174,6 +191,5 @@ export class Weather {
   #freeSpace(): void {
     for (const index of this.#profile.bricks.keys()) this.#disk.take(this.#brickName(index), 0)
     this.#isFull = false
-    void BRICK_CAPACITY
   }
 }

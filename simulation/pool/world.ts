@@ -11,11 +11,11 @@
 import { isMaasError } from '@openmaas/kernel/errors'
 import { SeededRandom } from '@openmaas/kernel/random'
 import { Pool } from '@openmaas/pool/pool/pool'
-import { NO_FAULTS } from '../disk/faults.ts'
 import { SimDisk } from '../disk/sim-disk.ts'
 import { SimFs } from '../disk/sim-fs.ts'
 import { Scheduler } from '../harness/scheduler.ts'
 import { SimClock } from '../harness/sim-clock.ts'
+import { SimRandom } from '../harness/sim-random.ts'
 import { SHARED_CONTENTS } from './content.ts'
 import { zeroCounts } from './counts.ts'
 import type { Counts } from './counts.ts'
@@ -46,7 +46,7 @@ export class PoolWorld {
   readonly #options: WorldOptions
   readonly #random: SeededRandom
   /** The product's randomness is its own, so that a change of a task does not change all ids. */
-  readonly #productRandom: SeededRandom
+  readonly #productRandom: SimRandom
   readonly #clock = new SimClock()
   readonly #disk: SimDisk
   readonly #profile: Profile
@@ -60,7 +60,7 @@ export class PoolWorld {
   constructor(options: WorldOptions) {
     this.#options = options
     this.#random = new SeededRandom(options.seed)
-    this.#productRandom = new SeededRandom(options.seed ^ 0x5eed)
+    this.#productRandom = new SimRandom(options.seed ^ 0x5eed)
     this.#profile = makeProfile(this.#random)
     const { bricks } = this.#profile
     this.#disk = new SimDisk({
@@ -156,7 +156,7 @@ export class PoolWorld {
     this.#weather.logRestored()
     this.#note(`opened, epoch ${pool.core.state.ownerEpoch}, ${pool.core.state.sequence} records`)
     this.#disk.quietly(() => this.#check(pool, true))
-    this.#weather.watchRemovals(pool)
+    this.#weather.opened(pool)
     this.#disk.crashAt = this.#disk.steps + 1 + this.#random.below(this.#profile.lifeSteps)
     return pool
   }
@@ -232,7 +232,6 @@ export class PoolWorld {
   /** The weather clears up; everything promised must be there, and garbage must go away. */
   async #lastRites(): Promise<void> {
     this.#weather.clear()
-    this.#disk.rates = NO_FAULTS
     const fs = new SimFs(this.#disk)
     const scheduler = new Scheduler(this.#random, this.#disk)
     scheduler.spawn('last rites', async () => {
