@@ -99,6 +99,7 @@ export class LogMirrors {
   }
 
   get count(): number {
+    assert(this.#files.length > 0, 'mirrors are open while the log is written')
     return this.#files.length
   }
 

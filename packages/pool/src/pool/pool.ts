@@ -260,6 +260,8 @@ export class Pool {
       await core.log.drain()
     } finally {
       core.log.close('the pool is closed')
+      // A batch under way needs its mirrors to the end: it may be acknowledged yet.
+      await core.log.drain()
       this.#reader?.close()
       core.index.close()
       this.#mirrors.close()
