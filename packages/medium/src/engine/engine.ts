@@ -168,7 +168,10 @@ export class Engine {
       // From here to the new stack nothing waits, so no NBD request comes in between.
       this.#closeStack()
       try {
-        this.#record = freezeTop(this.#fs, this.#brick, this.#record)
+        // As it stands now: plug has written to the record since this engine read it. Whoever asks
+        // for the freeze holds the medium's lock, so nobody else writes at this moment.
+        const record = loadMedium(this.#fs, this.#brick, this.#record.id)
+        this.#record = freezeTop(this.#fs, this.#brick, record)
       } finally {
         this.#stack = this.#prepare()
         if (this.#nbd !== undefined) {
