@@ -2,6 +2,7 @@
 import { MaasError } from '@openmaas/kernel/errors'
 import { formatBytes } from '@openmaas/kernel/units'
 import type { GcOptions, GcReport } from '@openmaas/pool/gc/run'
+import { PoolOwnerSocket } from '@openmaas/pool/pool/owner-socket'
 import type { Pool } from '@openmaas/pool/pool/pool'
 import { parseDuration } from '../format/time.ts'
 import { openOwner } from '../pool/open.ts'
@@ -15,6 +16,8 @@ export async function run(input: Input, site: Site): Promise<void> {
   const isDryRun = input.has('dry-run')
   const pool = await openOwner(site)
   try {
+    // Others plug and eject meanwhile: their pins go through this owner.
+    await using _socket = await PoolOwnerSocket.listen(pool)
     // A person sees what would go before it goes. A script need not ask: no point loses anything.
     const asks = !isDryRun && !input.has('yes') && !site.out.json && canAsk()
     if (isDryRun || asks) {

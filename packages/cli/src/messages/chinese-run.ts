@@ -128,4 +128,18 @@ export const chineseRun: Readonly<Record<keyof typeof englishRun, string>> = {
   'gc.ask': '释放这些空间?',
   'gc.done': '已删除 {packs} 个打包文件({size}),重写 {copied}。',
   'gc.waiting': '{packs} 个打包文件在等待运行、磁盘或保留时间;请稍后再次运行。',
+
+  'fsck.files': '检查小文件',
+  'fsck.packs': '检查打包文件',
+  'fsck.index': '检查索引',
+  'fsck.snapshots': '检查恢复点',
+  'fsck.brickMissing': '磁盘 {index} 缺失',
+  'fsck.repaired': '(已修复)',
+  'fsck.affected': '受影响  {id}  {name}:{message}',
+  'fsck.checked': '已检查 {points} 个恢复点和 {packs} 个打包文件,读取 {size}。',
+  'fsck.problems': '发现 {count} 个问题,其中 {repaired} 个已修复。',
+  'fsck.heal': '{count} 个恢复点受影响;再次备份同一数据源可修复其仍有的内容。',
+  'fsck.healthy': '一切正常。',
+  'seal.reading': '读取已写入的内容',
+  'seal.done': '{name} 的恢复点 {id}:存储 {stored}。磁盘继续可用。',
 }

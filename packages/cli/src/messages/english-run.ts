@@ -128,4 +128,19 @@ export const englishRun = {
   'gc.ask': 'Free them?',
   'gc.done': '{packs} packs, {size}, deleted; {copied} rewritten.',
   'gc.waiting': '{packs} packs wait for runs, disks or the grace period; run it again later.',
+
+  'fsck.files': 'checking the small files',
+  'fsck.packs': 'checking packs',
+  'fsck.index': 'checking the index',
+  'fsck.snapshots': 'checking points',
+  'fsck.brickMissing': 'disk {index} is missing',
+  'fsck.repaired': '(repaired)',
+  'fsck.affected': 'affected  {id}  {name}: {message}',
+  'fsck.checked': '{points} points and {packs} packs checked, {size} read.',
+  'fsck.problems': '{count} problems, {repaired} of them repaired.',
+  'fsck.heal':
+    '{count} points are affected; the next backup of the same source heals what it still has.',
+  'fsck.healthy': 'All is well.',
+  'seal.reading': 'reading what was written',
+  'seal.done': 'Point {id} of {name}: {stored} stored. The disk goes on.',
 } as const

@@ -43,7 +43,7 @@ export async function openReader(site: Site): Promise<PoolReader> {
 }
 
 /** For writing: the only process that may. @throws MaasError POOL_BUSY */
-export async function openOwner(site: Site): Promise<Pool> {
+export async function openOwner(site: Site, options: { degraded?: boolean } = {}): Promise<Pool> {
   const directory = requirePool(site)
   const [passphrase, { Pool: Owner }] = await Promise.all([
     readPassphrase(site),
@@ -55,6 +55,8 @@ export async function openOwner(site: Site): Promise<Pool> {
     fs: new NodeFs(),
     clock: site.clock,
     random: systemRandom,
+    pid: process.pid,
+    degraded: options.degraded === true,
   })
 }
 

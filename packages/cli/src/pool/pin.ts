@@ -2,19 +2,20 @@
  * Keeping a point readable for as long as a command reads it: the collector of another process
  * must not move or remove what a restore still needs.
  */
-import { bootId } from '@openmaas/kernel/sysinfo'
 import { isMaasError } from '@openmaas/kernel/errors'
 import { NodeFs } from '@openmaas/kernel/node-fs'
 import { systemRandom } from '@openmaas/kernel/random'
-import { Pool } from '@openmaas/pool/pool/pool'
+import { bootId } from '@openmaas/kernel/sysinfo'
+import { withPinOwner } from '@openmaas/pool/pool/owner-socket'
 import type { PoolReader } from '@openmaas/pool/pool/reader'
 import type { Site } from '../program/site.ts'
 import type { Point } from './points.ts'
 
 /**
- * Runs the work with the point pinned. A pool that another process owns at this moment (a long
- * backup, say) is read without a pin: a point is a root of the collector anyway, so the worst
- * that a deletion in the middle can do is to end this command with PACK_MISSING.
+ * Runs the work with the point pinned. Where no pin can be written (a read-only file system, a
+ * full disk, a missing disk, an owner that does not answer) the work is done without one: a
+ * point is a root of the collector anyway, so the worst that a deletion in the middle can do is
+ * to end this command with PACK_MISSING.
  */
 export async function withPin<T>(
   reader: PoolReader,
@@ -31,29 +32,28 @@ export async function withPin<T>(
   try {
     return await work()
   } finally {
-    // The pin names this process: should the pool be busy now, the collector sees that it is gone.
+    // The pin names this process: should nobody take it back, the collector sees that it is gone.
     if (isPinned) await asOwner(reader, site, (owner) => owner.unpin(id))
   }
 }
 
-/** @returns false when the pool is busy, or cannot be written to */
+type PinOwner = Parameters<Parameters<typeof withPinOwner>[1]>[0]
+
+const UNPINNED = ['POOL_BUSY', 'POOL_BRICK_MISSING', 'FS_DENIED', 'FS_NO_SPACE'] as const
+
+/** @returns false when the pool cannot be written to at this moment */
 async function asOwner(
-  reader: PoolReader,
+  { brickPaths, masterKey }: PoolReader,
   { clock }: Site,
-  work: (owner: Pool) => Promise<void>,
+  work: (owner: PinOwner) => Promise<void>,
 ): Promise<boolean> {
+  const path = brickPaths[0]!
+  const deps = { fs: new NodeFs(), clock, random: systemRandom, pid: process.pid }
   try {
-    const path = reader.brickPaths[0]!
-    const unlock = { masterKey: reader.masterKey }
-    const fs = new NodeFs()
-    await using owner = await Pool.open({ path, unlock, fs, clock, random: systemRandom })
-    await work(owner)
+    await withPinOwner({ path, masterKey, ...deps }, work)
     return true
   } catch (error) {
-    const isReadOnly = isMaasError(error, 'FS_DENIED') || isMaasError(error, 'POOL_BRICK_MISSING')
-    if (isMaasError(error, 'POOL_BUSY') || isMaasError(error, 'FS_NO_SPACE') || isReadOnly) {
-      return false
-    }
+    if (UNPINNED.some((code) => isMaasError(error, code))) return false
     throw error
   }
 }
