@@ -32,6 +32,7 @@ export interface IndexManifest {
 export function saveManifest(fs: Fs, directory: string, manifest: IndexManifest): void {
   const text = canonicalJson(manifest as unknown as Json)
   const bytes = Buffer.from(`${checksum(text)}\n${text}\n`)
+  fs.makeDirectory(directory)
   const temporary = `${directory}/${MANIFEST_FILE}.new`
   if (fs.stat(temporary) !== undefined) fs.unlink(temporary)
   const file = fs.open(temporary, 'create')
