@@ -3,15 +3,8 @@ import { MemoryFs } from '@openmaas/testkit/memory-fs'
 import { SeededRandom } from '@openmaas/kernel/random'
 import { PackStatus, PackTable } from './pack-table.ts'
 import { SharedIndex } from './shared-index.ts'
-import { checkIndex } from './shared-index-model.ts'
 
 describe('the shared index', () => {
-  test('agrees with the map model through freezes, merges and restarts', async () => {
-    let runs = 0
-    for (let seed = 1; seed <= 25; seed += 1) runs += await checkIndex(seed, 80)
-    expect(runs).toBeGreaterThan(25) // Not a run in which nothing left memory.
-  })
-
   test('keeps 100,000 chunks in runs, bounded in number, and finds each', async () => {
     const packTable = PackTable.allocate(4096)
     const index = SharedIndex.open({
