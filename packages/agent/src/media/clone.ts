@@ -2,12 +2,15 @@
  * Clones of a medium: the state of this moment becomes a frozen layer, and both the medium and
  * its clone go on above it. A clone of a clone is one more layer; depth costs nothing per read.
  */
+import { closeSync, openSync } from 'node:fs'
 import type { MediumId } from '@openmaas/kernel/ids'
+import { syncfs } from '@openmaas/kernel/posix/files'
 import { askEngine } from '@openmaas/medium/engine/control'
 import { freezeTop } from '@openmaas/medium/engine/freeze'
 import { engineRuns, readStatus } from '@openmaas/medium/engine/status'
 import { loadMedium, mediumDirectory, type MediumRecord } from '@openmaas/medium/media/record'
 import { controlSocketOf } from '@openmaas/medium/media/runtime-directory'
+import { listMounts } from '../attach/fuse-mount.ts'
 import { lockMedium } from './medium-lock.ts'
 import { plug } from './plug.ts'
 import type { PlugOptions, PlugResult, PoolAccess } from './types.ts'
@@ -37,6 +40,24 @@ export async function cloneMedium(
 }
 
 /**
+ * What programs have written may still be in the kernel's cache, above the disk: without this the
+ * frozen state would be sound, but some seconds old.
+ *
+ * @throws MaasError FS_IO when the file system cannot write it back
+ */
+function syncFileSystem({ attachment }: MediumRecord): void {
+  const device = attachment?.loopDevice
+  const mounted = listMounts().find(({ source }) => device !== undefined && source === device)
+  if (mounted === undefined) return
+  const fd = openSync(mounted.target, 'r')
+  try {
+    syncfs(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/**
  * Makes everything the medium holds at this moment immutable, flushed; it goes on above that.
  * The caller holds the medium's lock.
  *
@@ -49,6 +70,7 @@ export async function freezeMedium(
   const before = loadMedium(pool.fs, pool.path, id)
   if (before.readOnly) return { record: before, frozen: before.layers }
   const running = engineRuns(readStatus(mediumDirectory(pool.path, id)))
+  syncFileSystem(before)
   if (running) await askEngine(controlSocketOf(before.attachment!.runtimeDirectory), 'freeze')
   else freezeTop(pool.fs, pool.path, before)
   const record = loadMedium(pool.fs, pool.path, id)
