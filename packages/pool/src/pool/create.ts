@@ -49,6 +49,8 @@ export function createPool(options: PoolCreateOptions): { poolId: PoolId; master
   saveKeySlot(fs, bricks, sealKeySlot({ slot, poolId, masterKey, passphrase, random, clock }))
   const keys = new KeyRing(masterKey, poolId)
   LogMirrors.create(fs, logDirectories(bricks), firstRecord(keys, clock))
+  // Read once: the superblocks of all bricks say the same.
+  const createdAt = new Date(clock.wallMs()).toISOString()
   const members = bricks.map((path) => ({ brickId: makeBrickId(clock, random), path }))
   // The first brick is the one a pool is opened by: last, so that all others are there.
   for (const brickIndex of [...members.keys()].toReversed()) {
@@ -63,7 +65,7 @@ export function createPool(options: PoolCreateOptions): { poolId: PoolId; master
       brickCount: members.length,
       bricks: members,
       redundancy,
-      createdAt: new Date(clock.wallMs()).toISOString(),
+      createdAt,
     })
   }
   return { poolId, masterKey }
