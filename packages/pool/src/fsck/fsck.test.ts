@@ -197,12 +197,13 @@ describe('fsck', () => {
     const lane = session.inlineLane()
     const chunks = Array.from({ length: 20 }, (_, i) => new SeededRandom(100 + i).bytes(700))
     await session.commit(putFlat(lane, chunks, 'again').manifest)
-    expect(lane.counters.newChunks).toBe(1 + 1) // The lost chunk and the manifest; the root was there.
+    // The lost chunk and the manifest; the root was there.
+    expect(lane.counters.newChunks).toBe(1 + 1)
     expect(readAll(again)).toBe(40)
     await again.close()
   })
 
-  test('a pool that lacks a brick reads, takes backups when told to, and is completed later', async () => {
+  test('a pool without one brick reads, backs up when told to, and is completed later', async () => {
     const site = new Site()
     await site.create()
     const first = await site.open()

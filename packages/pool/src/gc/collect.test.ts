@@ -208,7 +208,7 @@ describe('garbage collection', () => {
     await again.close()
   })
 
-  test('leaves a moved pack to readers that pinned before, and takes it when they are gone', async () => {
+  test('leaves a moved pack to readers that pinned before, until they are gone', async () => {
     const site = await makeSite()
     const pool = await openOwner(site)
     const numbers = Array.from({ length: 200 }, (_, n) => n)

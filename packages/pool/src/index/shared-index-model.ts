@@ -3,8 +3,8 @@
  * packs that are condemned and deleted, memtables that fill, merges, owners that end and come back.
  */
 import { assert } from '@openmaas/kernel/assert'
+import type { Fs } from '@openmaas/kernel/fs'
 import { SeededRandom } from '@openmaas/kernel/random'
-import { MemoryFs } from '@openmaas/testkit/memory-fs'
 import type { Location } from '../pool/types.ts'
 import { PackStatus, PackTable } from './pack-table.ts'
 import { SharedIndex } from './shared-index.ts'
@@ -21,14 +21,15 @@ interface ModelPack {
 }
 
 class World {
-  readonly fs = new MemoryFs()
+  readonly fs: Fs
   readonly random: SeededRandom
   readonly packs: ModelPack[] = []
   readonly seed: number
   sequence = 0
   index: SharedIndex
 
-  constructor(seed: number) {
+  constructor(seed: number, fs: Fs) {
+    this.fs = fs
     this.seed = seed
     this.random = new SeededRandom(seed)
     this.index = this.open()
@@ -82,9 +83,13 @@ class World {
   }
 }
 
-/** @throws AssertionFailure naming seed and step. @returns runs that were written */
-export async function checkIndex(seed: number, steps: number): Promise<number> {
-  const world = new World(seed)
+/**
+ * @param fs an empty one
+ * @returns the largest number of runs there was
+ * @throws AssertionFailure naming seed and step
+ */
+export async function checkIndex(seed: number, steps: number, fs: Fs): Promise<number> {
+  const world = new World(seed, fs)
   let runs = 0
   for (let step = 0; step < steps; step += 1) {
     await takeStep(world)

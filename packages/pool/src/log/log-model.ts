@@ -1,4 +1,4 @@
-/** Logs for tests: batches of records, mirrors of them, and damage that a crash can or cannot do. */
+/** Logs for tests: batches of records, and the damage that a crash can do to a mirror. */
 import type { SeededRandom } from '@openmaas/kernel/random'
 import { FIRST_MAC, RecordCodec } from './record.ts'
 import { LogType } from './types.ts'

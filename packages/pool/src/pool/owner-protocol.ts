@@ -8,7 +8,7 @@
  *
  * mac = BLAKE3 keyed with the socket key (derived from the master key) over nonce ‖ canonical
  * request: whoever can ask can also read the pool, and no line can be played again. One request
- * per connection. No I/O in here; owner-socket.ts has the sockets.
+ * per connection. No I/O in here; agent/owner has the sockets.
  */
 import { timingSafeEqual } from 'node:crypto'
 import { Blake3Hasher } from '@napi-rs/blake-hash'

@@ -44,7 +44,7 @@ describe('pool time', () => {
     expect(time.now()).toBe(1000 + HOUR)
   })
 
-  test('counts at most a day and two hours of the time without an owner, and none under a lock', () => {
+  test('counts at most 26 hours without an owner, and none of them under a lock', () => {
     const clock = new FakeClock()
     const before = start(clock)
     clock.jump(clock.wallMs() + 7 * 24 * HOUR)

@@ -106,7 +106,7 @@ export class Session implements OpenSession {
 
   /** A lane in the owner's own thread; flushed by the commit and closed with the session. */
   inlineLane(): SessionLane {
-    this.#require('open')
+    this.#demand('open')
     return this.#makeLane()
   }
 
@@ -143,17 +143,17 @@ export class Session implements OpenSession {
    *   session is then over
    */
   async commit(manifest: SnapshotManifest, options: CommitOptions = {}): Promise<SnapshotRow> {
-    this.#require('open')
+    this.#demand('open')
     this.#state = 'committing'
     try {
       for (const lane of this.#inlineLanes) lane.flush()
       await this.settle()
-      this.#require('committing')
+      this.#demand('committing')
       const stored = this.#store(manifest, options)
       await this.settle()
       const entry = { type: LogType.snapshot, body: stored } as const
       const record = await this.#core.append(entry, () => {
-        this.#require('committing') // It may have been aborted while it waited.
+        this.#demand('committing') // It may have been aborted while it waited.
         this.#checkClosure(stored)
         this.#state = 'decided'
       })
@@ -259,7 +259,7 @@ export class Session implements OpenSession {
     core.append({ type: LogType.sessionClose, body: { session: this.id } }).catch(() => undefined)
   }
 
-  #require(state: 'open' | 'committing'): void {
+  #demand(state: 'open' | 'committing'): void {
     if (this.#state === state) return
     throw new MaasError('SESSION_CLOSED', 'the session is over', { session: this.id })
   }

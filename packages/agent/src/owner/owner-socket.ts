@@ -1,5 +1,5 @@
 /**
- * The sockets of owner-protocol.ts, and nothing else. Mode 0600; a stale socket file of an owner
+ * The sockets of pool/owner-protocol.ts, and nothing else: the pool itself opens none. Mode 0600; a stale socket file of an owner
  * that died is replaced, since only the holder of the lock gets here.
  */
 import { chmodSync, closeSync, openSync, rmSync } from 'node:fs'
@@ -8,18 +8,18 @@ import type { Server, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MaasError, isMaasError } from '@openmaas/kernel/errors'
 import { systemRandom } from '@openmaas/kernel/random'
-import { KeyRing } from '../keys/key-ring.ts'
+import { KeyRing } from '@openmaas/pool/keys/key-ring'
 import {
   LINE_SIZE_MAX,
   answerGreeting,
   makeGreeting,
   readReply,
   serveRequest,
-} from './owner-protocol.ts'
-import type { OwnerRequest, PinOwner } from './owner-protocol.ts'
-import { loadSuperblock } from '../backend/superblock.ts'
-import { Pool } from './pool.ts'
-import type { PoolOpenOptions } from './pool.ts'
+} from '@openmaas/pool/pool/owner-protocol'
+import type { OwnerRequest, PinOwner } from '@openmaas/pool/pool/owner-protocol'
+import { loadSuperblock } from '@openmaas/pool/backend/superblock'
+import { Pool } from '@openmaas/pool/pool/pool'
+import type { PoolOpenOptions } from '@openmaas/pool/pool/pool'
 
 /** Askers at once; each holds its connection for milliseconds. */
 const CONNECTIONS_MAX = 32

@@ -3,10 +3,9 @@ import { systemClock } from '@openmaas/kernel/clock'
 import { NodeFs } from '@openmaas/kernel/node-fs'
 import { systemRandom } from '@openmaas/kernel/random'
 import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
-import { FLAT_VISITORS, putFlat } from './flat-snapshot.ts'
-import { answerGreeting, makeGreeting, readReply, serveRequest } from './owner-protocol.ts'
+import { FLAT_VISITORS, putFlat } from '@openmaas/pool/pool/flat-snapshot'
 import { PoolOwnerSocket, requestOwner, withPinOwner } from './owner-socket.ts'
-import { Pool } from './pool.ts'
+import { Pool } from '@openmaas/pool/pool/pool'
 
 const deps = { fs: new NodeFs(), clock: systemClock, random: systemRandom }
 const tuning = { reserveBytes: 0, visitors: FLAT_VISITORS }
@@ -72,28 +71,5 @@ describe('the owner socket', () => {
       requestOwner(path, pool.core.keys.socketKey, { op: 'unpin', id: 'p' }),
     ).rejects.toMatchObject({ code: 'POOL_BUSY' })
     await pool.close()
-  })
-})
-
-describe('the owner protocol', () => {
-  const socketKey = Buffer.alloc(32, 7)
-  const owner = { pin: async () => undefined, unpin: async () => undefined }
-  const { line: greeting, nonce } = makeGreeting(systemRandom)
-  const request = answerGreeting(socketKey, greeting, { op: 'unpin', id: 'a' })
-
-  test('answers a signed request', async () => {
-    expect(() => readReply('{"ok":true}')).not.toThrow()
-    expect(await serveRequest(owner, { socketKey, nonce }, request)).toBe('{"ok":true}\n')
-  })
-
-  test('refuses a request that was played again, changed, or is no request', async () => {
-    const other = makeGreeting(systemRandom).nonce
-    const replies = await Promise.all([
-      serveRequest(owner, { socketKey, nonce: other }, request),
-      serveRequest(owner, { socketKey, nonce }, request.replace('"a"', '"b"')),
-      serveRequest(owner, { socketKey, nonce }, '{}'),
-      serveRequest(owner, { socketKey, nonce }, 'nonsense'),
-    ])
-    for (const reply of replies) expect(() => readReply(reply)).toThrowError(/request|socket/)
   })
 })
