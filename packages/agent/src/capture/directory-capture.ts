@@ -223,6 +223,13 @@ export class DirectoryCapture {
     const { counters, files } = this.#deps
     const stat = this.#stat
     const racy = isRacy(stat, Date.now())
+    if (stat.size === 0) {
+      // Nothing to read, so nothing to open.
+      const xattrs = this.#xattrsOf(dirfd, path)
+      builder.addFile(name, stat, undefined, { xattrs, uncertain: racy })
+      counters.add('files', 1)
+      return true
+    }
     const captured: CapturedFile | undefined = files.capture(dirfd, this.#name, path, stat)
     if (captured === undefined) return false
     const { content, xattrs, changed } = captured

@@ -6,7 +6,7 @@ import process from 'node:process'
 import type { MediumId } from '@openmaas/kernel/ids'
 import { bootId } from '@openmaas/kernel/sysinfo'
 import type { MediumRecord } from '@openmaas/medium/media/record'
-import { withPinOwner } from '@openmaas/pool/pool/owner-socket'
+import { withPinOwner } from '../owner/owner-socket.ts'
 import type { PoolAccess } from './types.ts'
 
 /** @throws MaasError SNAPSHOT_NOT_FOUND when the point has been deleted meanwhile, POOL_* */

@@ -57,7 +57,7 @@ function makeOne(
     if (made !== -E.EEXIST) checked(made, 'mkdir', name)
     checked(statx(dirfd, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, statxBuffer), 'statx', name)
     if ((statxBuffer.readUInt16LE(28) & S_IFMT) === S_IFDIR) return DIRECTORY_STATE.merged
-    if (!lane.entries.resolveConflict({ dirfd, name, path, fresh: false })) {
+    if (!lane.entries.resolveConflict({ dirfd, name, path, fresh: false, own: false })) {
       return DIRECTORY_STATE.skipped
     }
     checked(mkdirat(dirfd, name, 0o700), 'mkdir', name)

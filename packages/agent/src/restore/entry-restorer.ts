@@ -52,6 +52,8 @@ export interface Place {
   readonly path: string
   /** The directory was made by this run: nothing can stand in the way. */
   readonly fresh: boolean
+  /** What is made there has the owner and group of this process without being told. */
+  readonly own: boolean
 }
 
 /**
@@ -86,7 +88,7 @@ export class EntryRestorer {
         const fd = this.openTemporary(place)
         try {
           this.#deps.content.write(fd, entry)
-          this.#deps.metadata.writeOpen(fd, entry, place.path)
+          this.#deps.metadata.writeOpen(fd, entry, place.path, place.own)
         } finally {
           close(fd)
         }

@@ -65,7 +65,7 @@ async function restoreOne(
 ): Promise<void> {
   const { entries, counters, metadata } = lane
   const path = joinName(directory.path, name.toString('latin1'))
-  const place = { dirfd: how.dirfd, name: cString(name), path, fresh: how.fresh }
+  const place = { dirfd: how.dirfd, name: cString(name), path, fresh: how.fresh, own: false }
   counters.add('entries', 1)
   counters.add('files', 1)
   if (!entries.makeRoom(entry, place)) {

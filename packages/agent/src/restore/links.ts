@@ -65,7 +65,13 @@ export class LinkRestorer {
     try {
       for (const { entry, name } of links) {
         const path = joinName(directory.path, name.toString('latin1'))
-        const place = { dirfd, name: cString(name), path, fresh: state === DIRECTORY_STATE.fresh }
+        const place = {
+          dirfd,
+          name: cString(name),
+          path,
+          fresh: state === DIRECTORY_STATE.fresh,
+          own: false,
+        }
         this.#restoreName(entry, place, directory.path)
       }
     } finally {

@@ -36,18 +36,26 @@ export class MetadataWriter {
   readonly #options: MetadataOptions
   readonly #uids = new Map<number, number>()
   readonly #gids = new Map<number, number>()
-  readonly #ownUid = process.getuid?.() ?? -1
+  readonly #ownUid = process.geteuid?.() ?? -1
+  readonly #ownGid = process.getegid?.() ?? -1
 
   constructor(options: MetadataOptions) {
     this.#options = options
   }
 
-  /** Of an open file or directory. */
-  writeOpen(fd: number, entry: TreeEntry, path: string): void {
+  /**
+   * Of an open file or directory.
+   *
+   * @param isOwn owner and group are those of this process already
+   */
+  writeOpen(fd: number, entry: TreeEntry, path: string, isOwn = false): void {
     const { owners, removeAcls } = this.#options
     let chowned = false
     if (owners !== undefined) {
-      chowned = this.#checked(fchown(fd, this.#ownerOf(entry, owners)), 'owner', path)
+      const owner = this.#ownerOf(entry, owners)
+      chowned =
+        (isOwn && owner.uid === this.#ownUid && owner.gid === this.#ownGid) ||
+        this.#checked(fchown(fd, owner), 'owner', path)
     }
     if (removeAcls) this.#removeAcls(fd, entry)
     if (hasXattrs(entry)) this.#setXattrs(fd, entry, path)

@@ -3,6 +3,7 @@ import { openBeneath } from '@openmaas/kernel/posix/beneath'
 import { E, O_DIRECTORY, O_RDONLY, O_RDWR } from '@openmaas/kernel/posix/constants'
 import { close } from '@openmaas/kernel/posix/files'
 import { checked, cString } from '@openmaas/kernel/posix/library'
+import { fstatx, makeStatx, STATX_BASIC_STATS, statxGid } from '@openmaas/kernel/posix/statx'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { ChunkReader } from '@openmaas/pool/pool/chunk-reader'
 import { ENTRY_KIND } from '@openmaas/pool/tree/entry-layout'
@@ -44,6 +45,7 @@ export function openTargetDirectory(targetFd: number, path: string): number {
 
 export class RestoreLane {
   readonly #targetFd: number
+  readonly #statx = makeStatx()
   readonly #control: Int32Array
   readonly #directories: Uint8Array
   readonly #roots: readonly RestoreRoot[]
@@ -108,27 +110,45 @@ export class RestoreLane {
     const fresh = state === DIRECTORY_STATE.fresh
     const dirfd = openTargetDirectory(this.#targetFd, directory.path)
     try {
+      const own = fresh && this.#givesOwnGroup(dirfd)
       for (let i = begin; i < end; i += 1) {
         const entry = root?.entry ?? node!.entryAt(i)
         const name = root === undefined ? entry.name : Buffer.from(root.name, 'latin1')
-        this.#restoreEntry(entry, name, { dirfd, directory: directory.path, fresh })
+        this.#restoreEntry(entry, name, { dirfd, directory: directory.path, fresh, own })
       }
     } finally {
       close(dirfd)
     }
   }
 
+  /** A set-group-id directory, or a mount with grpid, gives its own group to what is made in it. */
+  #givesOwnGroup(dirfd: number): boolean {
+    fstatx(dirfd, STATX_BASIC_STATS, this.#statx)
+    return statxGid(this.#statx) === process.getegid?.()
+  }
+
   #restoreEntry(
     entry: TreeEntry,
     name: Buffer,
-    where: { readonly dirfd: number; readonly directory: string; readonly fresh: boolean },
+    where: {
+      readonly dirfd: number
+      readonly directory: string
+      readonly fresh: boolean
+      readonly own: boolean
+    },
   ): void {
     // Directories were made before; links and large files come after.
     if (entry.kind === ENTRY_KIND.directory || entry.kind === ENTRY_KIND.hardLink) return
     const isFile = entry.kind === ENTRY_KIND.file
     if (isFile && entry.size >= LARGE_FILE_SIZE_MIN) return
     const path = joinName(where.directory, name.toString('latin1'))
-    const place = { dirfd: where.dirfd, name: cString(name), path, fresh: where.fresh }
+    const place = {
+      dirfd: where.dirfd,
+      name: cString(name),
+      path,
+      fresh: where.fresh,
+      own: where.own,
+    }
     const outcome = this.entries.restore(entry, place)
     this.counters.add('entries', 1)
     if (outcome === 'skipped') this.counters.add('skipped', 1)

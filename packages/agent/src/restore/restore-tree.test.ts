@@ -9,7 +9,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { posixAvailable } from '@openmaas/kernel/posix/library'
 import type { Pool } from '@openmaas/pool/pool/pool'
 import type { PoolReader } from '@openmaas/pool/pool/reader'
@@ -29,7 +29,7 @@ let snapshot: SnapshotRow
 let source: string
 let target: string
 
-beforeEach(async () => {
+beforeAll(async () => {
   site = new TemporaryDirectory()
   source = site.join('source')
   target = site.join('target')
@@ -41,7 +41,8 @@ beforeEach(async () => {
   snapshot = (await captureTree({ pool, path: source, name: 'test', lanes: 1 })).snapshot
   reader = await openReader(pool)
 })
-afterEach(async () => {
+afterEach(() => rmSync(target, { recursive: true, force: true }))
+afterAll(async () => {
   reader.close()
   await pool.close()
   site.dispose()

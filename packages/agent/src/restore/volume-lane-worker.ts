@@ -61,7 +61,7 @@ function restoreSegments(data: RestoreVolumeLaneData): void {
 }
 
 function writeAll(file: number, bytes: Buffer, at: { offset: number; path: string }): void {
-  for (let done = 0; done < bytes.length; ) {
+  for (let done = 0; done < bytes.length;) {
     const count = pwrite(file, bytes.subarray(done), at.offset + done)
     if (count < 0) throw posixError(-count, 'pwrite', at.path)
     done += count
