@@ -1,13 +1,10 @@
 /**
- * Writes docs/reference/errors.md from the one error table, packages/kernel/src/errors.ts.
- *
- *   node tools/error-reference.ts           writes the page (npm run generate)
+ * Renders docs/reference/errors.md from the one error table, packages/kernel/src/errors.ts;
+ * "npm run generate" (tools/generate.ts) writes it.
  *
  * tools/error-reference.test.ts fails when the page and the table differ.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { ERROR_CATEGORIES, ERRORS } from '@openmaas/kernel/errors'
+import { ERROR_CATEGORIES, type ErrorCode, ERRORS, exitCodeOf } from '@openmaas/kernel/errors'
 
 export const ERROR_PAGE = 'docs/reference/errors.md'
 
@@ -51,7 +48,7 @@ export function renderErrorPage(): string {
   const errors = Object.entries(ERRORS).map(([code, error]) => [
     `\`${code}\``,
     error.category,
-    ERROR_CATEGORIES[error.category].exit,
+    exitCodeOf(code as ErrorCode),
     error.en,
     error.zh,
   ])
@@ -74,10 +71,4 @@ Other exit codes · 其他退出码: 0 ok · 成功, 1 other failure · 其他�
 
 ${table(['Code · 错误码', 'Category · 类别', 'Exit · 退出码', 'What to do', '处理方法'], errors)}
 `
-}
-
-if (import.meta.main) {
-  const path = join(dirname(import.meta.dirname), ERROR_PAGE)
-  mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, renderErrorPage())
 }

@@ -1,43 +1,41 @@
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { missing } from '@openmaas/testkit/requires'
+import { type Needs, requires } from '@openmaas/testkit/requires'
 import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
 import { compare, parseTranscript, runStep } from './transcript.ts'
 
 /** A transcript may say in its first lines what it needs: `# needs: root /dev/fuse`. */
-function needs(text: string): string[] {
+function readNeeds(text: string): Needs {
   const words = /^# needs: (.*)$/m.exec(text)?.[1]?.split(' ') ?? []
-  return missing({
+  return {
     root: words.includes('root'),
     paths: words.filter((word) => word.startsWith('/')),
     programs: words.filter((word) => word !== 'root' && !word.startsWith('/')),
-  })
+  }
 }
 
 const files = globSync(path.join(import.meta.dirname, 'transcripts/*.txt')).toSorted()
 
-describe.each(files.map((file) => [path.basename(file, '.txt'), file]))(
-  'transcript %s',
-  (_name, file) => {
-    const text = readFileSync(file, 'utf8')
-    const absent = needs(text)
-    if (absent.length > 0) {
-      test.skip(`skipped: ${absent.join(', ')} missing`, () => {})
-      return
-    }
-    const directory = new TemporaryDirectory()
-    writeFileSync(directory.join('passphrase'), 'correct horse\n', { mode: 0o600 })
-    afterAll(() => directory.dispose())
-    let failed = false
-    for (const step of parseTranscript(text)) {
-      test(`line ${step.line}: ${step.command.split('\n')[0]}`, ({ skip }) => {
-        // Each command builds on those before it.
-        if (failed) skip('an earlier line failed')
-        const problem = compare(step, runStep(step, directory.path))
-        failed = problem !== undefined
-        expect(problem ?? '').toBe('')
-      })
-    }
-  },
-)
+for (const file of files) {
+  const text = readFileSync(file, 'utf8')
+  describe(`transcript ${path.basename(file, '.txt')}`, () => {
+    requires(readNeeds(text), () => playTranscript(text))
+  })
+}
+
+function playTranscript(text: string): void {
+  const directory = new TemporaryDirectory()
+  writeFileSync(directory.join('passphrase'), 'correct horse\n', { mode: 0o600 })
+  afterAll(() => directory.dispose())
+  let failed = false
+  for (const step of parseTranscript(text)) {
+    test(`line ${step.line}: ${step.command.split('\n')[0]}`, ({ skip }) => {
+      // Each command builds on those before it.
+      skip(failed, 'an earlier line failed')
+      const problem = compare(step, runStep(step, directory.path))
+      failed = problem !== undefined
+      expect(problem ?? '').toBe('')
+    })
+  }
+}

@@ -107,12 +107,20 @@ export const ERRORS = {
   NBD_EXPORT_CHANGED: { category: 'conflict', en: 'Another disk stands behind that name now; eject the medium and plug it again.', zh: '该名称现对应另一磁盘;请弹出介质后重新挂接。' },
   NBD_NOT_FAST: { category: 'unsupported', en: 'Write the zeros, or ask without the fast flag.', zh: '请直接写零,或不带快速标志重试。' },
   NBD_LISTEN_REFUSED: { category: 'denied', en: 'Listen on a unix socket or loopback, or require TLS with client certificates.', zh: '请监听 unix 套接字或回环地址,或启用 TLS 并要求客户端证书。' },
+  NBD_KERNEL_MISSING: { category: 'unsupported', en: 'Load it with "modprobe nbd" (Linux 5.14 or newer), or plug with --attach fuse.', zh: '请执行 modprobe nbd(需 Linux 5.14 及以上),或使用 plug --attach fuse。' },
   NBD_SERVER_UNSUPPORTED: { category: 'unsupported', en: 'That server lacks something this client needs; the message names it.', zh: '该服务器缺少客户端所需的功能,详见错误信息。' },
   FUSE_PROTOCOL_VIOLATION: { category: 'corrupt', en: 'The kernel and this program disagree on FUSE; report it with the kernel version.', zh: '内核与本程序的 FUSE 协议不一致,请附内核版本报告。' },
   // Anything that should not have happened.
   INTERNAL: { category: 'corrupt', en: 'This is a bug. Nothing was acknowledged; report it with the output.', zh: '这是程序缺陷。未确认任何写入;请附输出报告。' },
 } as const satisfies Record<string, ErrorRow>
 export type ErrorCode = keyof typeof ERRORS
+
+/** A bug is no damage: whoever watches for exit code 10 must not be called for it. */
+const EXIT_UNFORESEEN = 1
+
+export function exitCodeOf(code: ErrorCode): number {
+  return code === 'INTERNAL' ? EXIT_UNFORESEEN : ERROR_CATEGORIES[ERRORS[code].category].exit
+}
 
 export interface ErrorDetails {
   readonly [key: string]: string | number | boolean | readonly string[] | undefined
@@ -135,7 +143,7 @@ export class MaasError extends Error {
   }
 
   get exitCode(): number {
-    return ERROR_CATEGORIES[this.category].exit
+    return exitCodeOf(this.code)
   }
 
   hint(language: 'en' | 'zh' = 'en'): string {

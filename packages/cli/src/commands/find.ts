@@ -74,8 +74,8 @@ function describe({ point, path, entry }: Hit, short: (id: string) => string, si
   const { id, createdAt } = point.row
   if (!out.isTerminal) return Buffer.concat([Buffer.from(`${id}\t`), path])
   const size = formatBytes(entry.size).padStart(8)
-  const head = `${short(id)}  ${formatLocal(createdAt)}  ${size}  ${formatLocal(modifiedAt(entry))}  `
-  return Buffer.concat([Buffer.from(head), out.path(path)])
+  const fields = [short(id), formatLocal(createdAt), size, formatLocal(modifiedAt(entry)), '']
+  return Buffer.concat([Buffer.from(fields.join('  ')), out.path(path)])
 }
 
 class History {

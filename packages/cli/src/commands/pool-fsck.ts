@@ -1,7 +1,7 @@
 /** `openmaas pool fsck`: is everything there and whole, and whom does it concern when not. */
 import { formatBytes } from '@openmaas/kernel/units'
 import type { FsckReport } from '@openmaas/pool/fsck/report'
-import { PoolOwnerSocket } from '@openmaas/pool/pool/owner-socket'
+import { PoolOwnerSocket } from '@openmaas/agent/owner/owner-socket'
 import { printable } from '../format/width.ts'
 import { openOwner } from '../pool/open.ts'
 import type { Input } from '../program/input.ts'

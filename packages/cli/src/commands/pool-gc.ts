@@ -2,7 +2,7 @@
 import { MaasError } from '@openmaas/kernel/errors'
 import { formatBytes } from '@openmaas/kernel/units'
 import type { GcOptions, GcReport } from '@openmaas/pool/gc/run'
-import { PoolOwnerSocket } from '@openmaas/pool/pool/owner-socket'
+import { PoolOwnerSocket } from '@openmaas/agent/owner/owner-socket'
 import type { Pool } from '@openmaas/pool/pool/pool'
 import { parseDuration } from '../format/time.ts'
 import { openOwner } from '../pool/open.ts'

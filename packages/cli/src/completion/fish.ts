@@ -6,17 +6,22 @@ import { subcommands } from './words.ts'
 
 const quote = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 
-export function fishCompletion(text: Text): string {
-  const lines = [
-    '# fish completion for openmaas',
-    `# True when the words so far, without options, begin with these and no more of a command follows.
-function __openmaas_at
+/** True when the words so far, without options, are exactly these. */
+const CONDITION = `function __openmaas_at
     set -l words (commandline -opc | string match -v -- '-*')
     set -e words[1]
-    test "$words[1..(count $argv)]" = "$argv" 2>/dev/null; or test (count $argv) -eq 0 -a (count $words) -eq 0
-end`,
-    'complete -c openmaas -f',
-  ]
+    test "$words" = "$argv"
+end`
+
+/** True when the words so far begin with these: options and arguments of a command. */
+const BELOW = `function __openmaas_below
+    set -l words (commandline -opc | string match -v -- '-*')
+    set -e words[1]
+    test (count $words) -ge (count $argv); and test "$words[1..(count $argv)]" = "$argv"
+end`
+
+export function fishCompletion(text: Text): string {
+  const lines = ['# fish completion for openmaas', CONDITION, BELOW, 'complete -c openmaas -f']
   for (const word of subcommands('')) {
     const command = COMMANDS.find((candidate) => candidate.path === word)
     const summary = command === undefined ? '' : ` -d ${quote(text(command.summary))}`
@@ -31,7 +36,7 @@ end`,
         `complete -c openmaas -n '__openmaas_at ${before}' -a ${words.at(-1)} -d ${summary}`,
       )
     }
-    const at = `-n '__openmaas_at ${command.path}'`
+    const at = `-n '__openmaas_below ${command.path}'`
     const { completes } = command.arguments
     if (completes === 'file' || completes === 'directory')
       lines.push(`complete -c openmaas ${at} -F`)
@@ -53,5 +58,6 @@ function optionLine(option: OptionSpec, at: string, text: Text): string {
     else if (typeof completes === 'string') value = ' -r -F'
     else value = ` -x -a ${quote(completes.join(' '))}`
   }
-  return `complete -c openmaas${at} -l ${option.name}${short}${value} -d ${quote(text(option.summary))}`
+  const summary = quote(text(option.summary))
+  return `complete -c openmaas${at} -l ${option.name}${short}${value} -d ${summary}`
 }

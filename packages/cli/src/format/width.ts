@@ -1,11 +1,27 @@
 /** Columns of a terminal: Chinese characters take two, control characters must not act. */
 
-const WIDE =
-  /[\u1100-\u115F\u2E80-\u303E\u3041-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6]|[\u{1F300}-\u{1FAFF}\u{20000}-\u{3FFFD}]/u
+/** First and last code points that take two columns (East Asian Wide, and emoji). */
+const WIDE: readonly (readonly [number, number])[] = [
+  [0x1100, 0x115f],
+  [0x2e80, 0x303e],
+  [0x3041, 0xa4cf],
+  [0xac00, 0xd7a3],
+  [0xf900, 0xfaff],
+  [0xfe30, 0xfe6f],
+  [0xff00, 0xff60],
+  [0xffe0, 0xffe6],
+  [0x1f300, 0x1faff],
+  [0x20000, 0x3fffd],
+]
+
+function columnsOf(character: string): number {
+  const code = character.codePointAt(0)!
+  return WIDE.some(([first, last]) => code >= first && code <= last) ? 2 : 1
+}
 
 export function displayWidth(text: string): number {
   let width = 0
-  for (const character of text) width += WIDE.test(character) ? 2 : 1
+  for (const character of text) width += columnsOf(character)
   return width
 }
 
@@ -23,7 +39,7 @@ export function fit(text: string, width: number): string {
   let result = ''
   let used = 0
   for (const character of text) {
-    used += WIDE.test(character) ? 2 : 1
+    used += columnsOf(character)
     if (used >= width) break
     result += character
   }

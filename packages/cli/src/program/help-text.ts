@@ -26,7 +26,7 @@ function pairs(rows: readonly (readonly [string, string])[]): string[] {
   return rows.map(([label, summary]) => `${INDENT}${padEnd(label, width)}  ${summary}`)
 }
 
-function optionRows(options: readonly OptionSpec[], text: Text): string[] {
+export function optionRows(options: readonly OptionSpec[], text: Text): string[] {
   return pairs(options.map((option) => [optionLabel(option), text(option.summary)] as const))
 }
 

@@ -69,13 +69,13 @@ class LineEditor {
 
   /** @returns what was typed behind the end of the line; undefined while it has not ended */
   type(keys: string): string | undefined {
-    const all = [...keys]
+    const all = Array.from(keys)
     for (const [index, key] of all.entries()) {
       if (ENTER.test(key)) return all.slice(index + 1).join('')
       if (key === CONTROL_C || key === CONTROL_D) throw new MaasError('CANCELLED', 'interrupted')
       if (BACKSPACE.test(key)) {
         if (this.text !== '') this.#echo('\b \b')
-        this.text = [...this.text].slice(0, -1).join('')
+        this.text = Array.from(this.text).slice(0, -1).join('')
       } else if (this.text.length < ANSWER_LENGTH_MAX) {
         this.text += key
         this.#echo(key)
