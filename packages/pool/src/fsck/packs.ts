@@ -57,8 +57,8 @@ async function checkPack(run: FsckRun, pack: PackRow): Promise<void> {
     run.add(describe(pack, copy, repaired))
   }
   if (run.repair) core.packs.setStatus(pack.packNo, statusOf(pack))
-  const holders = run.repair ? pack.bricks : good.map(({ brick }) => brick)
-  if (holders.length < wanted) await addCopies(run, pack, source, wanted)
+  // A bad copy is counted already, whether it was repaired or not.
+  if (pack.bricks.length < wanted) await addCopies(run, pack, source, wanted)
 }
 
 function checkCopy(run: FsckRun, pack: PackRow, brick: number): CopyCheck {
