@@ -67,7 +67,7 @@ export function listImports(text: string): Import[] {
 }
 
 function isTest(path: string): boolean {
-  return /\.(?:test|bench)\.ts$/.test(path) || path.includes('/tests/')
+  return /\.(?:test|test-support|bench)\.ts$/.test(path) || path.includes('/tests/')
 }
 
 /** The package that an import names: "@scope/name" or "name". */

@@ -22,7 +22,7 @@ interface Rule {
 }
 
 const everywhere = (): boolean => true
-const inTests = (path: string): boolean => path.endsWith('.test.ts')
+const inTests = (path: string): boolean => /\.test(?:-support)?\.ts$/.test(path)
 const inProduct = (path: string): boolean =>
   path.startsWith('packages/') && !inTests(path) && !path.startsWith('packages/testkit/')
 const inPool = (path: string): boolean => path.startsWith('packages/pool/') && inProduct(path)

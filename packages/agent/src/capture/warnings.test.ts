@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync, statSync, symlinkSync, writeFileSync } 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { posixAvailable } from '@openmaas/kernel/posix/library'
 import { Chunker } from '@openmaas/pool/chunker/chunker'
-import { MemoryChunks } from '@openmaas/pool/tree/memory-chunks'
+import { MemoryChunks } from '@openmaas/pool/tree/memory-chunks.test-support'
 import { TreeNodeView } from '@openmaas/pool/tree/node-view'
 import { ContentCapture } from '@openmaas/source-files/content-capture'
 import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'

@@ -2,11 +2,11 @@ import { SeededRandom } from '@openmaas/kernel/random'
 import { ChunkType } from '@openmaas/pool/chunk/chunk'
 import { ContentListBuilder } from '@openmaas/pool/tree/content-list'
 import { DirectoryBuilder, directoryRef } from '@openmaas/pool/tree/directory-builder'
-import { MemoryChunks } from '@openmaas/pool/tree/memory-chunks'
+import { MemoryChunks } from '@openmaas/pool/tree/memory-chunks.test-support'
 import { writeTreeRoot } from '@openmaas/pool/tree/root'
 import { describe, expect, test } from 'vitest'
 import { Ext4View } from './ext4-view.ts'
-import { plainStat, RandomTree } from './random-tree.ts'
+import { plainStat, RandomTree } from './random-tree.test-support.ts'
 
 function randomView(seed: number, options = {}): Ext4View {
   const chunks = new MemoryChunks()

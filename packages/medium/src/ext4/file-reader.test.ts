@@ -2,10 +2,10 @@ import { SeededRandom } from '@openmaas/kernel/random'
 import { ChunkType } from '@openmaas/pool/chunk/chunk'
 import { readContent } from '@openmaas/pool/tree/content'
 import { ContentListBuilder } from '@openmaas/pool/tree/content-list'
-import { MemoryChunks } from '@openmaas/pool/tree/memory-chunks'
+import { MemoryChunks } from '@openmaas/pool/tree/memory-chunks.test-support'
 import { expect, test } from 'vitest'
 import { FileReader, ListCache } from './file-reader.ts'
-import { RandomTree } from './random-tree.ts'
+import { RandomTree } from './random-tree.test-support.ts'
 
 test('reads any range as one read of the whole file does, and zeros behind its end', () => {
   for (let seed = 1; seed <= 30; seed += 1) {

@@ -1,11 +1,11 @@
 import { SeededRandom } from '@openmaas/kernel/random'
 import { ownBlocks } from '@openmaas/pool/tree/entry'
 import { ENTRY_KIND } from '@openmaas/pool/tree/entry-layout'
-import { MemoryChunks } from '@openmaas/pool/tree/memory-chunks'
+import { MemoryChunks } from '@openmaas/pool/tree/memory-chunks.test-support'
 import { readTreeRoot } from '@openmaas/pool/tree/root'
 import { TreeReader } from '@openmaas/pool/tree/tree-reader'
 import { expect, test } from 'vitest'
-import { RandomTree } from './random-tree.ts'
+import { RandomTree } from './random-tree.test-support.ts'
 import { TreeIndex } from './tree-index.ts'
 
 const SEEDS = 10

@@ -25,13 +25,14 @@ export class OverlayCommitter {
   readonly #map: GrainMap
   readonly #dirty: DirtyLog
   readonly #size: number
+  readonly #bootId: string
 
   constructor(
     fs: Fs,
     files: OverlayFiles,
     state: SharedState,
     map: GrainMap,
-    overlay: { readonly size: number },
+    overlay: { readonly size: number; readonly bootId: string },
   ) {
     this.#fs = fs
     this.#files = files
@@ -39,6 +40,7 @@ export class OverlayCommitter {
     this.#map = map
     this.#dirty = new DirtyLog(fs, files.dirty, map.grainCount)
     this.#size = overlay.size
+    this.#bootId = overlay.bootId
   }
 
   /** @throws MaasError OVERLAY_FAILED after a sync has failed */
@@ -196,13 +198,17 @@ export class OverlayCommitter {
     }
   }
 
-  /** The kernel drops pages that it could not write: a sync is never tried twice. */
+  /**
+   * The kernel drops pages that it could not write: a sync is never tried twice, and not by the
+   * next engine of this boot either, which sees the same page cache.
+   */
   #sync(file: FileHandle): void {
     try {
       this.#fs.dataSync(file)
     } catch (cause) {
       if (!(cause instanceof MaasError)) throw cause
       Atomics.store(this.#state.control, CONTROL.failed, 1)
+      this.#dirty.markFailed(this.#bootId)
       throw new MaasError('OVERLAY_FAILED', 'a flush of the overlay failed', {}, { cause })
     }
   }

@@ -8,6 +8,7 @@ import {
   decodeDirtyRecord,
   DIRTY_HEADER_SIZE,
   DIRTY_RECORD_SIZE,
+  type DirtyHeader,
   encodeDirtyHeader,
   encodeDirtyRecord,
   type GrainRun,
@@ -61,7 +62,12 @@ export class DirtyLog {
   /** Empties the file and ties it to this boot. */
   reset(bootId: string): void {
     this.#fs.truncate(this.#file, 0)
-    this.#fs.write(this.#file, encodeDirtyHeader(bootId), 0)
+    this.#fs.write(this.#file, encodeDirtyHeader({ bootId, failed: false }), 0)
+  }
+
+  /** Tells the engines of this boot that come after this one that a sync has failed. */
+  markFailed(bootId: string): void {
+    this.#fs.write(this.#file, encodeDirtyHeader({ bootId, failed: true }), 0)
   }
 
   /** Drops all records; the header stays. */
@@ -69,11 +75,16 @@ export class DirtyLog {
     this.#fs.truncate(this.#file, DIRTY_HEADER_SIZE)
   }
 
-  /** The most records the file can hold, when it belongs to this boot; else 0. */
-  recordCount(bootId: string): number {
-    const header = Buffer.alloc(DIRTY_HEADER_SIZE)
-    if (this.#fs.read(this.#file, header, 0) < DIRTY_HEADER_SIZE) return 0
-    if (decodeDirtyHeader(header) !== bootId) return 0
+  /** The header, when it is of this boot. */
+  header(bootId: string): DirtyHeader | undefined {
+    const bytes = Buffer.alloc(DIRTY_HEADER_SIZE)
+    if (this.#fs.read(this.#file, bytes, 0) < DIRTY_HEADER_SIZE) return undefined
+    const header = decodeDirtyHeader(bytes)
+    return header?.bootId === bootId ? header : undefined
+  }
+
+  /** The most records the file can hold. */
+  recordCount(): number {
     return Math.floor((this.#fs.size(this.#file) - DIRTY_HEADER_SIZE) / DIRTY_RECORD_SIZE)
   }
 }

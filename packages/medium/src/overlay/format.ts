@@ -47,6 +47,7 @@ export const ENTRY_SIZE = 16
 export const DIRTY_HEADER_SIZE = 64
 export const DIRTY_RECORD_SIZE = 32
 export const BOOT_ID_SIZE = 36
+const DIRTY_FAILED_OFFSET = 44
 
 const JOURNAL_MAGIC = Buffer.from('MOSOVL01', 'latin1')
 const BATCH_MAGIC = 0x424a4f4d // "MOJB"
@@ -170,21 +171,29 @@ function statesValid(states: Buffer): boolean {
   return states.every((byte) => (byte & (byte >> 1) & 0x55) === 0)
 }
 
-export function encodeDirtyHeader(bootId: string): Buffer {
+export interface DirtyHeader {
+  readonly bootId: string
+  /** A sync has failed in this boot: the page cache may show what is on no disk. */
+  readonly failed: boolean
+}
+
+export function encodeDirtyHeader({ bootId, failed }: DirtyHeader): Buffer {
   assert(Buffer.byteLength(bootId) === BOOT_ID_SIZE, 'a boot id is a UUID in text form')
   const bytes = Buffer.alloc(DIRTY_HEADER_SIZE)
   DIRTY_MAGIC.copy(bytes, 0)
   bytes.write(bootId, 8, 'latin1')
+  bytes.writeUInt8(failed ? 1 : 0, DIRTY_FAILED_OFFSET)
   bytes.writeUInt32LE(crc32(bytes.subarray(0, 60)), 60)
   return bytes
 }
 
-/** @returns the boot id, or undefined when the header is not whole */
-export function decodeDirtyHeader(bytes: Buffer): string | undefined {
+/** @returns undefined when the header is not whole */
+export function decodeDirtyHeader(bytes: Buffer): DirtyHeader | undefined {
   assert(bytes.length === DIRTY_HEADER_SIZE, 'the caller read exactly one dirty header')
   if (crc32(bytes.subarray(0, 60)) !== bytes.readUInt32LE(60)) return undefined
   if (!bytes.subarray(0, 8).equals(DIRTY_MAGIC)) return undefined
-  return bytes.toString('latin1', 8, 8 + BOOT_ID_SIZE)
+  const bootId = bytes.toString('latin1', 8, 8 + BOOT_ID_SIZE)
+  return { bootId, failed: bytes.readUInt8(DIRTY_FAILED_OFFSET) !== 0 }
 }
 
 /** Writes into `target`, which its owner reuses: one record per first touch of a grain. */

@@ -13,9 +13,9 @@ import { expect, test } from 'vitest'
 import { Overlay } from './overlay.ts'
 import { createOverlay, prepareOverlay } from './prepare.ts'
 import { punchHole } from './punch-hole.ts'
-import type { WriterStart } from './writer-thread.ts'
+import type { WriterStart } from './writer-thread.test-support.ts'
 
-const WRITER = new URL('writer-thread.ts', import.meta.url)
+const WRITER = new URL('writer-thread.test-support.ts', import.meta.url)
 const fs = new NodeFs()
 
 // Goal: no thread undoes what another wrote beside it in the same grain.

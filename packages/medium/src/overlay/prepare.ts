@@ -72,11 +72,12 @@ export function prepareOverlay(options: PrepareOptions): PreparedOverlay {
     const { which, header, map, position } = loadJournal(fs, directory, files)
     const journal = files.journals[which]
     if (fs.size(journal) > position.end) fs.truncate(journal, position.end) // A torn tail.
-    const dirtyCount = replayDirty(fs, files, map, bootId)
+    const dirty = replayDirty(fs, files, map, bootId)
 
     const state = new SharedState()
     state.control[CONTROL.journalFile] = which
-    state.control[CONTROL.dirtyCount] = dirtyCount
+    state.control[CONTROL.dirtyCount] = dirty.count
+    state.control[CONTROL.failed] = dirty.failed ? 1 : 0
     state.counters[COUNTER.journalEnd] = position.end
     state.counters[COUNTER.batchSequence] = position.sequence
     state.counters[COUNTER.generation] = header.generation
@@ -116,20 +117,26 @@ function loadJournal(fs: Fs, directory: string, files: OverlayFiles) {
   return { which: which as 0 | 1, header, map, position }
 }
 
-/** @returns how many records of this boot were found and applied */
-function replayDirty(fs: Fs, files: OverlayFiles, map: GrainMap, bootId: string): number {
+interface DirtyFound {
+  /** Records of this boot that were found and applied. */
+  readonly count: number
+  /** A sync failed earlier in this boot: as far as this kernel goes, the overlay only reads. */
+  readonly failed: boolean
+}
+
+function replayDirty(fs: Fs, files: OverlayFiles, map: GrainMap, bootId: string): DirtyFound {
   const dirty = new DirtyLog(fs, files.dirty, map.grainCount)
-  const countMax = dirty.recordCount(bootId)
-  if (countMax === 0) {
+  const header = dirty.header(bootId)
+  if (header === undefined) {
     dirty.reset(bootId)
-    return 0
+    return { count: 0, failed: false }
   }
   let count = 0
-  for (const run of dirty.read(0, countMax)) {
+  for (const run of dirty.read(0, dirty.recordCount())) {
     map.set(run)
     count += 1
   }
-  return count
+  return { count, failed: header.failed }
 }
 
 export interface FrozenStates {

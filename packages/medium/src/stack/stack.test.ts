@@ -1,13 +1,13 @@
 import type { LayerId } from '@openmaas/kernel/ids'
 import { SeededRandom } from '@openmaas/kernel/random'
-import { MemoryChunks } from '@openmaas/pool/tree/memory-chunks'
+import { MemoryChunks } from '@openmaas/pool/tree/memory-chunks.test-support'
 import { VolumeBuilder } from '@openmaas/pool/volume/builder'
 import { volumeManifest } from '@openmaas/pool/volume/manifest'
 import { VolumeView } from '@openmaas/pool/volume/view'
 import { visitVolume } from '@openmaas/pool/volume/visit'
 import { describe, expect, test } from 'vitest'
-import { RandomTree } from '../ext4/random-tree.ts'
-import { CrashFs } from '../overlay/crash-fs.ts'
+import { RandomTree } from '../ext4/random-tree.test-support.ts'
+import { CrashFs } from '../overlay/crash-fs.test-support.ts'
 import { LayerStore } from '../overlay/layer-store.ts'
 import {
   buildStack,

@@ -1,7 +1,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { SeededRandom } from '@openmaas/kernel/random'
-import { MemoryChunks } from '@openmaas/pool/tree/memory-chunks'
+import { MemoryChunks } from '@openmaas/pool/tree/memory-chunks.test-support'
 import { VolumeView } from '@openmaas/pool/volume/view'
 import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
 import { expect, test } from 'vitest'
