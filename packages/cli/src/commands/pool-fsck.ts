@@ -38,6 +38,7 @@ function show(report: FsckReport, missingBricks: readonly number[], { out, text 
   }
   for (const index of missingBricks) out.line(text('fsck.brickMissing', { index }))
   for (const { what, message, path, packId, repaired } of report.problems) {
+    if (what === 'snapshot') continue // Named below, with its source.
     const where = path ?? packId ?? ''
     const end = repaired ? text('fsck.repaired') : ''
     out.line(printable([what, where, message, end].filter((part) => part !== '').join('  ')))
