@@ -70,7 +70,7 @@ requires(
       })
 
       afterEach(async () => {
-        detachDisk(
+        await detachDisk(
           { ...site, ...(site.loop !== undefined && { loopDevice: site.loop }) },
           { force: true },
         )
@@ -120,23 +120,23 @@ requires(
           'written before the crash',
         )
         const loop = site.loop
-        detachDisk({ ...site, loopDevice: loop }, { force: false })
+        await detachDisk({ ...site, loopDevice: loop }, { force: false })
         expect(listMounts().filter((entry) => entry.target.startsWith(site.directory))).toEqual([])
         expect(isOurLoop({ ...site, loopDevice: loop })).toBe(false)
         await waitFor('the engine ends by itself', () => enginesOf(backing).length === 0)
         execFileSync('e2fsck', ['-fn', backing])
       }, 60_000)
 
-      test('says that the disk is busy while a program uses the mount, and takes nothing down', () => {
+      test('says that the disk is busy while a program uses the mount, and takes nothing down', async () => {
         site.loop = attachDisk(site.fuseMount, { readOnly: false, name: 'test' })
         execFileSync('mkfs.ext4', ['-q', site.loop])
         mountDisk(site.loop, site.mountPoint, { readOnly: false })
         const file = openSync(path.join(site.mountPoint, 'open'), 'w')
         try {
           const attached = { ...site, loopDevice: site.loop }
-          expect(() => detachDisk(attached, { force: false })).toThrowError(
-            expect.objectContaining({ code: 'MEDIUM_BUSY' }),
-          )
+          await expect(detachDisk(attached, { force: false })).rejects.toMatchObject({
+            code: 'MEDIUM_BUSY',
+          })
           expect(isOurLoop(attached)).toBe(true)
         } finally {
           closeSync(file)

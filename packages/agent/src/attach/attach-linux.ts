@@ -3,7 +3,7 @@
  * FUSE file → loop device with direct I/O → mount. Each step is undone by `detach`, in reverse,
  * and every step of that can be repeated.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { MaasError } from '@openmaas/kernel/errors'
 import { AT_FDCWD, E, O_RDONLY, O_RDWR } from '@openmaas/kernel/posix/constants'
@@ -12,7 +12,9 @@ import { checked, cString } from '@openmaas/kernel/posix/library'
 import { attachLoop, detachLoop } from '@openmaas/kernel/posix/loop'
 import { MS_NODEV, MS_NOSUID, MS_RDONLY, tryMount } from '@openmaas/kernel/posix/mount'
 import { DISK_NAME } from '@openmaas/protocols/fuse/disk-server'
+import { type Attachment, deviceOf } from '@openmaas/medium/media/record'
 import { listMounts, unmountIfMounted } from './fuse-mount.ts'
+import { detachNbdDisk, refuseBusyNbdDisk } from './kernel-nbd.ts'
 
 /** Tried in this order when the type is not known: what a medium holds in practice. */
 const FILE_SYSTEMS = ['ext4', 'xfs', 'btrfs', 'vfat', 'ntfs3'] as const
@@ -65,11 +67,7 @@ export function mountDisk(device: string, target: string, options: { readOnly: b
   })
 }
 
-export interface Attached {
-  readonly mountPoint?: string
-  readonly loopDevice?: string
-  readonly fuseMount?: string
-}
+export type Attached = Pick<Attachment, 'mountPoint' | 'loopDevice' | 'fuseMount' | 'kernelNbd'>
 
 /**
  * Takes everything down that is still up, in reverse order.
@@ -77,22 +75,51 @@ export interface Attached {
  * @param options.force the engine is gone or the medium is given up: do not wait for users
  * @throws MaasError MEDIUM_BUSY; then nothing has been taken down
  */
-export function detachDisk(attached: Attached, options: { force: boolean }): void {
+export async function detachDisk(
+  attached: Attached,
+  options: { force: boolean },
+): Promise<void> {
   if (attached.mountPoint !== undefined) unmountIfMounted(attached.mountPoint, options)
   // Other mounts of the same disk (a bind, a namespace of the user) keep it busy.
-  const others = listMounts().filter((entry) => entry.source === attached.loopDevice)
+  const device = deviceOf(attached)
+  const others = listMounts().filter((entry) => entry.source === device)
   for (const entry of others) unmountIfMounted(entry.target, options)
-  if (attached.loopDevice !== undefined && isOurLoop(attached)) detachLoop(attached.loopDevice)
+  // All that stand on our file: a plug may have died before it wrote down which one it got.
+  for (const loop of attached.fuseMount === undefined ? [] : loopsOf(attached.fuseMount)) {
+    detachLoop(loop)
+  }
   if (attached.fuseMount !== undefined) unmountIfMounted(attached.fuseMount, { force: true })
+  if (attached.kernelNbd !== undefined) {
+    const { identity } = attached.kernelNbd
+    if (!options.force) refuseBusyNbdDisk(identity)
+    await detachNbdDisk(identity, options)
+  }
 }
 
 /** The number may have been given to somebody else since: compare the backing file. */
 export function isOurLoop(attached: Attached): boolean {
   const { loopDevice, fuseMount } = attached
   if (loopDevice === undefined || fuseMount === undefined) return false
-  const backing = `/sys/block/${path.basename(loopDevice)}/loop/backing_file`
-  if (!existsSync(backing)) return false
-  return readFileSync(backing, 'utf8').trim() === path.join(fuseMount, DISK_NAME)
+  return backingFile(path.basename(loopDevice)) === path.join(fuseMount, DISK_NAME)
+}
+
+/** The loop devices on the disk of that FUSE mount; none once the mount has lost its name. */
+function loopsOf(fuseMount: string): string[] {
+  const file = path.join(fuseMount, DISK_NAME)
+  return readdirSync('/sys/block')
+    .filter((name) => name.startsWith('loop') && backingFile(name) === file)
+    .map((name) => `/dev/${name}`)
+}
+
+/** @returns undefined for a loop device that is free, or gone */
+function backingFile(name: string): string | undefined {
+  try {
+    return readFileSync(`/sys/block/${name}/loop/backing_file`, 'utf8').trim()
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENXIO' || code === 'ENODEV') return undefined
+    throw error
+  }
 }
 
 /** True while the kernel answers the FUSE mount: its engine, or a keeper, still holds it. */

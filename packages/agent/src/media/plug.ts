@@ -11,11 +11,12 @@ import { hostname } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MaasError } from '@openmaas/kernel/errors'
-import { makeLayerId, makeMediumId } from '@openmaas/kernel/ids'
+import { makeLayerId, makeMediumId, type MediumId } from '@openmaas/kernel/ids'
 import { bootId } from '@openmaas/kernel/sysinfo'
 import { type EngineProcess, makeKeyDescriptor, startKeeper } from '@openmaas/medium/engine/keeper'
 import {
   type Attachment,
+  attachMethodOf,
   mediumDirectory,
   type MediumRecord,
   saveMedium,
@@ -27,6 +28,7 @@ import {
 } from '@openmaas/medium/media/runtime-directory'
 import { attachDisk, detachDisk, mountDisk } from '../attach/attach-linux.ts'
 import { mountFuse } from '../attach/fuse-mount.ts'
+import { chooseAttachMethod, takeNbdDisk } from '../attach/kernel-nbd.ts'
 import { endEngine, waitUntilServing } from './engine-process.ts'
 import { lockMedium } from './medium-lock.ts'
 import { pinMedium, unpinMedium } from './pin.ts'
@@ -44,6 +46,7 @@ export async function plug(pool: PoolAccess, options: PlugOptions): Promise<Plug
   requirePrivilege(options)
   const id = makeMediumId(pool.clock, pool.random)
   const runtimeDirectory = runtimeDirectoryOf(id)
+  const method = options.attach ? chooseAttachMethod(options.attachWish ?? 'auto') : undefined
   const nbd = options.nbd === 'unix' ? nbdSocketOf(runtimeDirectory) : options.nbd
   using _lock = lockMedium(pool.fs, pool.path, id)
   const record: MediumRecord = {
@@ -64,7 +67,8 @@ export async function plug(pool: PoolAccess, options: PlugOptions): Promise<Plug
       bootId: bootId(),
       host: hostname(),
       runtimeDirectory,
-      ...(options.attach && { fuseMount: fuseMountOf(runtimeDirectory) }),
+      ...(method === 'fuse-loop' && { fuseMount: fuseMountOf(runtimeDirectory) }),
+      ...(method === 'kernel-nbd' && { kernelNbd: { identity: makeIdentity(pool, id) } }),
       ...(options.mount && options.mountPoint !== undefined && { mountPoint: options.mountPoint }),
       ...(nbd !== undefined && { nbd }),
     },
@@ -84,14 +88,19 @@ export async function plug(pool: PoolAccess, options: PlugOptions): Promise<Plug
 /** Attaches a medium again that was interrupted; its overlay holds everything flushed. */
 export async function resume(pool: PoolAccess, record: MediumRecord): Promise<PlugResult> {
   const begin = pool.clock.monotonicMs()
-  requirePrivilege({ attach: record.attachment?.fuseMount !== undefined })
+  requirePrivilege({ attach: attachMethodOf(record.attachment) !== undefined })
   using _lock = lockMedium(pool.fs, pool.path, record.id)
   await takeDown(pool, record, { force: true }) // A dead mount may still stand there.
   const { loopDevice: _loop, keeperPid: _keeper, ...attachment } = record.attachment!
   const next: MediumRecord = {
     ...record,
     state: 'plugging',
-    attachment: { ...attachment, bootId: bootId(), host: hostname() },
+    attachment: {
+      ...attachment,
+      bootId: bootId(),
+      host: hostname(),
+      ...(attachment.kernelNbd && { kernelNbd: { identity: makeIdentity(pool, record.id) } }),
+    },
   }
   saveMedium(pool.fs, pool.path, next)
   try {
@@ -101,6 +110,11 @@ export async function resume(pool: PoolAccess, record: MediumRecord): Promise<Pl
     saveMedium(pool.fs, pool.path, { ...next, state: 'plugged' })
     throw error
   }
+}
+
+/** One of its own for each attachment: the kernel may still hold the disk of an earlier one. */
+function makeIdentity(pool: PoolAccess, id: MediumId): string {
+  return `openmaas:${id}:${pool.random.bytes(4).toString('hex')}`
 }
 
 function requirePrivilege(options: { attach: boolean }): void {
@@ -145,17 +159,23 @@ async function attachServed(
   const directory = mediumDirectory(pool.path, record.id)
   await waitUntilServing(directory, context.keeperPid)
   let attachment: Attachment = { ...record.attachment!, keeperPid: context.keeperPid }
-  const { fuseMount, mountPoint } = attachment
+  const { fuseMount, kernelNbd, mountPoint } = attachment
   const { readOnly } = record
   let fileSystem: string | undefined
+  let device: string | undefined
   if (fuseMount !== undefined) {
-    const loopDevice = attachDisk(fuseMount, { readOnly, name: record.id })
-    attachment = { ...attachment, loopDevice }
+    device = attachDisk(fuseMount, { readOnly, name: record.id })
+    attachment = { ...attachment, loopDevice: device }
+  } else if (kernelNbd !== undefined) {
+    device = takeNbdDisk(kernelNbd.identity)
+    attachment = { ...attachment, kernelNbd: { ...kernelNbd, device } }
+  }
+  if (device !== undefined) {
     // Before the mount: a kill in between is found by the record.
     saveMedium(pool.fs, pool.path, { ...record, attachment })
     if (mountPoint !== undefined) {
       mkdirSync(mountPoint, { recursive: true })
-      fileSystem = mountDisk(loopDevice, mountPoint, { readOnly })
+      fileSystem = mountDisk(device, mountPoint, { readOnly })
     }
   }
   const medium: MediumRecord = { ...record, state: 'plugged', attachment }
@@ -173,7 +193,7 @@ export async function takeDown(
   const attachment = record.attachment
   if (attachment === undefined) return
   if (attachment.bootId === bootId()) {
-    detachDisk(attachment, options)
+    await detachDisk(attachment, options)
     const { runtimeDirectory, keeperPid } = attachment
     const directory = mediumDirectory(pool.path, record.id)
     const force = options.force || record.state === 'plugging'

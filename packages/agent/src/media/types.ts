@@ -3,6 +3,7 @@ import type { Clock } from '@openmaas/kernel/clock'
 import type { Fs } from '@openmaas/kernel/fs'
 import type { LayerId, MediumId, SnapshotId } from '@openmaas/kernel/ids'
 import type { Random } from '@openmaas/kernel/random'
+import type { AttachWish } from '../attach/kernel-nbd.ts'
 import type { MediumRecord } from '@openmaas/medium/media/record'
 
 /** The pool a medium comes from, and how to open it. */
@@ -25,6 +26,8 @@ export interface PlugOptions {
   readonly mount: boolean
   /** False: no disk on this machine at all, only the NBD export. */
   readonly attach: boolean
+  /** Which way to make the disk; absent means `auto`. */
+  readonly attachWish?: AttachWish
   /** Export over NBD: `unix` for a socket in the runtime directory, or a path, or `host:port`. */
   readonly nbd?: string
   readonly readOnly: boolean

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { MaasError } from '@openmaas/kernel/errors'
 import { cloneMedium } from '@openmaas/agent/media/clone'
 import { findMedium } from '@openmaas/medium/media/record'
-import { defaultMountPoint, mediaAccess, reportPlugged } from '../pool/media.ts'
+import { ATTACH_WISHES, defaultMountPoint, mediaAccess, reportPlugged } from '../pool/media.ts'
 import { openReader } from '../pool/open.ts'
 import type { Input } from '../program/input.ts'
 import type { Site } from '../program/site.ts'
@@ -13,6 +13,7 @@ export async function run(input: Input, site: Site): Promise<void> {
   if (at !== undefined && input.has('no-mount')) {
     throw new MaasError('USAGE', '--at and --no-mount exclude each other', { option: 'at' })
   }
+  const attachWish = input.choice('attach', ATTACH_WISHES)
   const quotaBytes = input.size('quota')
   const reader = await openReader(site)
   const access = await mediaAccess(reader, site)
@@ -27,6 +28,7 @@ export async function run(input: Input, site: Site): Promise<void> {
     mount,
     readOnly: false,
     ...(mount && { mountPoint }),
+    ...(attachWish !== undefined && { attachWish }),
     ...(quotaBytes !== undefined && { quotaBytes }),
   })
   reportPlugged(result, site)

@@ -1,6 +1,7 @@
 /** `openmaas media`: what is plugged, without the passphrase. */
 import { NodeFs } from '@openmaas/kernel/node-fs'
 import { listMediaStatus } from '@openmaas/agent/media/reconcile'
+import { deviceOf } from '@openmaas/medium/media/record'
 import { formatBytes } from '@openmaas/kernel/units'
 import { printable } from '../format/width.ts'
 import { mediumJson } from '../pool/media.ts'
@@ -33,7 +34,7 @@ export async function run(_input: Input, site: Site): Promise<void> {
       out.isTerminal ? record.snapshotId.slice(-6) : record.snapshotId,
       printable(record.sourceName),
       out.isTerminal ? text(`media.${state}`) : state,
-      attachment?.loopDevice ?? '',
+      deviceOf(attachment) ?? '',
       printable(attachment?.mountPoint ?? ''),
       attachment?.nbd ?? '',
       overlayBytes === undefined ? '' : formatBytes(overlayBytes),

@@ -3,7 +3,13 @@ import path from 'node:path'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { PlugOptions } from '@openmaas/agent/media/types'
 import { listPoints, openReader } from '../pool/open.ts'
-import { defaultMountPoint, mediaAccess, removeMountPoint, reportPlugged } from '../pool/media.ts'
+import {
+  ATTACH_WISHES,
+  defaultMountPoint,
+  mediaAccess,
+  removeMountPoint,
+  reportPlugged,
+} from '../pool/media.ts'
 import { type Point, resolvePoint } from '../pool/points.ts'
 import type { Input } from '../program/input.ts'
 import type { Site } from '../program/site.ts'
@@ -46,6 +52,7 @@ function checkOptions(input: Input): void {
   }
   clash('at', 'no-mount')
   clash('at', 'no-attach')
+  clash('attach', 'no-attach')
   clash('read-only', 'quota')
   if (input.has('no-attach') && !input.has('nbd')) {
     throw new MaasError('USAGE', '--no-attach leaves nothing without --nbd', {
@@ -59,6 +66,7 @@ function plugOptions(input: Input, { row, manifest }: Point, { directory }: Site
   const mount = attach && !input.has('no-mount')
   const at = input.text('at')
   const nbd = input.text('nbd')
+  const attachWish = input.choice('attach', ATTACH_WISHES)
   const quotaBytes = input.size('quota')
   const freeBytes = input.size('free')
   const mountPoint =
@@ -70,6 +78,7 @@ function plugOptions(input: Input, { row, manifest }: Point, { directory }: Site
     mount,
     readOnly: input.has('read-only'),
     ...(mount && { mountPoint }),
+    ...(attachWish !== undefined && { attachWish }),
     ...(nbd !== undefined && { nbd: nbdAddress(nbd, directory) }),
     ...(quotaBytes !== undefined && { quotaBytes }),
     ...(freeBytes !== undefined && { freeBytes }),

@@ -57,6 +57,7 @@ export const chineseHelp: Readonly<Record<keyof typeof englishHelp, string>> = {
   'option.read-only': '无覆盖层,不可写',
   'option.nbd': '同时以 NBD 导出;不带值则使用 unix 套接字',
   'option.no-mount': '只生成磁盘,不挂载',
+  'option.attach': '通过 FUSE 或内核 nbd 生成磁盘,默认 auto',
   'option.no-attach': '本机不生成磁盘,只以 NBD 导出',
   'option.quota': '该磁盘最多可写入的量',
   'option.free': '该磁盘显示的可用空间',

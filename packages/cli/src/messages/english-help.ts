@@ -55,6 +55,7 @@ Back up a directory, then plug any point in time as a disk, use it, and eject it
   'option.read-only': 'no overlay, no writes',
   'option.nbd': 'export over NBD too; alone: on a unix socket',
   'option.no-mount': 'make the disk, but mount nothing',
+  'option.attach': "make the disk through FUSE, or with the kernel's nbd; default auto",
   'option.no-attach': 'no disk on this machine: only the NBD export',
   'option.quota': 'most that may be written to the disk',
   'option.free': 'free space the disk shows',

@@ -5,9 +5,12 @@ import { NodeFs } from '@openmaas/kernel/node-fs'
 import { systemRandom } from '@openmaas/kernel/random'
 import { reconcile } from '@openmaas/agent/media/reconcile'
 import type { PlugResult, PoolAccess } from '@openmaas/agent/media/types'
-import type { MediumRecord } from '@openmaas/medium/media/record'
+import { deviceOf, type MediumRecord } from '@openmaas/medium/media/record'
 import type { PoolReader } from '@openmaas/pool/pool/reader'
 import type { Site } from '../program/site.ts'
+
+/** Ways to make the disk, as the option --attach takes them. */
+export const ATTACH_WISHES = ['auto', 'fuse', 'nbd'] as const
 
 /** Mount points that we made ourselves, and remove again. */
 const MOUNT_ROOT = '/run/openmaas/disks'
@@ -60,7 +63,7 @@ export function mediumJson(record: MediumRecord): Record<string, unknown> {
     source: record.sourceName,
     readOnly: record.readOnly,
     createdAt: record.createdAt,
-    device: attachment?.loopDevice ?? null,
+    device: deviceOf(attachment) ?? null,
     mountPoint: attachment?.mountPoint ?? null,
     nbd: attachment?.nbd ?? null,
   }
@@ -76,13 +79,13 @@ export function reportPlugged(result: PlugResult, { out, text }: Site): void {
     return
   }
   const short = medium.id.slice(-6)
-  const where = attachment?.mountPoint ?? attachment?.loopDevice ?? nbdUri(attachment?.nbd)
+  const where = attachment?.mountPoint ?? deviceOf(attachment) ?? nbdUri(attachment?.nbd)
   if (!out.isTerminal) {
     out.line(where ?? medium.id)
     return
   }
-  const disk = out.paint('bold', attachment?.loopDevice ?? short)
-  if (attachment?.loopDevice !== undefined) {
+  const disk = out.paint('bold', deviceOf(attachment) ?? short)
+  if (deviceOf(attachment) !== undefined) {
     const time = Math.round(elapsedMs)
     out.say(text('plug.disk', { disk, id: short, time, source: medium.sourceName }))
   }

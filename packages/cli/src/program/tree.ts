@@ -30,6 +30,12 @@ const NBD_ADDRESS = /^(?:unix:.+|(?!latest:)[^:/[\]]+:\d+|\[[0-9a-f:]+\]:\d+)$/i
 
 const YES: OptionSpec = { name: 'yes', short: 'y', summary: 'option.yes' }
 const DRY_RUN: OptionSpec = { name: 'dry-run', summary: 'option.dry-run' }
+const ATTACH: OptionSpec = {
+  name: 'attach',
+  value: '<auto|fuse|nbd>',
+  completes: ['auto', 'fuse', 'nbd'],
+  summary: 'option.attach',
+}
 const LANES: OptionSpec = { name: 'lanes', value: '<n>', summary: 'option.lanes' }
 
 const POOL_COMMANDS: readonly CommandSpec[] = [
@@ -256,6 +262,7 @@ const MEDIUM_COMMANDS: readonly CommandSpec[] = [
         summary: 'option.nbd',
       },
       { name: 'no-mount', summary: 'option.no-mount' },
+      ATTACH,
       { name: 'no-attach', summary: 'option.no-attach' },
       { name: 'quota', value: '<size>', summary: 'option.quota' },
       { name: 'free', value: '<size>', summary: 'option.free' },
@@ -293,6 +300,7 @@ const MEDIUM_COMMANDS: readonly CommandSpec[] = [
     options: [
       { name: 'at', value: '<dir>', completes: 'directory', summary: 'option.at' },
       { name: 'no-mount', summary: 'option.no-mount' },
+      ATTACH,
       { name: 'quota', value: '<size>', summary: 'option.quota' },
     ],
     summary: 'clone.summary',

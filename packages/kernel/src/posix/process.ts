@@ -1,9 +1,11 @@
 /** The process itself: its name, what ends it, and waiting on descriptors without the loop. */
 import { assert } from '../assert.ts'
+import { E } from './constants.ts'
 import { answer, bind, cString, checked, lazily } from './library.ts'
 
 type Poll = (set: Buffer, count: number, timeoutMs: number) => number
 type Prctl = (option: number, value: number) => number
+type PrctlLong = (option: number, a: number, b: number, c: number, d: number) => number
 type PrctlText = (option: number, text: Uint8Array) => number
 
 const native = lazily(() => ({
@@ -12,11 +14,13 @@ const native = lazily(() => ({
   umask: bind<(mask: number) => number>('umask', 'uint', 'uint'),
   poll: bind<Poll>('poll', 'int', 'void *, ulong, int'),
   prctl: bind<Prctl>('prctl', 'int', 'int, ulong'),
+  prctlLong: bind<PrctlLong>('prctl', 'int', 'int, ulong, ulong, ulong, ulong'),
   prctlText: bind<PrctlText>('prctl', 'int', 'int, void *'),
 }))
 
 const PR_SET_PDEATHSIG = 1
 const PR_SET_NAME = 15
+const PR_SET_IO_FLUSHER = 57
 
 /** Longest name the kernel keeps, without its NUL (TASK_COMM_LEN - 1). */
 export const THREAD_NAME_MAX = 15
@@ -35,6 +39,20 @@ export const umask = (mask: number): number => native().umask(mask)
  */
 export function setParentDeathSignal(signal: number): void {
   checked(answer(native().prctl(PR_SET_PDEATHSIG, signal)), 'prctl')
+}
+
+/**
+ * Tells the kernel that it writes to a disk which this process serves: memory it needs for that
+ * is then found without writing to that disk first, which nobody would answer. Threads begun
+ * afterwards inherit it.
+ *
+ * @returns false where it may not (CAP_SYS_RESOURCE) or the kernel does not know it (before 5.6)
+ */
+export function setIoFlusher(): boolean {
+  const result = answer(native().prctlLong(PR_SET_IO_FLUSHER, 1, 0, 0, 0))
+  if (result === -E.EPERM || result === -E.EINVAL) return false
+  checked(result, 'prctl')
+  return true
 }
 
 /** The name of this thread in ps and top, cut to THREAD_NAME_MAX bytes. */

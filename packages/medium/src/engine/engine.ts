@@ -1,6 +1,6 @@
 /**
  * The life of an engine: open the pool, bring the overlay back, serve FUSE from several threads
- * and NBD from this one, exchange the overlay on request, and end with everything flushed.
+ * and NBD, the kernel's too, from this one, exchange the overlay on request, and end with everything flushed.
  *
  * Memory: per medium about 60 MB for Node and 25 MB per thread, plus the chunk caches
  * (stack/device-stack.ts) and 8 KiB per 128 MiB of the disk that has been written.
@@ -16,7 +16,7 @@ import type { MediumId } from '@openmaas/kernel/ids'
 import { NodeFs } from '@openmaas/kernel/node-fs'
 import { PoolReader } from '@openmaas/pool/pool/reader'
 import { resendUnanswered } from '@openmaas/protocols/fuse/serve-descriptor'
-import { loadMedium, type MediumRecord } from '../media/record.ts'
+import { type Attachment, loadMedium, type MediumRecord } from '../media/record.ts'
 import { controlSocketOf } from '../media/runtime-directory.ts'
 import { DeviceStack } from '../stack/device-stack.ts'
 import { type PreparedStack, prepareStack } from '../stack/prepare-stack.ts'
@@ -29,7 +29,8 @@ import {
 } from './thread-messages.ts'
 import { FUSE_FD, KEY_FD, startKeeper } from './keeper.ts'
 import { freezeTop } from './freeze.ts'
-import { exportMedium, type MediumExport } from './nbd.ts'
+import { KernelDisk } from './kernel-disk.ts'
+import { exportMedium, ExchangeableDevice, type MediumExport } from './nbd.ts'
 
 /** Threads that serve FUSE. More than two help only where reads wait for a slow disk. */
 const FUSE_THREADS = 2
@@ -55,8 +56,10 @@ export class Engine {
   #stack: PreparedStack
   #threads: Promise<'unmounted' | 'stopped'>[] = []
   #nbd: MediumExport | undefined
-  /** This thread's own stack, under the NBD export. */
+  #kernelDisk: KernelDisk | undefined
+  /** This thread's own stack, under the NBD export and the kernel's disk. */
   #device: SyncBlockDevice | undefined
+  #exchangeable: ExchangeableDevice | undefined
   #controlServer: Server | undefined
   #stopping = false
   #changing = Promise.resolve()
@@ -100,11 +103,8 @@ export class Engine {
       this.#startThreads()
       if (this.#options.generation > 1) resendUnanswered(FUSE_FD)
     }
-    if (attachment?.nbd !== undefined) {
-      this.#device = DeviceStack.open(this.#stack.handoff, { fs: this.#fs })
-      this.#nbd = await exportMedium(attachment.nbd, this.#record.id, this.#device, (event) => {
-        if (event.type === 'failed') report('nbd', errorToMessage(event.error))
-      })
+    if (attachment?.nbd !== undefined || attachment?.kernelNbd !== undefined) {
+      await this.#serveNbd(attachment)
     }
     if (attachment !== undefined) {
       this.#controlServer = serveControl(controlSocketOf(attachment.runtimeDirectory), {
@@ -123,6 +123,27 @@ export class Engine {
       })
     }
     setInterval(() => this.#lookAfterKeeper(process.ppid), KEEPER_LOOK_MS).unref()
+  }
+
+  /** The NBD export and the kernel's disk, both served by this thread. */
+  async #serveNbd({ nbd, kernelNbd }: Attachment): Promise<void> {
+    this.#device = DeviceStack.open(this.#stack.handoff, { fs: this.#fs })
+    const device = new ExchangeableDevice(this.#device)
+    this.#exchangeable = device
+    if (nbd !== undefined) {
+      this.#nbd = await exportMedium(nbd, this.#record.id, device, (event) => {
+        if (event.type === 'failed') report('nbd', errorToMessage(event.error))
+      })
+    }
+    if (kernelNbd === undefined) return
+    this.#kernelDisk = new KernelDisk({
+      identity: kernelNbd.identity,
+      seen: kernelNbd.device !== undefined,
+      device,
+      ended: () => this.requestStop(),
+      failed: (error) => report('kernel nbd', errorToMessage(error)),
+      lost: this.#fail,
+    })
   }
 
   #startThreads(): void {
@@ -174,9 +195,9 @@ export class Engine {
         this.#record = freezeTop(this.#fs, this.#brick, record)
       } finally {
         this.#stack = this.#prepare()
-        if (this.#nbd !== undefined) {
+        if (this.#exchangeable !== undefined) {
           this.#device = DeviceStack.open(this.#stack.handoff, { fs: this.#fs })
-          this.#nbd.exchange(this.#device)
+          this.#exchangeable.exchange(this.#device)
         }
         if (this.#record.attachment?.fuseMount !== undefined) this.#startThreads()
       }
@@ -198,6 +219,7 @@ export class Engine {
 
   async #stop(): Promise<void> {
     this.#controlServer?.close()
+    await this.#kernelDisk?.close()
     await this.#nbd?.close()
     if (this.#threads.length > 0) await this.#stopThreads()
     this.#closeStack()

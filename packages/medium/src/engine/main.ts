@@ -14,6 +14,7 @@
  */
 import process from 'node:process'
 import { errorToMessage, MaasError } from '@openmaas/kernel/errors'
+import { setIoFlusher } from '@openmaas/kernel/posix/process'
 import { readKeyDescriptor, KEY_FD } from './keeper.ts'
 import { Engine } from './engine.ts'
 import { processStart, readStatus, writeStatus } from './status.ts'
@@ -22,6 +23,7 @@ const mediumDirectory = process.argv[2]
 if (mediumDirectory === undefined) {
   throw new MaasError('USAGE', 'the engine is started by "openmaas plug"')
 }
+setIoFlusher() // Before there are threads, which inherit it. It is a help where it is granted.
 const generation = (readStatus(mediumDirectory)?.generation ?? 0) + 1
 const about = {
   pid: process.pid,

@@ -8,8 +8,6 @@ import { NbdServer } from '@openmaas/protocols/nbd/server'
 import type { NbdServerEvent } from '@openmaas/protocols/nbd/server'
 
 export interface MediumExport {
-  /** From now on requests go to this device; the old one is closed by its owner. */
-  exchange(device: SyncBlockDevice): void
   close(): Promise<void>
 }
 
@@ -21,25 +19,21 @@ export interface MediumExport {
 export async function exportMedium(
   address: string,
   exportName: string,
-  device: SyncBlockDevice,
+  device: BlockDevice,
   onEvent: (event: NbdServerEvent) => void,
 ): Promise<MediumExport> {
-  const current = new ExchangeableDevice(device)
-  const entry = { open: () => current, description: `OpenMaaS medium ${exportName}` }
+  const entry = { open: () => device, description: `OpenMaaS medium ${exportName}` }
   const exports = new Map([
     ['', entry],
     [exportName, entry],
   ])
   const server = new NbdServer({ exports, onEvent })
   await server.listen(parseNbdAddress(address))
-  return {
-    exchange: (next) => current.exchange(next),
-    close: () => server.close(),
-  }
+  return { close: () => server.close() }
 }
 
 /** One device to the clients, whichever stack stands behind it at the moment. */
-class ExchangeableDevice implements BlockDevice {
+export class ExchangeableDevice implements BlockDevice {
   readonly size: number
   readonly blockSize: number
   readonly readOnly: boolean
@@ -52,6 +46,7 @@ class ExchangeableDevice implements BlockDevice {
     this.readOnly = device.readOnly
   }
 
+  /** From now on requests go to this device; the old one is closed by its owner. */
   exchange(device: SyncBlockDevice): void {
     this.#device = device
   }

@@ -26,9 +26,26 @@ export interface Attachment {
   readonly keeperPid?: number
   readonly fuseMount?: string
   readonly loopDevice?: string
+  /** The disk of the kernel's NBD client; its device is known once it is connected. */
+  readonly kernelNbd?: { readonly identity: string; readonly device?: string }
   readonly mountPoint?: string
   /** Socket path or `host:port` of the NBD export. */
   readonly nbd?: string
+}
+
+export type AttachMethod = 'fuse-loop' | 'kernel-nbd'
+
+/** How the medium is a disk of this machine; undefined when it is none. */
+export function attachMethodOf(attachment: Attachment | undefined): AttachMethod | undefined {
+  if (attachment?.kernelNbd !== undefined) return 'kernel-nbd'
+  return attachment?.fuseMount === undefined ? undefined : 'fuse-loop'
+}
+
+/** `/dev/loop7` or `/dev/nbd0`, once it is there. */
+export function deviceOf(
+  attachment: Pick<Attachment, 'loopDevice' | 'kernelNbd'> | undefined,
+): string | undefined {
+  return attachment?.loopDevice ?? attachment?.kernelNbd?.device
 }
 
 export interface MediumRecord {
@@ -136,7 +153,7 @@ export function findMedium(fs: Fs, brick: string, text: string): MediumRecord {
   for (const id of ids) {
     const record = loadMedium(fs, brick, id)
     const attachment = record.attachment
-    if (attachment?.mountPoint === text || attachment?.loopDevice === text) return record
+    if (attachment?.mountPoint === text || deviceOf(attachment) === text) return record
   }
   throw new MaasError('MEDIUM_NOT_FOUND', `there is no medium "${text}" in this pool`, { text })
 }

@@ -11,7 +11,7 @@ import type { TlsOptions } from 'node:tls'
 import type { BufferPool } from './buffer-pool.ts'
 import { NbdHandshake } from './handshake.ts'
 import type { TlsMode } from './handshake.ts'
-import type { NbdExports } from './export.ts'
+import type { NbdAgreement, NbdExports } from './export.ts'
 import { attachInput, attachPlainInput } from './input-socket.ts'
 import type { InputReceiver } from './input-socket.ts'
 import { NbdTransmission } from './transmission.ts'
@@ -30,6 +30,8 @@ export interface ConnectionOptions {
   readonly tlsMode: TlsMode
   /** Key, certificate and authorities; there unless `tlsMode` is off. */
   readonly tlsOptions: TlsOptions
+  /** What was agreed already with a peer that does not negotiate: the kernel. */
+  readonly agreed?: NbdAgreement
   /** An unexpected failure: the request or the connection it happened in is given up. */
   readonly report: (error: unknown) => void
   /** Called once. `reason` is undefined after an orderly end. */
@@ -53,17 +55,26 @@ export class ServerConnection implements InputReceiver {
     const upgradable = options.tlsMode !== 'off'
     this.#socket = upgradable ? attachPlainInput(accepted, this) : attachInput(accepted, this)
     this.#prepare(this.#socket)
-    this.#timer = setTimeout(() => {
-      this.destroy(new Error('the client did not choose an export in time'))
-    }, HANDSHAKE_TIMEOUT_MS)
-    this.#socket.write(this.#handshake.greeting())
+    if (options.agreed !== undefined) this.#transmission = this.#makeTransmission(options.agreed)
+    else {
+      this.#timer = setTimeout(() => {
+        this.destroy(new Error('the client did not choose an export in time'))
+      }, HANDSHAKE_TIMEOUT_MS)
+      this.#socket.write(this.#handshake.greeting())
+    }
     this.#socket.resume()
     if (!upgradable) this.#socket.read(0) // A socket over a handle begins to read only then.
   }
 
   /** The export in use, once it has been chosen. */
   get exportName(): string | undefined {
-    return this.#transmission === undefined ? undefined : this.#handshake.agreement.exportName
+    if (this.#transmission === undefined) return undefined
+    return (this.#options.agreed ?? this.#handshake.agreement).exportName
+  }
+
+  /** The client has said goodbye, rather than gone away. */
+  get goodbye(): boolean {
+    return this.#transmission?.goodbye ?? false
   }
 
   /** Answers what is in flight, then closes. */
@@ -109,11 +120,7 @@ export class ServerConnection implements InputReceiver {
     switch (this.#handshake.state) {
       case 'transmission':
         clearTimeout(this.#timer)
-        this.#transmission = new NbdTransmission(
-          this.#handshake.agreement,
-          this.#options.pool,
-          this.#makeSink(),
-        )
+        this.#transmission = this.#makeTransmission(this.#handshake.agreement)
         this.#transmit(this.#handshake.takeRest())
         break
       case 'tls':
@@ -171,6 +178,10 @@ export class ServerConnection implements InputReceiver {
     this.#socket.end(() => this.#socket.destroy())
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.#socket.destroy(), END_TIMEOUT_MS)
+  }
+
+  #makeTransmission(agreement: NbdAgreement): NbdTransmission {
+    return new NbdTransmission(agreement, this.#options.pool, this.#makeSink())
   }
 
   #makeSink(): TransmissionSink {

@@ -71,6 +71,7 @@ export class NbdTransmission {
   #inFlight = 0
   #inFlightBytes = 0
   #ending = false
+  #goodbye = false
   #ended = false
   #flushPlanned = false
   /** Until the device has shown which it is, payloads are copied and replies stand alone. */
@@ -102,6 +103,11 @@ export class NbdTransmission {
   /** False while the peer sends faster than it is served: the socket shall pause. */
   get wantsInput(): boolean {
     return this.#stash === undefined
+  }
+
+  /** The peer has said that it wants nothing more. */
+  get goodbye(): boolean {
+    return this.#goodbye
   }
 
   /** Requests that wait for the device. */
@@ -200,6 +206,7 @@ export class NbdTransmission {
     const request = this.#request
     if (request.type === nbd.NBD_CMD_DISC) {
       this.#ending = true
+      this.#goodbye = true
       return bytes.length
     }
     const refusal = refuseRequest(request, this.#facts)
