@@ -9,7 +9,6 @@ import { SimDirectory } from './sim-directory.ts'
 import type { SimNode } from './sim-directory.ts'
 import { Crash, split } from './sim-disk.ts'
 import type { SimDisk } from './sim-disk.ts'
-import { SECTOR } from './sim-file.ts'
 import type { SimFile } from './sim-file.ts'
 
 interface OpenFile {
@@ -89,9 +88,10 @@ export class SimFs implements Fs {
     if (!this.#dying && !fails && roomy) {
       file.write(bytes, offset)
     } else {
-      // A part of it is there, up to a boundary of sectors.
-      const sectors = Math.ceil(end / SECTOR) - Math.floor(offset / SECTOR)
-      const stop = (Math.floor(offset / SECTOR) + this.#disk.random.below(sectors + 1)) * SECTOR
+      // A part of it is there, up to a boundary of units; not all of it when the call fails.
+      const { unit } = file
+      const units = Math.ceil(end / unit) - Math.floor(offset / unit) + (this.#dying ? 1 : 0)
+      const stop = (Math.floor(offset / unit) + this.#disk.random.below(units)) * unit
       const length = Math.max(0, Math.min(end, stop) - offset)
       if (roomy || length === 0) file.write(bytes.subarray(0, length), offset)
     }
@@ -123,7 +123,7 @@ export class SimFs implements Fs {
     const { file, path } = this.#use('dataSync', handle)
     if (this.#dying) this.#leave()
     if (this.#disk.strikes('dataSync')) {
-      this.#disk.counts.failedSyncs += 1
+      this.#disk.syncFailed()
       file.failSync(this.#disk.random)
       this.#disk.noteFile(file)
       throw fsError('EIO', 'fdatasync', path)

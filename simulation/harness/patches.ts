@@ -34,6 +34,11 @@ export const SIMULATION_PATCHES: readonly Patch[] = [
     replace: 'const PIECE_SIZE = 4096',
   },
   {
+    file: 'packages/pool/src/keys/key-slot.ts',
+    find: 'memoryKiB: 32 * 1024, passes: 2',
+    replace: 'memoryKiB: 8, passes: 1',
+  },
+  {
     file: 'packages/kernel/src/posix/align.ts',
     find: 'export function alignedBuffer(size: number): Buffer<ArrayBuffer> {',
     replace:

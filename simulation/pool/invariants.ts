@@ -6,7 +6,7 @@ import { Blake3Hasher } from '@napi-rs/blake-hash'
 import type { SnapshotId } from '@openmaas/kernel/ids'
 import { PackStatus } from '@openmaas/pool/index/pack-table'
 import { logDirectories } from '@openmaas/pool/log/mirrors'
-import { PACK_TRAILER_SIZE } from '@openmaas/pool/pack/format'
+import { decodePackTrailer, PACK_TRAILER_SIZE } from '@openmaas/pool/pack/format'
 import { packPath } from '@openmaas/pool/pack/path'
 import { readFooter } from '@openmaas/pool/pack/scan'
 import type { ChunkReader } from '@openmaas/pool/pool/chunk-reader'
@@ -92,6 +92,9 @@ function isGoodCopy({ disk, bricks }: Site, pack: PackRow, brick: number): boole
   const file = fileAt(disk, path)
   if (file === undefined || file.size !== pack.size || file.durableSize !== pack.size) return false
   if (!isDurableName(disk, path)) return false
+  // The hash does not cover the trailer; the trailer has a checksum of its own.
+  const trailer = file.durable.subarray(pack.size - PACK_TRAILER_SIZE, pack.size)
+  if (decodePackTrailer(trailer, pack.size) === undefined) return false
   const hasher = new Blake3Hasher()
   hasher.update(file.durable.subarray(0, pack.size - PACK_TRAILER_SIZE))
   return hasher.digestBuffer().toString('hex') === pack.hash
