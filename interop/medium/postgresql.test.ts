@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { requires } from '@openmaas/testkit/requires'
 import { waitFor } from '@openmaas/testkit/wait-for'
 import type { PlugResult } from '../support/command-line.ts'
-import { findLeftovers, findProcesses } from '../support/leftovers.ts'
+import { childrenOf, findLeftovers, findProcesses, kill } from '../support/leftovers.ts'
 import { run, start, type Running } from '../support/program.ts'
 import { Site } from '../support/site.ts'
 import { acknowledged, killDisk, killEngines, statements } from './database-load.ts'
@@ -43,12 +43,12 @@ async function startServer(): Promise<void> {
   await waitFor('PostgreSQL answers', () => sql('select 1'), { timeoutMs: 60_000 })
 }
 
+/** All of it at once: a child that waits for a lock would outlive the postmaster for ever. */
 async function killServer(): Promise<void> {
-  server!.child.kill('SIGKILL')
+  const children = childrenOf(server!.child.pid!)
+  for (const pid of [server!.child.pid!, ...children]) kill(pid)
   await server!.ended
   server = undefined
-  // Its children end by themselves when the postmaster is gone; only then the data are free.
-  await waitFor('its children ended', () => findLeftovers([`-D ${data}`]).length === 0)
 }
 
 async function checkCommits(writers: readonly Running[]): Promise<number> {
@@ -109,13 +109,13 @@ requires(
 
     test('works on while its engine is killed again and again', async () => {
       const bench = start(
-        program('pgbench', '-h', site.join('run'), '-c', '4', '-T', '8', '-N', 'postgres'),
+        program('pgbench', '-h', site.join('run'), '-c', '4', '-T', '10', '-N', 'postgres'),
       )
-      const kills = await killEngines(medium.id, bench.ended)
+      const kills = await killEngines(site.mediumDirectory(medium.id), bench.ended)
       const outcome = await bench.ended
       expect(outcome.exitCode, outcome.stderr).toBe(0)
       expect(outcome.stdout).toMatch(/number of failed transactions: 0 /)
-      expect(kills).toBeGreaterThan(2)
+      expect(kills).toBeGreaterThan(1)
     })
 
     test('keeps all it acknowledged when it and the engine are killed', async () => {

@@ -51,10 +51,8 @@ export function findProcesses(mediumId: string): MediumProcesses | undefined {
     const line = commandLine(pid)
     if (!line.includes(mediumId) || !line.includes('/engine/main.ts')) continue
     if (line.includes('openmaas-keeper')) continue
-    const parent = /\nPPid:\s+(\d+)/.exec(readGone(`/proc/${pid}/status`))?.[1]
-    if (parent === undefined) continue
-    const keeper = Number(parent)
-    if (commandLine(keeper).includes('openmaas-keeper')) return { engine: pid, keeper }
+    const keeper = parentOf(pid)
+    if (keeper !== undefined && commandLine(keeper).includes('openmaas-keeper')) return { engine: pid, keeper }
   }
   return undefined
 }
@@ -65,6 +63,15 @@ export function processesOf(mediumId: string): number[] {
     const line = commandLine(pid)
     return line.includes(mediumId) && line.includes('/engine/main.ts')
   })
+}
+
+export function childrenOf(pid: number): number[] {
+  return listProcesses().filter((child) => parentOf(child) === pid)
+}
+
+function parentOf(pid: number): number | undefined {
+  const parent = /\nPPid:\s+(\d+)/.exec(readGone(`/proc/${pid}/status`))?.[1]
+  return parent === undefined ? undefined : Number(parent)
 }
 
 /** kill -9; false when it was gone already. */

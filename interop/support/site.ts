@@ -47,6 +47,10 @@ export class Site implements AsyncDisposable {
     return join(this.path, ...names)
   }
 
+  mediumDirectory(id: string): string {
+    return join(this.pool, 'media', id)
+  }
+
   /** Makes a directory in it. */
   folder(name: string): string {
     const path = this.join(name)
