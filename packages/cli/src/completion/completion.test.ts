@@ -15,7 +15,8 @@ import { zshCompletion } from './zsh.ts'
 function completeInBash(...words: string[]): string[] {
   const quoted = words.map((word) => `'${word}'`).join(' ')
   const script = `${bashCompletion()}
-COMP_WORDS=(${quoted}); COMP_CWORD=${words.length - 1}; _openmaas; printf '%s\\n' "\${COMPREPLY[@]}"`
+COMP_WORDS=(${quoted}); COMP_CWORD=${words.length - 1}; _openmaas
+printf '%s\\n' "\${COMPREPLY[@]}"`
   const { stdout, stderr } = spawnSync('bash', ['-c', script], { encoding: 'utf8' })
   expect(stderr).toBe('')
   return stdout.split('\n').filter((word) => word !== '')

@@ -121,7 +121,7 @@ that goes to an overlay, never to the point. Needs root; "--nbd --no-attach" doe
 A medium is named by the last characters of its id, or by where it is mounted.`,
   'clone.summary': 'Plug a copy of a plugged disk, with its writes',
   'clone.help':
-    'Makes a second disk that begins as the first one is now. From then on each has its own writes.',
+    'Makes a second disk that begins as the first one is now. From then on each is its own.',
   'seal.summary': 'Make a new point of a plugged disk',
   'seal.help': 'Keeps what was written to the disk as a new recovery point of kind volume.',
   'demo.summary': 'See it all work on sample files, in a minute',

@@ -24,7 +24,7 @@ export async function renderCliPage(language: Language): Promise<string> {
     text('help.intro'),
     '',
     ...COMMAND_GROUPS.flatMap((group) => groupList(group.commands, text(group.title), text)),
-    `## ${text('help.globals').replace(/[::]$/, '')}`,
+    `## ${text('help.globals').replace(/[:\uFF1A]$/, '')}`,
     '',
     ...fenced(optionRows(GLOBAL_OPTIONS, text)),
     ...COMMANDS.flatMap((command) => section(command, text)),
