@@ -8,7 +8,12 @@ import { syncfs } from '@openmaas/kernel/posix/files'
 import { askEngine } from '@openmaas/medium/engine/control'
 import { freezeTop } from '@openmaas/medium/engine/freeze'
 import { engineRuns, readStatus } from '@openmaas/medium/engine/status'
-import { loadMedium, mediumDirectory, type MediumRecord } from '@openmaas/medium/media/record'
+import {
+  deviceOf,
+  loadMedium,
+  mediumDirectory,
+  type MediumRecord,
+} from '@openmaas/medium/media/record'
 import { controlSocketOf } from '@openmaas/medium/media/runtime-directory'
 import { listMounts } from '../attach/fuse-mount.ts'
 import { lockMedium } from './medium-lock.ts'
@@ -46,7 +51,7 @@ export async function cloneMedium(
  * @throws MaasError FS_IO when the file system cannot write it back
  */
 function syncFileSystem({ attachment }: MediumRecord): void {
-  const device = attachment?.loopDevice
+  const device = deviceOf(attachment)
   const mounted = listMounts().find(({ source }) => device !== undefined && source === device)
   if (mounted === undefined) return
   const fd = openSync(mounted.target, 'r')
