@@ -15,7 +15,7 @@ import path from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { attachDisk, detachDisk, isOurLoop, mountDisk } from '@openmaas/agent/attach/attach-linux'
+import { attachDisk, detachDisk, loopsOf, mountDisk } from '@openmaas/agent/attach/attach-linux'
 import { listMounts, mountFuse } from '@openmaas/agent/attach/fuse-mount'
 import { makeKeyDescriptor, startKeeper } from '@openmaas/medium/engine/keeper'
 import { GiB } from '@openmaas/kernel/units'
@@ -70,10 +70,7 @@ requires(
       })
 
       afterEach(async () => {
-        await detachDisk(
-          { ...site, ...(site.loop !== undefined && { loopDevice: site.loop }) },
-          { force: true },
-        )
+        await detachDisk(site, { force: true })
         await waitFor('the engine is gone', () => enginesOf(backing).length === 0)
         rmSync(site.directory, { recursive: true })
       })
@@ -119,10 +116,9 @@ requires(
         expect(readFileSync(path.join(site.mountPoint, 'before'), 'utf8')).toBe(
           'written before the crash',
         )
-        const loop = site.loop
-        await detachDisk({ ...site, loopDevice: loop }, { force: false })
+        await detachDisk(site, { force: false })
         expect(listMounts().filter((entry) => entry.target.startsWith(site.directory))).toEqual([])
-        expect(isOurLoop({ ...site, loopDevice: loop })).toBe(false)
+        expect(loopsOf(site.fuseMount)).toEqual([])
         await waitFor('the engine ends by itself', () => enginesOf(backing).length === 0)
         execFileSync('e2fsck', ['-fn', backing])
       }, 60_000)
@@ -133,11 +129,10 @@ requires(
         mountDisk(site.loop, site.mountPoint, { readOnly: false })
         const file = openSync(path.join(site.mountPoint, 'open'), 'w')
         try {
-          const attached = { ...site, loopDevice: site.loop }
-          await expect(detachDisk(attached, { force: false })).rejects.toMatchObject({
+          await expect(detachDisk(site, { force: false })).rejects.toMatchObject({
             code: 'MEDIUM_BUSY',
           })
-          expect(isOurLoop(attached)).toBe(true)
+          expect(loopsOf(site.fuseMount)).toEqual([site.loop])
         } finally {
           closeSync(file)
         }

@@ -11,8 +11,9 @@ import { close, openat } from '@openmaas/kernel/posix/files'
 import { checked, cString } from '@openmaas/kernel/posix/library'
 import { attachLoop, detachLoop } from '@openmaas/kernel/posix/loop'
 import { MS_NODEV, MS_NOSUID, MS_RDONLY, tryMount } from '@openmaas/kernel/posix/mount'
+import { findNbdDisk } from '@openmaas/kernel/posix/nbd-disk'
 import { DISK_NAME } from '@openmaas/protocols/fuse/disk-server'
-import { type Attachment, deviceOf } from '@openmaas/medium/media/record'
+import type { Attachment } from '@openmaas/medium/media/record'
 import { listMounts, unmountIfMounted } from './fuse-mount.ts'
 import { detachNbdDisk, refuseBusyNbdDisk } from './kernel-nbd.ts'
 
@@ -67,7 +68,7 @@ export function mountDisk(device: string, target: string, options: { readOnly: b
   })
 }
 
-export type Attached = Pick<Attachment, 'mountPoint' | 'loopDevice' | 'fuseMount' | 'kernelNbd'>
+export type Attached = Pick<Attachment, 'fuseMount' | 'kernelNbd'>
 
 /**
  * Takes everything down that is still up, in reverse order.
@@ -79,15 +80,14 @@ export async function detachDisk(
   attached: Attached,
   options: { force: boolean },
 ): Promise<void> {
-  if (attached.mountPoint !== undefined) unmountIfMounted(attached.mountPoint, options)
-  // Other mounts of the same disk (a bind, a namespace of the user) keep it busy.
-  const device = deviceOf(attached)
-  const others = listMounts().filter((entry) => entry.source === device)
-  for (const entry of others) unmountIfMounted(entry.target, options)
   // All that stand on our file: a plug may have died before it wrote down which one it got.
-  for (const loop of attached.fuseMount === undefined ? [] : loopsOf(attached.fuseMount)) {
-    detachLoop(loop)
-  }
+  const loops = attached.fuseMount === undefined ? [] : loopsOf(attached.fuseMount)
+  // By what they are, not by their number: that may be somebody else's disk by now.
+  const devices = [...loops, attached.kernelNbd && findNbdDisk(attached.kernelNbd.identity)]
+  // Other mounts of the same disk (a bind, a namespace of the user) keep it busy, too.
+  const mounts = listMounts().filter(({ source }) => devices.includes(source))
+  for (const { target } of mounts.toReversed()) unmountIfMounted(target, options)
+  for (const loop of loops) detachLoop(loop)
   if (attached.fuseMount !== undefined) unmountIfMounted(attached.fuseMount, { force: true })
   if (attached.kernelNbd !== undefined) {
     const { identity } = attached.kernelNbd
@@ -96,15 +96,8 @@ export async function detachDisk(
   }
 }
 
-/** The number may have been given to somebody else since: compare the backing file. */
-export function isOurLoop(attached: Attached): boolean {
-  const { loopDevice, fuseMount } = attached
-  if (loopDevice === undefined || fuseMount === undefined) return false
-  return backingFile(path.basename(loopDevice)) === path.join(fuseMount, DISK_NAME)
-}
-
 /** The loop devices on the disk of that FUSE mount; none once the mount has lost its name. */
-function loopsOf(fuseMount: string): string[] {
+export function loopsOf(fuseMount: string): string[] {
   const file = path.join(fuseMount, DISK_NAME)
   return readdirSync('/sys/block')
     .filter((name) => name.startsWith('loop') && backingFile(name) === file)

@@ -17,6 +17,7 @@ import { type EngineProcess, makeKeyDescriptor, startKeeper } from '@openmaas/me
 import {
   type Attachment,
   attachMethodOf,
+  loadMedium,
   mediumDirectory,
   type MediumRecord,
   saveMedium,
@@ -31,6 +32,7 @@ import { mountFuse } from '../attach/fuse-mount.ts'
 import { chooseAttachMethod, takeNbdDisk } from '../attach/kernel-nbd.ts'
 import { endEngine, waitUntilServing } from './engine-process.ts'
 import { lockMedium } from './medium-lock.ts'
+import { stateUnlocked } from './medium-state.ts'
 import { pinMedium, unpinMedium } from './pin.ts'
 import { removeMedium } from './remove.ts'
 import type { PlugOptions, PlugResult, PoolAccess } from './types.ts'
@@ -85,16 +87,28 @@ export async function plug(pool: PoolAccess, options: PlugOptions): Promise<Plug
   }
 }
 
-/** Attaches a medium again that was interrupted; its overlay holds everything flushed. */
-export async function resume(pool: PoolAccess, record: MediumRecord): Promise<PlugResult> {
+/**
+ * Attaches a medium again that was interrupted; its overlay holds everything flushed.
+ *
+ * @throws MaasError MEDIUM_BUSY when it is plugged; and of plug: then it stays interrupted
+ */
+export async function resume(
+  pool: PoolAccess,
+  { id }: { readonly id: MediumId },
+): Promise<PlugResult> {
   const begin = pool.clock.monotonicMs()
+  using _lock = lockMedium(pool.fs, pool.path, id)
+  // As it stands now: whatever the caller has read may be older than another command.
+  const record = loadMedium(pool.fs, pool.path, id)
   requirePrivilege({ attach: attachMethodOf(record.attachment) !== undefined })
-  using _lock = lockMedium(pool.fs, pool.path, record.id)
+  if (stateUnlocked(pool, record) !== 'interrupted') {
+    throw new MaasError('MEDIUM_BUSY', `${id} is plugged: there is nothing to resume`, { id })
+  }
   await takeDown(pool, record, { force: true }) // A dead mount may still stand there.
   const { loopDevice: _loop, keeperPid: _keeper, ...attachment } = record.attachment!
   const next: MediumRecord = {
     ...record,
-    state: 'plugging',
+    state: 'resuming',
     attachment: {
       ...attachment,
       bootId: bootId(),

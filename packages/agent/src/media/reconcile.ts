@@ -3,49 +3,52 @@
  * an eject that was killed is undone or finished, and a medium whose engine and keeper both died
  * is told from one that is being restarted.
  */
-import { bootId } from '@openmaas/kernel/sysinfo'
+import { isMaasError } from '@openmaas/kernel/errors'
+import type { MediumId } from '@openmaas/kernel/ids'
 import { engineRuns, readStatus } from '@openmaas/medium/engine/status'
 import {
   listMedia,
   loadMedium,
   mediumDirectory,
   type MediumRecord,
+  saveMedium,
 } from '@openmaas/medium/media/record'
-import { isKeeper } from './engine-process.ts'
 import { tryLockMedium } from './medium-lock.ts'
+import { stateUnlocked } from './medium-state.ts'
 import { unpinMedium } from './pin.ts'
 import { takeDown } from './plug.ts'
 import { removeMedium } from './remove.ts'
 import type { MediumState, MediumStatus, PoolAccess } from './types.ts'
 
+type PoolFiles = Pick<PoolAccess, 'fs' | 'path'>
+
 /** The media of the pool, oldest first. Changes nothing. */
-export function listMediaStatus(pool: Pick<PoolAccess, 'fs' | 'path'>): MediumStatus[] {
-  return listMedia(pool.fs, pool.path).map((id) => {
-    const record = loadMedium(pool.fs, pool.path, id)
+export function listMediaStatus(pool: PoolFiles): MediumStatus[] {
+  return listMedia(pool.fs, pool.path).flatMap((id) => {
+    const record = loadIfThere(pool, id)
+    if (record === undefined) return []
     const status = readStatus(mediumDirectory(pool.path, id))
     const running = engineRuns(status)
-    return {
-      record,
-      state: stateOf(pool, record, running),
-      ...(running && { enginePid: status!.pid }),
-    }
+    const state = stateOf(pool, record)
+    return [{ record, state, ...(running && { enginePid: status!.pid }) }]
   })
 }
 
-function stateOf(
-  pool: Pick<PoolAccess, 'fs' | 'path'>,
-  record: MediumRecord,
-  running: boolean,
-): MediumState {
+/** @returns undefined when it was ejected meanwhile */
+function loadIfThere(pool: PoolFiles, id: MediumId): MediumRecord | undefined {
+  try {
+    return loadMedium(pool.fs, pool.path, id)
+  } catch (error) {
+    if (isMaasError(error, 'MEDIUM_NOT_FOUND')) return undefined
+    throw error
+  }
+}
+
+function stateOf(pool: PoolFiles, record: MediumRecord): MediumState {
   const lock = tryLockMedium(pool.fs, pool.path, record.id)
   if (lock === undefined) return 'changing'
   lock[Symbol.dispose]()
-  const { attachment } = record
-  if (record.state !== 'plugged' || attachment?.bootId !== bootId()) return 'interrupted'
-  if (running) return 'plugged'
-  const directory = mediumDirectory(pool.path, record.id)
-  const keeper = attachment.keeperPid
-  return keeper !== undefined && isKeeper(keeper, directory) ? 'restarting' : 'interrupted'
+  return stateUnlocked(pool, record)
 }
 
 /**
@@ -56,17 +59,22 @@ function stateOf(
  */
 export async function reconcile(pool: PoolAccess): Promise<MediumRecord[]> {
   const interrupted: MediumRecord[] = []
-  for (const { record, state } of listMediaStatus(pool)) {
+  for (const { record: seen, state } of listMediaStatus(pool)) {
     if (state !== 'interrupted') continue
-    using lock = tryLockMedium(pool.fs, pool.path, record.id)
+    using lock = tryLockMedium(pool.fs, pool.path, seen.id)
     if (lock === undefined) continue // Another command got here first.
+    // It may even have ended since: only what is read under the lock decides.
+    const record = loadIfThere(pool, seen.id)
+    if (record === undefined || stateUnlocked(pool, record) !== 'interrupted') continue
     await takeDown(pool, record, { force: true })
-    if (record.state === 'plugged') {
-      interrupted.push(record)
+    if (record.state === 'plugging' || record.state === 'ejecting') {
+      await unpinMedium(pool, record.id)
+      removeMedium(pool, { ...record, state: 'ejecting' })
       continue
     }
-    await unpinMedium(pool, record.id)
-    removeMedium(pool, { ...record, state: 'ejecting' })
+    const rest: MediumRecord = { ...record, state: 'plugged' }
+    if (record.state === 'resuming') saveMedium(pool.fs, pool.path, rest)
+    interrupted.push(rest)
   }
   return interrupted
 }

@@ -56,8 +56,11 @@ export interface MediumRecord {
   readonly sourceName: string
   readonly readOnly: boolean
   readonly createdAt: string
-  /** `plugging` and `ejecting` are seen only while it happens, or after a crash in the middle. */
-  readonly state: 'plugging' | 'plugged' | 'ejecting'
+  /**
+   * All but `plugged` are seen only while it happens, or after a crash in the middle. Then what was
+   * `plugging` is undone, `ejecting` finished, and `resuming` still holds what somebody wrote.
+   */
+  readonly state: 'plugging' | 'plugged' | 'resuming' | 'ejecting'
   /** Overlays from the oldest to the one that takes the writes; empty when read-only. */
   readonly layers: readonly LayerId[]
   /** Most bytes the overlay may take; absent means the space of the file system. */
@@ -129,12 +132,16 @@ export function loadMedium(fs: Fs, brick: string, id: MediumId): MediumRecord {
   return record
 }
 
-/** Ids of all media of the pool, oldest first, including those with a damaged record. */
+/**
+ * Ids of all media of the pool, oldest first, including those with a damaged record. A directory
+ * without a record is none: a plug has only begun there, or an eject has all but ended.
+ */
 export function listMedia(fs: Fs, brick: string): MediumId[] {
   if (fs.stat(mediaDirectory(brick)) === undefined) return []
   return fs
     .readDirectory(mediaDirectory(brick))
     .filter((name): name is MediumId => isId('medium', name))
+    .filter((id) => fs.stat(path.join(mediumDirectory(brick, id), 'medium.json')) !== undefined)
     .toSorted()
 }
 
