@@ -7,6 +7,9 @@ import { listPoints, openReader } from '../pool/open.ts'
 import type { Input } from '../program/input.ts'
 import type { Site } from '../program/site.ts'
 
+/** Below it there is nothing to be proud of: a small pool is mostly padding. */
+const RATIO_SHOWN_MIN = 1.1
+
 const sum = (sizes: readonly number[]): number => sizes.reduce((total, size) => total + size, 0)
 
 export async function run(_input: Input, site: Site): Promise<void> {
@@ -58,7 +61,13 @@ function show(
   { out, text }: Site,
 ): void {
   const { pointBytes, packBytes } = status
-  const ratio = packBytes === 0 ? '1.0' : (pointBytes / packBytes).toFixed(1)
+  const saved = packBytes === 0 ? 1 : pointBytes / packBytes
+  const size = formatBytes(packBytes)
+  const { packs } = status
+  const storedText = (ratio: number): string =>
+    ratio < RATIO_SHOWN_MIN
+      ? text('status.storedPlain', { size, packs })
+      : text('status.storedSize', { size, packs, ratio: ratio.toFixed(1) })
   const rows = [
     [text('status.pool'), status.poolId],
     [text('status.redundancy'), status.redundancy],
@@ -72,10 +81,7 @@ function show(
       text('status.points'),
       text('status.pointsSize', { count: status.points, size: formatBytes(pointBytes) }),
     ],
-    [
-      text('status.stored'),
-      text('status.storedSize', { size: formatBytes(packBytes), packs: status.packs, ratio }),
-    ],
+    [text('status.stored'), storedText(saved)],
     [text('status.disk'), formatBytes(status.diskBytes)],
     ...(status.condemnedBytes > 0
       ? [[text('status.condemned'), formatBytes(status.condemnedBytes)]]

@@ -55,6 +55,7 @@ export const chineseRun: Readonly<Record<keyof typeof englishRun, string>> = {
   'status.pointsSize': '{count} 个，若各自成为副本则为 {size}',
   'status.stored': '已存储',
   'status.storedSize': '{size}，{packs} 个打包文件，缩小 {ratio} 倍',
+  'status.storedPlain': '{size}，{packs} 个打包文件',
   'status.disk': '磁盘占用',
   'status.condemned': '等待释放',
   'status.pins': '被磁盘和运行占用',

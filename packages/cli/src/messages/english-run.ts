@@ -53,6 +53,7 @@ export const englishRun = {
   'status.pointsSize': '{count}, {size} if each were a copy',
   'status.stored': 'Stored',
   'status.storedSize': '{size} in {packs} packs, {ratio} times less',
+  'status.storedPlain': '{size} in {packs} packs',
   'status.disk': 'On the disks',
   'status.condemned': 'Waiting to be freed',
   'status.pins': 'In use by disks and runs',
