@@ -1,14 +1,15 @@
 #!/bin/sh
 # A medium attached with the kernel's nbd, in a guest that has it. Prints "ok: <what held>" lines.
 #
-# $OPENMAAS_POOL and the passphrase come in /guest/environment; /guest/sums are the checksums of
+# $OPENMAAS, $OPENMAAS_POOL and the passphrase come in /guest/environment; /guest/sums are the checksums of
 # the files that were backed up.
 set -eu
 . /guest/environment
-export OPENMAAS_POOL OPENMAAS_PASSPHRASE_FILE OPENMAAS_NODE=/guest/node
+export OPENMAAS_NODE=/guest/node
 disk=/run/disk
-openmaas() { /openmaas/packages/cli/bin/openmaas "$@"; }
-ok() { echo "ok: $*"; }
+openmaas() { "$OPENMAAS" "$@"; }
+seconds() { cut -d' ' -f1 /proc/uptime; }
+ok() { echo "at $(seconds) s"; echo "ok: $*"; }
 field() { sed "s/.*\"$1\":\"\{0,1\}\([^,\"}]*\).*/\1/"; }
 engine() { field pid <"$OPENMAAS_POOL/media/$id/engine.json"; }
 keeper() { field keeperPid <"$OPENMAAS_POOL/media/$id/engine.json"; }
@@ -18,7 +19,7 @@ another_engine() {
     [ "$(engine)" = "$1" ]; do sleep 0.2; done
 }
 drop_caches() { echo 3 >/proc/sys/vm/drop_caches; }
-trap 'echo "failed after $(cut -d" " -f1 /proc/uptime) s"; dmesg | tail -40; tail -5 "$OPENMAAS_POOL"/media/*/engine.log' EXIT
+trap 'echo "failed after $(seconds) s"; dmesg | tail -40; tail -5 "$OPENMAAS_POOL"/media/*/engine.log' EXIT
 
 openmaas plug latest --at $disk --json >/run/plug
 id=$(field id </run/plug)

@@ -9,6 +9,7 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { missing, requires } from '@openmaas/testkit/requires'
 import { expect, test } from 'vitest'
+import { OPENMAAS } from '../support/command-line.ts'
 import { Site } from '../support/site.ts'
 import { runGuest } from './machine.ts'
 import { fetchParts } from './parts.ts'
@@ -28,17 +29,20 @@ requires({ ...needs, ...absent }, () => {
     writeFileSync(path.join(source, 'large'), Buffer.alloc(3_000_000, 'large and of one kind'))
     execFileSync('cp', ['-r', path.join(import.meta.dirname, '../../packages'), source])
     await site.cli.backup(source)
+    // Every module that the guest uses is in the compile cache then.
+    const { id } = await site.cli.plug('latest', '--nbd', '--no-attach')
+    await site.cli.json(['eject', id])
     const listed = globSync('**', { cwd: source, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => path.relative(source, path.join(entry.parentPath, entry.name)))
     const extra = site.folder('guest')
     const sums = execFileSync('sha256sum', listed, { cwd: source })
     writeFileSync(path.join(extra, 'sums'), sums)
-    const { OPENMAAS_POOL, OPENMAAS_PASSPHRASE_FILE } = site.cli.environment
-    const environment = Object.entries({ OPENMAAS_POOL, OPENMAAS_PASSPHRASE_FILE })
     writeFileSync(
       path.join(extra, 'environment'),
-      environment.map(([name, value]) => `${name}=${value}\n`).join(''),
+      Object.entries({ ...site.cli.environment, OPENMAAS })
+        .map(([name, value]) => `export ${name}=${value}\n`)
+        .join(''),
     )
     const directory = site.folder('machine')
     mkdirSync(path.join(directory, 'root'))
@@ -48,7 +52,7 @@ requires({ ...needs, ...absent }, () => {
       modules: ['nbd'],
       scenario: SCENARIO,
       programs: ['e2fsck'],
-      folders: [site.pool, site.passphraseFile],
+      folders: [site.pool, site.passphraseFile, site.join('compile-cache')],
       directory,
     })
     expect(output, output).toContain('guest: status 0')

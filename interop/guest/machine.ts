@@ -82,7 +82,7 @@ function fillRoot(root: string, options: GuestOptions): void {
     '#!/bin/sh',
     'export PATH=/guest:/bin:/sbin HOME=/root',
     '/bin/busybox --install -s /bin',
-    'mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /tmp',
+    'mount -t tmpfs tmpfs /run',
     '/guest/scenario; echo "guest: status $?"',
     'sync; mount -o remount,ro /; poweroff -f',
   ]
@@ -111,9 +111,12 @@ function copyLibraries(root: string, binary: string): void {
   }
 }
 
-/** The packages, and of node_modules what they depend on, as /openmaas. */
+/**
+ * The packages, and of node_modules what they depend on, under the path they have here: then a
+ * compile cache made here is good there, without which Node starts for half a minute.
+ */
 function copyCheckout(root: string): void {
-  const target = path.join(root, 'openmaas')
+  const target = path.join(root, CHECKOUT)
   for (const name of ['packages', 'package.json', 'node_modules/@openmaas']) {
     cpSync(path.join(CHECKOUT, name), path.join(target, name), {
       recursive: true,
@@ -124,8 +127,8 @@ function copyCheckout(root: string): void {
     const folder = path.join('node_modules', name)
     cpSync(path.join(CHECKOUT, folder), path.join(target, folder), { recursive: true })
     // Prebuilt modules for machines of another kind, or C library, have libraries that are not here.
-    for (const file of globSync(path.join(CHECKOUT, folder, '**/*linux*x64*/**/*.node'))) {
-      if (!file.includes('musl')) copyLibraries(root, file)
+    for (const file of globSync(path.join(CHECKOUT, folder, '**/*.node'))) {
+      if (/linux.x64/.test(file) && !file.includes('musl')) copyLibraries(root, file)
     }
   }
 }
