@@ -2,10 +2,12 @@
 import type { SeededRandom } from '@openmaas/kernel/random'
 import { KiB } from '@openmaas/kernel/units'
 import type { PoolTuning } from '@openmaas/pool/pool/core'
-import { randomRates } from '../disk/faults.ts'
+import { NO_FAULTS, randomRates } from '../disk/faults.ts'
 import type { FaultRates } from '../disk/faults.ts'
 
 export interface Profile {
+  /** Collecting worlds are calm and long: there collections meet sessions, readers and media. */
+  readonly habit: 'mixed' | 'collecting'
   readonly bricks: readonly string[]
   readonly redundancy: 'single' | `mirror:${number}`
   readonly tuning: PoolTuning
@@ -31,7 +33,10 @@ export function makeProfile(random: SeededRandom): Profile {
   const brickCount = kind === 0 ? 1 : kind < 8 ? 2 : 3
   const isMirror = kind >= 2
   const packSize = [8 * KiB, 16 * KiB, 64 * KiB][random.below(3)]!
+  const habit = random.below(3) === 0 ? 'collecting' : 'mixed'
+  const isMixed = habit === 'mixed'
   return {
+    habit,
     bricks: Array.from({ length: brickCount }, (_, index) => `/b${index}`),
     redundancy: isMirror ? 'mirror:2' : 'single',
     tuning: {
@@ -42,13 +47,13 @@ export function makeProfile(random: SeededRandom): Profile {
       reserveBytes: 256 * KiB,
     },
     // With one copy a read error is an error, and nothing can be said about what comes of it.
-    rates: isMirror ? randomRates(random) : { ...randomRates(random), read: 0 },
-    damages: isMirror && random.below(3) === 0,
-    losesBricks: isMirror && random.below(4) === 0,
-    fillsDisks: random.below(6) === 0,
+    rates: isMixed ? { ...randomRates(random), ...(isMirror ? {} : { read: 0 }) } : NO_FAULTS,
+    damages: isMirror && isMixed && random.below(3) === 0,
+    losesBricks: isMirror && isMixed && random.below(4) === 0,
+    fillsDisks: isMixed && random.below(6) === 0,
     jumpsClocks: random.below(3) === 0,
     locks: random.below(3) === 0,
-    lifeSteps: [150, 600, 2000][random.below(3)]!,
+    lifeSteps: isMixed ? [150, 600, 2000][random.below(3)]! : 4000,
     taskCount: 2 + random.below(5),
   }
 }

@@ -7,6 +7,7 @@ import {
   readPinned,
   releasePin,
 } from './tasks.ts'
+import type { Profile } from './profile.ts'
 import type { TaskContext } from './tasks.ts'
 import { collect, confirmTime, readAsMedium, scrub } from './keepers.ts'
 
@@ -15,25 +16,25 @@ export interface Task {
   readonly run: (context: TaskContext) => Promise<void>
 }
 
-const TASKS: readonly (Task & { readonly weight: number })[] = [
-  { name: 'backup', weight: 42, run: backup },
-  { name: 'delete', weight: 18, run: deleteSnapshot },
-  { name: 'gc', weight: 14, run: collect },
-  { name: 'read', weight: 8, run: readPinned },
-  { name: 'medium', weight: 4, run: readAsMedium },
-  { name: 'reader process', weight: 3, run: readElsewhere },
-  { name: 'scrub', weight: 6, run: scrub },
-  { name: 'unpin', weight: 8, run: releasePin },
-  { name: 'confirm time', weight: 2, run: confirmTime },
+type Weights = Readonly<Record<Profile['habit'], number>>
+
+const TASKS: readonly (Task & { readonly weights: Weights })[] = [
+  { name: 'backup', weights: { mixed: 42, collecting: 34 }, run: backup },
+  { name: 'delete', weights: { mixed: 18, collecting: 20 }, run: deleteSnapshot },
+  { name: 'gc', weights: { mixed: 14, collecting: 22 }, run: collect },
+  { name: 'read', weights: { mixed: 8, collecting: 4 }, run: readPinned },
+  { name: 'medium', weights: { mixed: 4, collecting: 10 }, run: readAsMedium },
+  { name: 'reader process', weights: { mixed: 3, collecting: 1 }, run: readElsewhere },
+  { name: 'scrub', weights: { mixed: 6, collecting: 1 }, run: scrub },
+  { name: 'unpin', weights: { mixed: 8, collecting: 4 }, run: releasePin },
+  { name: 'confirm time', weights: { mixed: 2, collecting: 2 }, run: confirmTime },
 ]
 
-const WEIGHT_SUM = TASKS.reduce((sum, { weight }) => sum + weight, 0)
-
-export function chooseTask(random: SeededRandom): Task {
-  let at = random.below(WEIGHT_SUM)
+export function chooseTask(random: SeededRandom, habit: Profile['habit']): Task {
+  let at = random.below(TASKS.reduce((sum, { weights }) => sum + weights[habit], 0))
   for (const task of TASKS) {
-    if (at < task.weight) return task
-    at -= task.weight
+    if (at < task.weights[habit]) return task
+    at -= task.weights[habit]
   }
   throw new Error('the weights add up')
 }

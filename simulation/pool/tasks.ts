@@ -9,7 +9,6 @@ import type { SnapshotId } from '@openmaas/kernel/ids'
 import type { SeededRandom } from '@openmaas/kernel/random'
 import type { ChunkSource } from '@openmaas/pool/chunk/chunk'
 import { ChunkReader } from '@openmaas/pool/pool/chunk-reader'
-import type { SessionLane } from '@openmaas/pool/pool/lane'
 import type { Pool } from '@openmaas/pool/pool/pool'
 import { PoolReader } from '@openmaas/pool/pool/reader'
 import type { SnapshotRow } from '@openmaas/pool/pool/types'
@@ -21,6 +20,7 @@ import type { OldTree } from './content.ts'
 import type { Counts } from './counts.ts'
 import type { Oracle } from './oracle.ts'
 import { readWhole } from './invariants.ts'
+import { BackupLanes } from './lanes.ts'
 import type { Profile } from './profile.ts'
 import type { Weather } from './weather.ts'
 
@@ -83,16 +83,18 @@ export async function backup(context: TaskContext): Promise<void> {
   const { pool, random, oracle, counts, turn, note } = context
   const parent = random.below(3) > 0 ? pick(random, pool.snapshots()) : undefined
   const tree = makeTree(random, parent && oracle.trees.get(parent.root), context.fresh)
-  await expectCodes(context, ['SNAPSHOT_NOT_FOUND'], async () => {
+  // A careless client commits before the owner has heard of all its packs.
+  const isCareless = random.below(15) === 0
+  const refusals: ErrorCode[] = ['SNAPSHOT_NOT_FOUND']
+  await expectCodes(context, refusals, async () => {
     const session = pool.openSession(parent === undefined ? {} : { parent: parent.id })
     note(`${session.id} opens${parent === undefined ? '' : ` on ${parent.id}`}`)
-    const lanes = [session.inlineLane()]
-    if (random.below(3) === 0) lanes.push(session.inlineLane())
+    const lanes = new BackupLanes(context, session)
     try {
       const old = parent === undefined ? undefined : openOld(context, parent)
-      const sink = spread(context, lanes)
-      const written = await writeTree(sink, tree, old, turn)
-      for (const lane of lanes) lane.flush()
+      const written = await writeTree(lanes, tree, old, turn)
+      if (!isCareless) await lanes.flush()
+      else if (lanes.flushWithoutWaiting()) refusals.push('SESSION_CLOSURE')
       if (random.below(12) === 0) {
         session.abort()
         counts.aborts += 1
@@ -112,24 +114,14 @@ export async function backup(context: TaskContext): Promise<void> {
     } catch (error) {
       session.abort()
       throw error
+    } finally {
+      lanes.close()
     }
   })
 }
 
 function openOld({ pool, oracle }: TaskContext, parent: SnapshotRow): OldTree {
   return openOldTree(pool.chunks, oracle.trees.get(parent.root)!, parent.root)
-}
-
-/** Chunks go to any lane; now and then a lane seals early, as when its pack is full. */
-function spread({ random }: TaskContext, lanes: readonly SessionLane[]) {
-  return {
-    put(type: Parameters<SessionLane['put']>[0], raw: Buffer): Buffer {
-      const lane = lanes[random.below(lanes.length)]!
-      const id = lane.put(type, raw)
-      if (random.below(10) === 0) lane.flush()
-      return id
-    },
-  }
 }
 
 function manifestOf(root: string, parent: SnapshotRow | undefined) {

@@ -183,7 +183,7 @@ export class PoolWorld {
     }
     this.#weather.duringLife(pool)
     if (life.isEnding || scheduler.taskCount >= this.#profile.taskCount) return
-    const { name, run } = chooseTask(this.#random)
+    const { name, run } = chooseTask(this.#random, this.#profile.habit)
     scheduler.spawn(name, () => run(this.#contextFor(life, pool)))
   }
 
