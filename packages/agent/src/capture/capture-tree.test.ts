@@ -19,7 +19,7 @@ import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
 import { restoreTree } from '../restore/restore-tree.ts'
 import { describeTree, makePool, openReader } from '../test-site.ts'
 import { captureTree } from './capture-tree.ts'
-import { isRacy } from './directory-capture.ts'
+import { isRacy } from './file-capture.ts'
 import type { CaptureOptions, CaptureResult } from './types.ts'
 
 let site: TemporaryDirectory

@@ -12,15 +12,16 @@ import {
   type BuiltDirectory,
   DirectoryBuilder,
   directoryRef,
+  type EntryOptions,
   makeLinkKey,
 } from '@openmaas/pool/tree/directory-builder'
+import type { EntryStat } from '@openmaas/pool/tree/entry'
 import { encodeEntry } from '@openmaas/pool/tree/entry-encoder'
 import { ENTRY_FLAG, ENTRY_KIND } from '@openmaas/pool/tree/entry-layout'
-import type { XattrPair } from '@openmaas/pool/tree/footprint'
 import type { TreeReader } from '@openmaas/pool/tree/tree-reader'
 import { type FileStat, fillFileStat, makeFileStat } from '@openmaas/source-files/file-stat'
 import type { LaneCounters } from './counters.ts'
-import { type CapturedFile, type FileCapture, xattrPairs } from './file-capture.ts'
+import { type CapturedFile, type FileCapture, isRacy, xattrPairs } from './file-capture.ts'
 import type { LinkCollector } from './link-collector.ts'
 import type { DirectoryResult } from './messages.ts'
 import { OldDirectory } from './old-directory.ts'
@@ -35,14 +36,6 @@ const S_IFBLK = 0o060000
 const S_IFREG = 0o100000
 const S_IFLNK = 0o120000
 const S_IFSOCK = 0o140000
-
-/**
- * A file changed this shortly before it was read may change again within the same tick of the
- * file system's clock, unseen: it is read again next time. Ticks are at most 10 ms on Linux.
- */
-const RACY_MS = 20
-/** File systems that count whole seconds show it in their nanoseconds. */
-const RACY_COARSE_MS = 2_000
 
 export interface DirectoryCaptureDeps {
   readonly sink: ChunkSink
@@ -163,7 +156,9 @@ export class DirectoryCapture {
     const { links, old: reader } = this.#deps
     if (links.count(key)) return 'another'
     const inode = reader!.resolve(entry)
-    if ((inode.flags & ENTRY_FLAG.uncertain) !== 0) return 'changed'
+    // The name's own stat may be younger than the inode's, which another name brought.
+    const captured = sameTimes(inode, stat) && (inode.flags & ENTRY_FLAG.uncertain) === 0
+    if (!captured) return 'changed'
     links.add(inode.raw)
     return 'first'
   }
@@ -201,16 +196,16 @@ export class DirectoryCapture {
         this.#deps.warnings.add('changed', path, 'became a directory while its directory was read')
         return false
       case S_IFIFO:
-        builder.addFifo(name, stat, { xattrs: this.#xattrsOf(dirfd, path) })
+        builder.addFifo(name, stat, this.#named(dirfd, path))
         return true
       case S_IFSOCK:
-        builder.addSocket(name, stat, { xattrs: this.#xattrsOf(dirfd, path) })
+        builder.addSocket(name, stat, this.#named(dirfd, path))
         return true
       case S_IFCHR:
       case S_IFBLK: {
         const block = (stat.mode & S_IFMT) === S_IFBLK
         const device = { major: stat.rdevMajor, minor: stat.rdevMinor, block }
-        builder.addDevice(name, stat, device, { xattrs: this.#xattrsOf(dirfd, path) })
+        builder.addDevice(name, stat, device, this.#named(dirfd, path))
         return true
       }
       default:
@@ -222,17 +217,15 @@ export class DirectoryCapture {
   #addFile(builder: DirectoryBuilder, dirfd: number, name: Buffer, path: string): boolean {
     const { counters, files } = this.#deps
     const stat = this.#stat
-    const racy = isRacy(stat, Date.now())
     if (stat.size === 0) {
       // Nothing to read, so nothing to open.
-      const xattrs = this.#xattrsOf(dirfd, path)
-      builder.addFile(name, stat, undefined, { xattrs, uncertain: racy })
+      builder.addFile(name, stat, undefined, this.#named(dirfd, path))
       counters.add('files', 1)
       return true
     }
     const captured: CapturedFile | undefined = files.capture(dirfd, this.#name, path, stat)
     if (captured === undefined) return false
-    const { content, xattrs, changed } = captured
+    const { content, xattrs, changed, racy } = captured
     stat.size = captured.size
     builder.addFile(name, stat, content, { xattrs, uncertain: racy || changed })
     counters.add('files', 1)
@@ -241,6 +234,7 @@ export class DirectoryCapture {
   }
 
   #addSymlink(builder: DirectoryBuilder, dirfd: number, name: Buffer, path: string): boolean {
+    const options = this.#named(dirfd, path)
     const length = readlinkat(dirfd, this.#name, this.#target)
     if (length < 0) {
       // EINVAL: it is no link any more.
@@ -248,13 +242,16 @@ export class DirectoryCapture {
       return false
     }
     const target = this.#target.subarray(0, length)
-    builder.addSymlink(name, this.#stat, target, { xattrs: this.#xattrsOf(dirfd, path) })
+    builder.addSymlink(name, this.#stat, target, options)
     return true
   }
 
-  /** Of something that is not opened: only a path reaches it. */
-  #xattrsOf(dirfd: number, path: string): readonly XattrPair[] {
-    return xattrPairs(readXattrsAt(dirfd, this.#name), path, this.#deps.warnings)
+  /** What else there is of something that is not opened: only a path reaches it. */
+  #named(dirfd: number, path: string): EntryOptions {
+    // Another may stand there before the clock ticks, with the inode number of this one.
+    const uncertain = isRacy(this.#stat, Date.now())
+    const xattrs = xattrPairs(readXattrsAt(dirfd, this.#name), path, this.#deps.warnings)
+    return { xattrs, uncertain }
   }
 
   /** Remembered for the names of owners in the manifest. */
@@ -269,20 +266,20 @@ function pathOf({ path }: DirectoryRequest, listed: string): string {
   return path === '' ? name : `${path}/${name}`
 }
 
+function sameTimes(a: EntryStat, b: EntryStat): boolean {
+  return (
+    a.ctimeNs === b.ctimeNs &&
+    a.ctimeSec === b.ctimeSec &&
+    a.mtimeNs === b.mtimeNs &&
+    a.mtimeSec === b.mtimeSec &&
+    a.size === b.size
+  )
+}
+
 function linkKeyOf(stat: FileStat): Buffer {
   return makeLinkKey(
     { major: stat.deviceMajor, minor: stat.deviceMinor },
     stat.inoLow,
     stat.inoHigh,
   )
-}
-
-/** True when the file may still change without its times telling. */
-export function isRacy(
-  stat: { readonly ctimeSec: number; readonly ctimeNs: number },
-  nowMs: number,
-): boolean {
-  const changedMs = stat.ctimeSec * 1000 + stat.ctimeNs / 1e6
-  const windowMs = stat.ctimeNs === 0 ? RACY_COARSE_MS : RACY_MS
-  return Math.abs(nowMs - changedMs) < windowMs
 }

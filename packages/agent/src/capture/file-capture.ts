@@ -38,6 +38,26 @@ export interface CapturedFile {
   readonly xattrs: readonly XattrPair[]
   /** It changed while it was read, both times. */
   readonly changed: boolean
+  /** It may have changed, or may yet change, without its times telling: see isRacy. */
+  readonly racy: boolean
+}
+
+/**
+ * A file changed this shortly before it was read may change again within the same tick of the
+ * file system's clock, unseen: it is read again next time. Ticks are at most 10 ms on Linux.
+ */
+const RACY_MS = 20
+/** File systems that count whole seconds show it in their nanoseconds. */
+const RACY_COARSE_MS = 2_000
+
+/** True when a file found or read from then on may still change without its times telling. */
+export function isRacy(
+  stat: { readonly ctimeSec: number; readonly ctimeNs: number },
+  nowMs: number,
+): boolean {
+  const changedMs = stat.ctimeSec * 1000 + stat.ctimeNs / 1e6
+  const windowMs = stat.ctimeNs === 0 ? RACY_COARSE_MS : RACY_MS
+  return Math.abs(nowMs - changedMs) < windowMs
 }
 
 const NO_XATTRS: readonly XattrPair[] = []
@@ -97,6 +117,7 @@ export class FileCapture {
   #captureOpen(fd: number, path: string, stat: FileStat): CapturedFile | undefined {
     const { warnings } = this.#deps
     for (let attempt = 1; ; attempt += 1) {
+      const begunMs = Date.now()
       const size = this.#readContent(fd, path, stat)
       const content = this.#list.finish()
       if (size < 0) {
@@ -115,7 +136,8 @@ export class FileCapture {
         continue
       }
       if (!still) warnings.add('changed', path, 'changed while it was read, twice')
-      return { content, size, xattrs: this.#readXattrs(fd, path), changed: !still }
+      const racy = isRacy(stat, begunMs)
+      return { content, size, xattrs: this.#readXattrs(fd, path), changed: !still, racy }
     }
   }
 
@@ -130,7 +152,9 @@ export class FileCapture {
     const name = path.slice(path.lastIndexOf('/') + 1)
     const fixed = isFixedChunked(name, size, this.#front.subarray(0, count))
     if (size >= LARGE_FILE_SIZE_MIN) {
-      const offer = { path, size, fixed, sparse, memory: makeLargeFileMemory(size) }
+      const { inoLow, inoHigh, deviceMajor, deviceMinor } = stat
+      const file = { inoLow, inoHigh, deviceMajor, deviceMinor }
+      const offer = { path, file, size, fixed, sparse, memory: makeLargeFileMemory(size) }
       this.#deps.offer(offer)
       return new LargeFile(offer).own(content, fd, this.#list)
     }

@@ -32,6 +32,7 @@ import { FileCapture, xattrPairs } from './file-capture.ts'
 import { LargeFile, wantsHelp } from './large-file.ts'
 import { LinkCollector } from './link-collector.ts'
 import {
+  type DeviceInode,
   type DirectoryResult,
   type DirectoryTask,
   type FinishRequest,
@@ -162,11 +163,19 @@ export class CaptureLane {
     close(dirfd)
     if (fd < 0) return
     try {
-      new LargeFile(offer).help(this.#content, fd)
+      // Replaced since its owner opened it: segments of two files would make none.
+      if (this.#isFile(fd, offer.file)) new LargeFile(offer).help(this.#content, fd)
     } finally {
       close(fd)
       this.#updateCounters()
     }
+  }
+
+  #isFile(fd: number, file: DeviceInode): boolean {
+    const stat = makeFileStat()
+    fstatx(fd, STATX_BASIC_STATS, this.#statx)
+    fillFileStat(this.#statx, stat)
+    return sameInode(file, stat)
   }
 
   /** Does one piece of work. @returns false when there is none, though results may be awaited */
@@ -306,9 +315,7 @@ export class CaptureLane {
   /** Other file systems when only one is wanted, and the pool itself. */
   #isLeftOut(stat: FileStat): boolean {
     for (const skip of this.#setup.skip) {
-      const same = skip.inoLow === stat.inoLow && skip.inoHigh === stat.inoHigh
-      if (same && skip.deviceMajor === stat.deviceMajor && skip.deviceMinor === stat.deviceMinor)
-        return true
+      if (sameInode(skip, stat)) return true
     }
     if (this.#setup.rules.oneFileSystem !== true) return false
     const { deviceMajor, deviceMinor } = this.#root
@@ -393,6 +400,15 @@ export class CaptureLane {
     this.#counters.set('newBytes', newBytes)
     this.#counters.set('storedBytes', storedBytes)
   }
+}
+
+function sameInode(a: DeviceInode, b: DeviceInode): boolean {
+  return (
+    a.inoLow === b.inoLow &&
+    a.inoHigh === b.inoHigh &&
+    a.deviceMajor === b.deviceMajor &&
+    a.deviceMinor === b.deviceMinor
+  )
 }
 
 function sameMetadata(a: EntryStat, b: EntryStat): boolean {

@@ -28,6 +28,8 @@ export interface DirectoryResult {
 /** A large file whose segments any idle lane may capture; see large-file.ts. */
 export interface LargeFileOffer {
   readonly path: string
+  /** The file that the owner has open: another may have taken its name. */
+  readonly file: DeviceInode
   readonly size: number
   readonly fixed: boolean
   readonly sparse: boolean

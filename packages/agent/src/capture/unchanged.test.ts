@@ -1,0 +1,155 @@
+/** When "unchanged" may be said of a file: never on the word of times that cannot tell. */
+import { linkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '@openmaas/kernel/posix/constants'
+import { close, openat } from '@openmaas/kernel/posix/files'
+import { cString, posixAvailable } from '@openmaas/kernel/posix/library'
+import { listSorted } from '@openmaas/kernel/posix/listing'
+import { fstatx, makeStatx, STATX_BASIC_STATS, statx } from '@openmaas/kernel/posix/statx'
+import { ChunkType } from '@openmaas/pool/chunk/chunk'
+import { Chunker } from '@openmaas/pool/chunker/chunker'
+import { DirectoryBuilder, directoryRef, makeLinkKey } from '@openmaas/pool/tree/directory-builder'
+import { decodeEntry } from '@openmaas/pool/tree/entry'
+import { encodeEntry } from '@openmaas/pool/tree/entry-encoder'
+import { ENTRY_FLAG } from '@openmaas/pool/tree/entry-layout'
+import { MemoryChunks } from '@openmaas/pool/tree/memory-chunks.test-support'
+import { TreeNodeView } from '@openmaas/pool/tree/node-view'
+import { writeTreeRoot } from '@openmaas/pool/tree/root'
+import { TreeReader } from '@openmaas/pool/tree/tree-reader'
+import { ContentCapture } from '@openmaas/source-files/content-capture'
+import { type FileStat, fillFileStat, makeFileStat } from '@openmaas/source-files/file-stat'
+import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
+import { LaneCounters, makeCounterMemory } from './counters.ts'
+import { DirectoryCapture } from './directory-capture.ts'
+import { FileCapture } from './file-capture.ts'
+import { CaptureLane } from './lane.ts'
+import { makeLargeFileMemory, wantsHelp } from './large-file.ts'
+import { LinkCollector } from './link-collector.ts'
+import { Warnings } from './warnings.ts'
+
+const chunker = new Chunker(Buffer.alloc(32, 1))
+let site: TemporaryDirectory
+let chunks: MemoryChunks
+let dirfd: number
+
+beforeEach(() => {
+  site = new TemporaryDirectory()
+  chunks = new MemoryChunks()
+  dirfd = openat(AT_FDCWD, cString(site.path), O_RDONLY | O_DIRECTORY)
+})
+afterEach(() => {
+  close(dirfd)
+  site.dispose()
+})
+
+function statOf(name: string): FileStat {
+  const [buffer, stat] = [makeStatx(), makeFileStat()]
+  statx(dirfd, cString(name), 0, STATX_BASIC_STATS, buffer)
+  fillFileStat(buffer, stat)
+  return stat
+}
+
+/** Longer than any tick of a file system's clock. */
+async function settle(): Promise<void> {
+  const until = Date.now() + 30
+  while (Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+function makeDeps(old?: TreeReader) {
+  const counters = new LaneCounters(makeCounterMemory(1), 0)
+  const warnings = new Warnings(counters)
+  const content = new ContentCapture(chunks, chunker)
+  const files = new FileCapture({ sink: chunks, content, warnings, offer: () => {} })
+  return { sink: chunks, files, links: new LinkCollector(), counters, warnings, old }
+}
+
+describe.skipIf(!posixAvailable())('the recognition of what is unchanged', () => {
+  test('a file that held still only the second time is judged by its second times', async () => {
+    writeFileSync(site.join('file'), 'first')
+    await settle()
+    const stat = statOf('file')
+    const deps = makeDeps()
+    const put = chunks.put.bind(chunks)
+    let puts = 0
+    chunks.put = (type, raw) => {
+      puts += 1
+      if (puts === 1) writeFileSync(site.join('file'), 'other')
+      return put(type, raw)
+    }
+    const captured = deps.files.capture(dirfd, cString('file'), 'file', stat)
+    expect(puts).toBe(2)
+    // It was written while it was read: a third writing in the same tick would not show.
+    expect(captured).toMatchObject({ changed: false, racy: true })
+  })
+
+  test('a link made in this tick is looked at again: the next may have its inode number', () => {
+    for (let attempt = 0; attempt < 50; attempt += 1) {
+      rmSync(site.join('link'), { force: true })
+      const begin = Date.now()
+      symlinkSync('target', site.join('link'))
+      const names = listSorted(dirfd) as string[]
+      const directory = new DirectoryCapture(makeDeps())
+      const built = directory.capture({ dirfd, path: '', names, children: [], oldNode: undefined })
+      if (Date.now() - begin >= 10) continue // Too slow to be one tick on this machine.
+      const [flags] = [new TreeNodeView(chunks.read(built.node)).flagsAt(0)]
+      expect(flags & ENTRY_FLAG.uncertain).not.toBe(0)
+      return
+    }
+  })
+
+  test('the inode of a file with two names is not taken over on the word of the younger name', async () => {
+    writeFileSync(site.join('a'), 'young')
+    linkSync(site.join('a'), site.join('b'))
+    await settle()
+    const now = statOf('b')
+    // The run before met "a" first, and "b" after the file had been written to.
+    const before = { ...now, ctimeSec: now.ctimeSec - 60, mtimeSec: now.mtimeSec - 60 }
+    const device = { major: now.deviceMajor, minor: now.deviceMinor }
+    const key = makeLinkKey(device, now.inoLow, now.inoHigh)
+    const id = chunks.put(ChunkType.data, Buffer.from('stale'))
+    const inode = encodeEntry(chunks, (one) => one.addFile(key, before, { kind: 'single', id }))
+    const links = new LinkCollector()
+    links.add(inode)
+    const builder = new DirectoryBuilder(chunks)
+    builder.addHardLink(Buffer.from('a'), before, key)
+    builder.addHardLink(Buffer.from('b'), now, key)
+    const built = builder.finish()
+    const directory = directoryRef(built, [])
+    const fields = { stat: now, directory, xattrs: [], links: links.write(chunks) }
+    const old = new TreeReader(chunks, writeTreeRoot(chunks, fields))
+    const deps = makeDeps(old)
+    // As a lane sees it that has only the directory of "b".
+    const names = (listSorted(dirfd) as string[]).filter((listed) => listed.startsWith('b'))
+    const capture = new DirectoryCapture(deps)
+    capture.capture({ dirfd, path: '', names, children: [], oldNode: built.node })
+    const [arena] = deps.links.batch()
+    const { content } = decodeEntry(Buffer.from(arena!), 0)
+    expect(chunks.read(content!.id).toString()).toBe('young')
+  })
+
+  test('a lane does not help with a file that has taken the name of the one it was asked for', () => {
+    writeFileSync(site.join('file'), 'another file by now')
+    const [buffer, root] = [makeStatx(), makeFileStat()]
+    fstatx(dirfd, STATX_BASIC_STATS, buffer)
+    fillFileStat(buffer, root)
+    const setup = {
+      lane: 0,
+      path: site.path,
+      rules: {},
+      parentRoot: undefined,
+      skip: [],
+      counters: makeCounterMemory(1),
+      hungry: new SharedArrayBuffer(8),
+    }
+    const stored = () => ({ newBytes: 0, storedBytes: 0 })
+    const deps = { rootFd: dirfd, sink: chunks, chunker, old: undefined, post: () => {}, stored }
+    const lane = new CaptureLane(setup, deps)
+    const { size } = statSync(site.join('file'))
+    const memory = makeLargeFileMemory(size)
+    const offer = { path: 'file', size, fixed: false, sparse: false, memory }
+    lane.help({ ...offer, file: root })
+    expect(wantsHelp(memory)).toBe(true)
+    lane.help({ ...offer, file: statOf('file') })
+    expect(wantsHelp(memory)).toBe(false)
+  })
+})
