@@ -17,7 +17,8 @@ export async function run(input: Input, site: Site): Promise<void> {
   // A path may be given as the shell completes it.
   const record = findMedium(access.fs, access.path, wanted.replace(/(.)\/+$/, '$1'))
   const result = await eject(access, record, { force, keep })
-  removeMountPoint(record)
+  // What is kept comes back to the same place.
+  if (!keep) removeMountPoint(record.attachment?.mountPoint)
   const { out, text } = site
   if (out.json) out.value(result)
   else if (out.isTerminal) {

@@ -1,7 +1,7 @@
 /** `openmaas plug <point>`: a recovery point becomes a disk. */
 import path from 'node:path'
 import { MaasError } from '@openmaas/kernel/errors'
-import type { PlugOptions } from '@openmaas/agent/media/types'
+import type { PlugOptions, PoolAccess } from '@openmaas/agent/media/types'
 import { listPoints, openReader } from '../pool/open.ts'
 import {
   ATTACH_WISHES,
@@ -32,16 +32,24 @@ export async function run(input: Input, site: Site): Promise<void> {
     reportPlugged(result, site)
     return
   }
+  await plugPoint(access, plugOptions(input, point, site), site)
+}
+
+async function plugPoint(access: PoolAccess, options: PlugOptions, site: Site): Promise<void> {
   const { plug } = await import('@openmaas/agent/media/plug')
-  const result = await plug(access, plugOptions(input, point, site))
-  if (site.signal.aborted) {
-    // Interrupted while it was being made: nobody knows of the disk yet.
-    const { eject } = await import('@openmaas/agent/media/eject')
-    await eject(access, result.medium, { force: true, keep: false })
-    removeMountPoint(result.medium)
-    throw site.signal.reason
+  try {
+    const result = await plug(access, options)
+    if (site.signal.aborted) {
+      // Interrupted while it was being made: nobody knows of the disk yet.
+      const { eject } = await import('@openmaas/agent/media/eject')
+      await eject(access, result.medium, { force: true, keep: false })
+      throw site.signal.reason
+    }
+    reportPlugged(result, site)
+  } catch (error) {
+    removeMountPoint(options.mountPoint)
+    throw error
   }
-  reportPlugged(result, site)
 }
 
 /** @throws MaasError USAGE for flags that contradict each other */

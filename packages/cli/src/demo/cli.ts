@@ -56,7 +56,11 @@ export class DemoCli {
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
     return new Promise((resolve, reject) => {
       child.on('error', reject)
-      child.on('close', (code) => resolve({ stdout, stderr, code }))
+      child.on('close', (code, signal) => {
+        // Ctrl-C reaches the child as well, maybe before it listens.
+        if (signal === null) resolve({ stdout, stderr, code })
+        else reject(new MaasError('CANCELLED', `openmaas ${args[0]} was ended by ${signal}`))
+      })
     })
   }
 }

@@ -11,7 +11,7 @@ import {
   REPORT_AFTER,
   REPORT_BEFORE,
 } from './sample-files.ts'
-import { MaasError } from '@openmaas/kernel/errors'
+import { isMaasError, MaasError } from '@openmaas/kernel/errors'
 
 interface BackupJson {
   readonly id: string
@@ -45,7 +45,7 @@ export class DemoStory {
   readonly #site: Site
   readonly #cli: DemoCli
   readonly #paths: DemoPaths
-  /** Plugged at this moment: to be ejected whatever happens. */
+  /** Plugged at this moment. */
   readonly #media = new Map<string, PlugJson>()
   #step = 0
 
@@ -64,10 +64,17 @@ export class DemoStory {
     return { points: points.map(({ id }) => id), plugged, attached: canAttach }
   }
 
-  /** Takes away what is plugged; for the end, and for every other end. */
+  /** Takes away what is plugged, also by a command that was interrupted in the middle. */
   async cleanUp(): Promise<void> {
-    for (const id of this.#media.keys()) await this.#cli.quietly('eject', id, '--force')
-    this.#media.clear()
+    if (!existsSync(path.join(this.#paths.pool, 'pool.json'))) return
+    for (const { id } of await this.#cli.quietly<{ id: string }[]>('media')) {
+      try {
+        await this.#cli.quietly('eject', id, '--force')
+      } catch (error) {
+        // Half made, and cleared away by the eject of another one.
+        if (!isMaasError(error, 'MEDIUM_NOT_FOUND')) throw error
+      }
+    }
   }
 
   async #backUp(): Promise<BackupJson[]> {

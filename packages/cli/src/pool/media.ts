@@ -41,9 +41,8 @@ export function defaultMountPoint(sourceName: string, id: string): string {
   return `${base}-${process.pid}`
 }
 
-/** After an eject: takes away the empty directory, when it is one of ours. */
-export function removeMountPoint(record: MediumRecord): void {
-  const mountPoint = record.attachment?.mountPoint
+/** After an eject, or a plug that failed: takes away the empty directory, when it is one of ours. */
+export function removeMountPoint(mountPoint: string | undefined): void {
   if (mountPoint === undefined || path.dirname(mountPoint) !== MOUNT_ROOT) return
   try {
     rmdirSync(mountPoint)
