@@ -8,7 +8,7 @@
  *     word 1   number of the active memtable          word 2  count of runs
  *     word 3   next pack number                       word 4  rises when a memtable becomes free
  *     word 5   bits of the memtables in use           word 6  slots per memtable
- *     word 7   1 when a thread met a damaged run
+ *     word 7   1 when a thread met a damaged run      word 8  rises when a lane finds no room
  *     16 + 4 i   memtable i: state, writers inside, entries, place (64 KiB units; 0 = none yet)
  *    128 + 8 i   run i: file number, blocks, bloom bytes, place of fences, place of bloom,
  *                entries (low, high)
@@ -38,6 +38,7 @@ export const Word = {
   inUse: 5,
   slotCount: 6,
   damaged: 7,
+  pressure: 8,
 } as const
 const MEMTABLE_WORD = 16
 const RUN_WORD = 128

@@ -25,6 +25,8 @@ export interface IndexManifest {
   /** Numbers of the run files. */
   readonly runs: readonly number[]
   readonly nextRun: number
+  /** Runs may name packs up to here that never got into the log; their numbers stay unused. */
+  readonly nextPackNo: number
   /** Numbers of packs. */
   readonly uncovered: readonly number[]
 }

@@ -6,8 +6,8 @@ import { RunReader } from './run-reader.ts'
 import type { RunTables } from './run-reader.ts'
 import { RunWriter } from './run-writer.ts'
 
-/** Entries between two yields: about 10 ms of work. */
-const ENTRIES_PER_TURN = 50_000
+/** Entries between two steps: about 10 ms of work. */
+const ENTRIES_PER_STEP = 50_000
 
 export interface MergeOptions {
   readonly fs: Fs
@@ -16,17 +16,19 @@ export interface MergeOptions {
   readonly entryCountMax: number
   readonly path: string
   readonly keep: (packNo: number) => boolean
-  readonly yieldTurn: () => Promise<void>
 }
 
-/** @returns entries written; with 0 no file is left */
-export async function mergeRunFiles(options: MergeOptions): Promise<number> {
+/**
+ * Merges step by step, so that the caller may let others run between two steps.
+ * @returns entries written; with 0, or when it is ended early, no file is left
+ */
+export function* mergeRunFiles(options: MergeOptions): Generator<void, number> {
   const { fs, path, poolId, entryCountMax } = options
   const readers = options.inputs.map((tables) => new RunReader(fs, tables))
   const writer = new RunWriter({ fs, path, poolId, entryCountMax })
   let sealed = false
   try {
-    await mergeEntries(readers, writer, options)
+    yield* mergeEntries(readers, writer, options.keep)
     if (writer.entryCount > 0) {
       writer.seal()
       sealed = true
@@ -41,11 +43,11 @@ export async function mergeRunFiles(options: MergeOptions): Promise<number> {
   }
 }
 
-async function mergeEntries(
+function* mergeEntries(
   readers: readonly RunReader[],
   writer: RunWriter,
-  { keep, yieldTurn }: MergeOptions,
-): Promise<void> {
+  keep: (packNo: number) => boolean,
+): Generator<void> {
   const heads = readers.map((reader) => {
     const entries = reader.entries()
     return { entries, head: entries.next() }
@@ -61,7 +63,7 @@ async function mergeEntries(
     const { block, offset } = least.head.value
     if (keep(block.readUInt32LE(offset + ID_SIZE))) writer.append(block, offset)
     least.head = least.entries.next()
-    if (taken % ENTRIES_PER_TURN === 0) await yieldTurn()
+    if (taken % ENTRIES_PER_STEP === 0) yield
   }
 }
 

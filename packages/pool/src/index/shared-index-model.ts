@@ -39,9 +39,9 @@ class World {
     const packTable = PackTable.allocate(4096)
     const table = new PackTable(packTable)
     for (const pack of this.packs) {
-      // What was open when the owner ended is void.
+      // What was open when the owner ended is void: the log, and so the table, know nothing of it.
       if (pack.status === 'open') pack.status = 'dead'
-      table.setStatus(pack.packNo, PackStatus[pack.status])
+      if (pack.sequence > 0) table.setStatus(pack.packNo, PackStatus[pack.status])
     }
     return SharedIndex.open({
       fs: this.fs,
@@ -57,7 +57,8 @@ class World {
           read: () => records.map(({ chunkId, location }) => ({ chunkId, ...location })),
         })),
       packTable,
-      nextPackNo: this.packs.length,
+      nextPackNo:
+        1 + Math.max(-1, ...this.packs.filter((p) => p.sequence > 0).map((p) => p.packNo)),
       logMac: (sequence) => (sequence <= this.sequence ? `mac-${sequence}` : undefined),
       writable: true,
       slotCount: 64,
@@ -108,9 +109,12 @@ async function takeStep(world: World): Promise<void> {
   else if (action < 14) {
     const pack = world.pack('open')
     if (pack === undefined) return
-    world.sequence += 1
-    pack.sequence = world.sequence
-    world.set(pack, random.below(6) === 0 ? 'dead' : 'live')
+    if (random.below(6) === 0) world.set(pack, 'dead')
+    else {
+      world.sequence += 1
+      pack.sequence = world.sequence
+      world.set(pack, 'live')
+    }
     index.maintain()
   } else if (action === 14) {
     const pack = world.pack('live')
@@ -138,9 +142,14 @@ function insertSome(world: World): void {
   let pack = world.pack('open')
   if (pack === undefined || random.below(3) === 0) {
     const packNo = Atomics.add(index.view.arena.words, Word.nextPackNo, 1)
-    assert(packNo === world.packs.length, 'pack numbers are dense')
+    // A number that only a crashed owner's memory knew may come again; no other.
+    const taken = world.packs[packNo]
+    assert((taken?.sequence ?? 0) === 0, `seed ${world.seed}: pack ${packNo} is used twice`)
+    while (world.packs.length < packNo) {
+      world.packs.push({ packNo: world.packs.length, records: [], sequence: 0, status: 'dead' })
+    }
     pack = { packNo, records: [], sequence: 0, status: 'open' }
-    world.packs.push(pack)
+    world.packs[packNo] = pack
     index.packs.setOpen(packNo, SESSION)
   }
   for (let count = random.below(12); count > 0; count -= 1) {

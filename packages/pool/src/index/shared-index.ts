@@ -2,10 +2,11 @@
  * The index as its owner sees it: makes the shared memory, turns full memtables into runs, merges
  * runs, and builds everything again from the packs' footers when the files are lost or damaged.
  *
- *   lanes insert ─▶ memtable active ─¾ full─▶ frozen ─▶ run (entries of live packs)
- *                        ▲                       └─ entries of packs not live yet ┘ carried over
+ *   lanes insert ─▶ memtable active ─¾ full─▶ frozen ─▶ run ─8 of a size─▶ larger run
  *
- * So a run never names a pack that is not in the log (I7). Memory: 7 MiB per memtable in use, and
+ * A run may name packs that are not live yet, or never will be: look-ups ask the pack table, which
+ * knows (I7). The manifest is saved when the owner ends, with the first pack number that was not
+ * handed out: a number stands for one pack for ever, also one whose pack never came to be. Memory: 7 MiB per memtable in use, and
  * about 1.4 bytes per chunk for blooms and fences: 24 MB for each TB of 64 KiB chunks.
  */
 import { assert } from '@openmaas/kernel/assert'
@@ -16,14 +17,16 @@ import type { Location } from '../pool/types.ts'
 import {
   Arena,
   MEMTABLE_COUNT_MAX,
+  RUN_COUNT_MAX,
   MemtableState,
   SEGMENT_SIZE,
   SegmentAllocator,
   Word,
 } from './arena.ts'
 import type { RunDirectoryEntry } from './arena.ts'
-import { ID_SIZE, decodeLocation } from './entry.ts'
+import { ENTRY_SIZE, ID_SIZE } from './entry.ts'
 import { hasManifest, loadManifest, removeManifest, saveManifest } from './manifest.ts'
+import type { IndexManifest } from './manifest.ts'
 import { Memtable } from './memtable.ts'
 import { PackStatus, PackTable } from './pack-table.ts'
 import type { PackTableBuffers } from './pack-table.ts'
@@ -83,8 +86,15 @@ export class SharedIndex {
   #runs: RunDirectoryEntry[] = []
   #nextRun = 1
   #runsChanged = false
+  #listening = false
+  #closed = false
+  /** Runs that a merge reads now. */
+  readonly #inMerge = new Set<RunDirectoryEntry>()
+  #background: Promise<void> | undefined
   /** True when there was an index, and it was damaged or another log's. */
   rebuilt = false
+  /** Why a merge in the background failed, if one has. */
+  problem: unknown
   /** Packs whose footer could not be read: lost until repaired. */
   readonly unreadable: number[] = []
 
@@ -94,7 +104,7 @@ export class SharedIndex {
     this.#arena = new Arena(buffer)
     this.#segments = new SegmentAllocator(buffer)
     this.packs = new PackTable(options.packTable)
-    Atomics.store(this.#arena.words, Word.nextPackNo, options.nextPackNo)
+    this.#reservePackNumbers(options.nextPackNo)
     this.#makeMemtable(0)
     Atomics.store(this.#arena.words, this.#arena.memtableWord(0, 0), MemtableState.active)
     Atomics.store(this.#arena.words, Word.inUse, 1)
@@ -114,7 +124,7 @@ export class SharedIndex {
       fits && pack.sequence <= manifest.logSequence && !uncovered.has(pack.packNo)
     let missing = options.packs.filter((pack) => !isCovered(pack))
     let index = new SharedIndex(options, slotCountFor(options, missing))
-    const loaded = fits && index.#loadRuns(manifest.runs, manifest.nextRun)
+    const loaded = fits && index.#loadRuns(manifest)
     if (fits && !loaded) {
       missing = [...options.packs]
       index = new SharedIndex(options, slotCountFor(options, missing))
@@ -160,6 +170,7 @@ export class SharedIndex {
    * when packs have become live, and by inserts of its own thread that find no room.
    */
   maintain(): void {
+    if (this.#options.writable) this.#listenForPressure()
     for (let number = 0; number < MEMTABLE_COUNT_MAX; number += 1) {
       const state = this.#arena.load(this.#arena.memtableWord(number, 0))
       if (state === MemtableState.frozen && this.#options.writable) this.#flush(number)
@@ -202,30 +213,63 @@ export class SharedIndex {
       logMac,
       runs,
       nextRun: this.#nextRun,
+      nextPackNo: this.#arena.load(Word.nextPackNo),
       uncovered,
     })
   }
 
+  /** Lanes in other threads that find no room ask for it through shared memory. */
+  #listenForPressure(): void {
+    if (this.#listening) return
+    this.#listening = true
+    const { words } = this.#arena
+    const wait = Atomics.waitAsync(words, Word.pressure, Atomics.load(words, Word.pressure))
+    if (!wait.async) {
+      this.#listening = false
+      return
+    }
+    void wait.value.then(() => {
+      this.#listening = false
+      if (!this.#closed) this.#relieveLanes()
+    })
+  }
+
+  #relieveLanes(): void {
+    try {
+      this.maintain()
+    } catch (error) {
+      // The lanes wait and give up by themselves; why stands in the pool's status.
+      this.problem ??= error
+    }
+  }
+
   /** Merges the runs of a tier that is full. @returns true when something was merged */
   async merge(yieldTurn: () => Promise<void>): Promise<boolean> {
-    const inputs = this.#fullTier()
-    if (inputs.length === 0) return false
-    const { fs, directory, poolIdBytes } = this.#options
-    const fileNumber = this.#takeRunNumber()
-    const written = await mergeRunFiles({
-      fs,
-      poolId: poolIdBytes,
-      inputs: inputs.map((run) => this.#tables(run)),
-      entryCountMax: inputs.reduce((sum, run) => sum + run.entryCount, 0),
-      path: runPath(directory, fileNumber),
-      keep: (packNo) => this.#isKept(packNo),
-      yieldTurn,
-    })
-    this.#runsChanged = true
-    const rest = this.#runs.filter((run) => !inputs.includes(run))
-    this.#publish(written > 0 ? [...rest, this.#loadRun(fileNumber)] : rest)
-    for (const run of inputs) this.#release(run)
-    return true
+    const steps = this.#mergeSteps(this.#fullTier())
+    for (let step = steps.next(); ; step = steps.next()) {
+      if (step.done === true) return step.value
+      await yieldTurn()
+    }
+  }
+
+  /**
+   * Merges full tiers while the caller goes on; one at a time. A failure costs nothing but the
+   * merge, so it ends no backup: it stands in `problem`, which the pool's status shows.
+   */
+  mergeInBackground(yieldTurn: () => Promise<void>): void {
+    if (!this.#options.writable || this.#background !== undefined) return
+    if (this.#fullTier().length === 0) return
+    const run = async (): Promise<void> => {
+      while (await this.merge(yieldTurn)) await yieldTurn()
+    }
+    this.#background = run()
+      .catch((error: unknown) => void (this.problem ??= error))
+      .finally(() => (this.#background = undefined))
+  }
+
+  /** Waits until nothing runs in the background. */
+  async settled(): Promise<void> {
+    while (this.#background !== undefined) await this.#background
   }
 
   /** Old run files may go once the manifest that does not name them is durable. */
@@ -239,14 +283,13 @@ export class SharedIndex {
   }
 
   close(): void {
+    this.#closed = true
     this.view.close()
   }
 
   #isKept(packNo: number): boolean {
     const status = this.packs.status(packNo)
-    return (
-      status === PackStatus.live || status === PackStatus.condemned || status === PackStatus.lost
-    )
+    return status !== PackStatus.dead && status !== PackStatus.none
   }
 
   #flush(number: number): void {
@@ -254,21 +297,18 @@ export class SharedIndex {
     const writers = this.#arena.memtableWord(number, 1)
     // Inserts that began before the freeze take microseconds. An insert of this very thread that
     // asks for relief stands outside of the table.
-    for (let waits = 0; waits < WRITER_WAITS_MAX; waits += 1) {
-      const inside = Atomics.load(words, writers)
-      if (inside === 0) break
-      Atomics.wait(words, writers, inside, 1)
+    let waits = 0
+    for (let inside = 1; inside !== 0; waits += 1) {
+      inside = Atomics.load(words, writers)
+      if (inside !== 0) Atomics.wait(words, writers, inside, 1)
+      // A worker that was ended inside an insert: what it was about to leave behind goes with it.
+      if (waits === WRITER_WAITS_MAX) Atomics.sub(words, writers, inside)
     }
-    Atomics.store(words, writers, 0)
     const table = this.#arena.memtable(number)
-    const kept: Buffer[] = []
-    const carried: Buffer[] = []
-    table.forEach((entry, packNo) => {
-      if (this.#isKept(packNo)) kept.push(Buffer.from(entry))
-      else if (this.packs.status(packNo) === PackStatus.open) carried.push(Buffer.from(entry))
-    })
+    const entries = this.#collect(table)
+    if (entries.length > 0) this.#makeRoomForRun()
     const runs = [...this.#runs]
-    if (kept.length > 0) runs.push(this.#writeRun(kept))
+    if (entries.length > 0) runs.push(this.#writeRun(entries))
     this.#runsChanged = true
     this.#arena.beginChange()
     this.#runs = runs
@@ -278,24 +318,37 @@ export class SharedIndex {
     table.clear()
     Atomics.store(words, this.#arena.memtableWord(number, 2), 0)
     Atomics.store(words, this.#arena.memtableWord(number, 0), MemtableState.free)
-    // Between the change and these inserts a look-up may miss: that costs a copy, never safety.
-    for (const entry of carried) this.view.insert(entry, decodeLocation(entry, 0))
     Atomics.add(words, Word.freed, 1)
     Atomics.notify(words, Word.freed)
   }
 
-  #writeRun(entries: Buffer[]): RunDirectoryEntry {
-    entries.sort((a, b) => a.compare(b, 0, ID_SIZE, 0, ID_SIZE))
+  /** The entries worth keeping, one behind the other. */
+  #collect(table: Memtable): Buffer {
+    const entries = Buffer.allocUnsafeSlow(table.slotCount * ENTRY_SIZE)
+    let length = 0
+    table.forEach((entry, packNo) => {
+      if (this.#isKept(packNo)) length += entry.copy(entries, length)
+    })
+    return entries.subarray(0, length)
+  }
+
+  #writeRun(entries: Buffer): RunDirectoryEntry {
     const { fs, directory, poolIdBytes } = this.#options
     const fileNumber = this.#takeRunNumber()
     fs.makeDirectory(directory)
     const path = runPath(directory, fileNumber)
-    const entryCountMax = entries.length
+    const entryCountMax = entries.length / ENTRY_SIZE
     const writer = new RunWriter({ fs, path, poolId: poolIdBytes, entryCountMax })
-    for (const entry of entries) writer.append(entry, 0)
+    for (const offset of sortedOffsets(entries)) writer.append(entries, offset)
     writer.seal()
     fs.syncDirectory(directory)
     return this.#loadRun(fileNumber)
+  }
+
+  /** Pack numbers below this one are taken, also those whose packs never came to be. */
+  #reservePackNumbers(next: number): void {
+    const { words } = this.#arena
+    Atomics.store(words, Word.nextPackNo, Math.max(next, Atomics.load(words, Word.nextPackNo)))
   }
 
   #takeRunNumber(): number {
@@ -303,7 +356,7 @@ export class SharedIndex {
     return this.#nextRun - 1
   }
 
-  #loadRuns(numbers: readonly number[], nextRun: number): boolean {
+  #loadRuns({ runs: numbers, nextRun, nextPackNo }: IndexManifest): boolean {
     const loaded: RunDirectoryEntry[] = []
     try {
       for (const fileNumber of numbers) loaded.push(this.#loadRun(fileNumber))
@@ -314,6 +367,7 @@ export class SharedIndex {
       throw error
     }
     this.#nextRun = nextRun
+    this.#reservePackNumbers(nextPackNo)
     this.#publish(loaded)
     return true
   }
@@ -366,6 +420,45 @@ export class SharedIndex {
     }
   }
 
+  *#mergeSteps(inputs: readonly RunDirectoryEntry[]): Generator<void, boolean> {
+    if (inputs.length === 0) return false
+    const { fs, directory, poolIdBytes } = this.#options
+    const fileNumber = this.#takeRunNumber()
+    for (const run of inputs) this.#inMerge.add(run)
+    try {
+      const written = yield* mergeRunFiles({
+        fs,
+        poolId: poolIdBytes,
+        inputs: inputs.map((run) => this.#tables(run)),
+        entryCountMax: inputs.reduce((sum, run) => sum + run.entryCount, 0),
+        path: runPath(directory, fileNumber),
+        keep: (packNo) => this.#isKept(packNo),
+      })
+      this.#runsChanged = true
+      const rest = this.#runs.filter((run) => !inputs.includes(run))
+      this.#publish(written > 0 ? [...rest, this.#loadRun(fileNumber)] : rest)
+      for (const run of inputs) this.#release(run)
+      return true
+    } finally {
+      for (const run of inputs) this.#inMerge.delete(run)
+    }
+  }
+
+  /** When merging in the background does not keep up: merges the smallest runs at once. */
+  #makeRoomForRun(): void {
+    while (this.#runs.length >= RUN_COUNT_MAX) {
+      const smallest = this.#runs
+        .filter((run) => !this.#inMerge.has(run))
+        .toSorted((a, b) => a.entryCount - b.entryCount)
+        .slice(0, RUN_FANOUT)
+      assert(smallest.length > 1, 'most runs are not being merged already')
+      const steps = this.#mergeSteps(smallest)
+      while (steps.next().done !== true) {
+        // To the end: an insert is waiting.
+      }
+    }
+  }
+
   #publish(runs: RunDirectoryEntry[]): void {
     this.#arena.beginChange()
     this.#runs = runs
@@ -381,6 +474,7 @@ export class SharedIndex {
   #fullTier(): RunDirectoryEntry[] {
     const tiers = new Map<number, RunDirectoryEntry[]>()
     for (const run of this.#runs) {
+      if (this.#inMerge.has(run)) continue
       const tier = Math.max(0, Math.floor(Math.log(run.entryCount) / Math.log(RUN_FANOUT)))
       tiers.set(tier, [...(tiers.get(tier) ?? []), run])
     }
@@ -437,6 +531,26 @@ function checkFile(
     }
     if (!whole) throw badRun(path)
   }
+}
+
+/** Offsets of the entries in ascending order of their ids. */
+function sortedOffsets(entries: Buffer): Uint32Array {
+  const count = entries.length / ENTRY_SIZE
+  // The first 8 bytes decide nearly always, and numbers compare ten times faster than buffers.
+  const high = new Uint32Array(count)
+  const low = new Uint32Array(count)
+  const order = new Uint32Array(count)
+  for (let i = 0; i < count; i += 1) {
+    high[i] = entries.readUInt32BE(i * ENTRY_SIZE)
+    low[i] = entries.readUInt32BE(i * ENTRY_SIZE + 4)
+    order[i] = i
+  }
+  const compareIds = (a: number, b: number): number => {
+    const [x, y] = [a * ENTRY_SIZE, b * ENTRY_SIZE]
+    return entries.compare(entries, y, y + ID_SIZE, x, x + ID_SIZE)
+  }
+  order.sort((a, b) => high[a]! - high[b]! || low[a]! - low[b]! || compareIds(a, b) || a - b)
+  return order.map((index) => index * ENTRY_SIZE)
 }
 
 function slotCountFor(options: SharedIndexOptions, missing: readonly PackRecords[]): number {

@@ -208,6 +208,8 @@ export class IndexView {
     if (this.#waits > RELIEF_WAITS_MAX) {
       throw new MaasError('FS_LIMIT', 'the index is full and its owner does not make room')
     }
+    Atomics.add(this.arena.words, Word.pressure, 1)
+    Atomics.notify(this.arena.words, Word.pressure)
     // The wake-up may come before the wait begins; so each wait is short.
     Atomics.wait(this.arena.words, Word.freed, this.arena.load(Word.freed), RELIEF_WAIT_MS)
   }

@@ -130,6 +130,12 @@ export class PoolCore {
     return this.log.append(entry, check)
   }
 
+  /** Makes room in the index; cheap when there is enough. @throws MaasError FS_* */
+  maintainIndex(): void {
+    this.index.maintain()
+    this.index.mergeInBackground(this.deps.yieldTurn)
+  }
+
   /** Called by the log writer for each durable record, and by nobody else. */
   apply(record: LogRecord): void {
     this.state.apply(record)

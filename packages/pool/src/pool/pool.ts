@@ -3,7 +3,7 @@
  * PoolReader. POOL.md is the specification, docs/internals/pool.md the tour.
  */
 import { assert } from '@openmaas/kernel/assert'
-import { MaasError } from '@openmaas/kernel/errors'
+import { MaasError, isMaasError } from '@openmaas/kernel/errors'
 import { makeSessionId } from '@openmaas/kernel/ids'
 import type { PoolId, SnapshotId } from '@openmaas/kernel/ids'
 import type { Superblock } from '../backend/superblock.ts'
@@ -63,6 +63,8 @@ export interface PoolStatus {
   readonly poolTimeMs: number
   readonly frozen: boolean
   readonly readOnly: boolean
+  /** Why the index could not be kept in order, if so; it is only a cache. */
+  readonly indexProblem?: string
 }
 
 export class Pool {
@@ -223,7 +225,8 @@ export class Pool {
   }
 
   status(): PoolStatus {
-    const { state, superblock, brickPaths, time, log } = this.core
+    const { core } = this
+    const { state, superblock, brickPaths, time, log } = core
     const live = state.livePacks()
     const condemned = state.condemnedPacks()
     const sum = (packs: readonly { size: number }[]) =>
@@ -246,6 +249,7 @@ export class Pool {
       poolTimeMs: time.now(),
       frozen: time.frozen,
       readOnly: log.failure !== undefined,
+      ...(core.index.problem === undefined ? {} : { indexProblem: String(core.index.problem) }),
     }
   }
 
@@ -275,12 +279,7 @@ export class Pool {
 
   async #checkpoint(): Promise<void> {
     const { core } = this
-    core.index.consolidate()
-    while (await core.index.merge(core.deps.yieldTurn)) {
-      // Until every tier has room again.
-    }
-    core.index.save(core.state.sequence, core.lastMac.toString('hex'))
-    core.index.removeOldRuns()
+    await this.#saveIndex()
     const at = core.time.now()
     const frozen = core.time.frozen ? { frozen: true } : {}
     const body = {
@@ -292,6 +291,22 @@ export class Pool {
       core.append({ type: LogType.poolTime, body: { at, wallMs: core.time.wallMs, ...frozen } }),
       core.append({ type: LogType.checkpoint, body }),
     ])
+  }
+
+  async #saveIndex(): Promise<void> {
+    const { core } = this
+    const { index, deps } = core
+    try {
+      index.consolidate()
+      index.mergeInBackground(deps.yieldTurn)
+      await index.settled()
+      // Both in one turn: the mac has to be that of the record with this sequence.
+      index.save(core.state.sequence, core.lastMac.toString('hex'))
+      index.removeOldRuns()
+    } catch (error) {
+      // A full disk: the index of before is still good, and the next owner reads more footers.
+      if (!isMaasError(error) || error.category !== 'exhausted') throw error
+    }
   }
 
   #requireSnapshot(id: string): { lockUntil?: number } {

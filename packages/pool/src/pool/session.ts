@@ -127,7 +127,10 @@ export class Session implements OpenSession {
     if (this.#state === 'closed') return // Unlogged: the next owner puts the file to quarantine.
     const at = this.#core.time.now()
     this.#handedOver.add(pack.packNo)
-    this.#track(this.#core.append({ type: LogType.pack, body: { ...pack, at } }))
+    const core = this.#core
+    const logged = core.append({ type: LogType.pack, body: { ...pack, at } })
+    // Now that its pack is live, a full memtable can become a run; lanes may be waiting for that.
+    this.#track(logged.then(() => core.maintainIndex()))
   }
 
   /** Marks the session as failed, because one of its lanes is: it can only be aborted. */
@@ -236,7 +239,7 @@ export class Session implements OpenSession {
   async settle(): Promise<void> {
     while (this.#logged.length > 0) await Promise.all(this.#logged.splice(0))
     if (this.#failure !== undefined) throw this.#failure
-    this.#core.index.maintain()
+    this.#core.maintainIndex()
   }
 
   #track(append: Promise<unknown>): void {
