@@ -34,7 +34,8 @@ const S_IFMT = 0o170000
 /** Renamed-away names tried before it is given up. */
 const RENAME_ATTEMPTS_MAX = 10_000
 
-export type Outcome = 'restored' | 'skipped'
+/** `complete` stood there already; `skipped` is what stays as it is, or cannot be made. */
+export type Outcome = 'restored' | 'complete' | 'skipped'
 
 export interface EntryRestorerDeps {
   readonly content: ContentWriter
@@ -82,7 +83,8 @@ export class EntryRestorer {
 
   /** Anything but directories, hard links and large files. */
   restore(entry: TreeEntry, place: Place): Outcome {
-    if (!this.makeRoom(entry, place)) return 'skipped'
+    const room = this.makeRoom(entry, place)
+    if (room !== 'free') return room
     switch (entry.kind) {
       case ENTRY_KIND.file: {
         const fd = this.openTemporary(place)
@@ -108,13 +110,13 @@ export class EntryRestorer {
   }
 
   /**
-   * Looks at what stands under the name and does what the conflict rule says.
+   * Looks at what stands under the name and does what the conflict rule says. What is to be
+   * overwritten stays until `moveIn`: a restore that fails before must not have cost it.
    *
-   * @returns false when the entry is complete already, or is to be left out
    * @throws MaasError RESTORE_CONFLICT
    */
-  makeRoom(entry: TreeEntry, place: Place): boolean {
-    if (place.fresh) return true
+  makeRoom(entry: TreeEntry, place: Place): 'free' | 'complete' | 'skipped' {
+    if (place.fresh) return 'free'
     const status = statx(
       place.dirfd,
       place.name,
@@ -122,14 +124,19 @@ export class EntryRestorer {
       STATX_BASIC_STATS,
       this.#statx,
     )
-    if (status === -E.ENOENT) return true
+    if (status === -E.ENOENT) return 'free'
     checked(status, 'statx', place.name)
     fillFileStat(this.#statx, this.#stat)
-    if (this.#isComplete(entry, place)) return false
-    return this.resolveConflict(place)
+    if (this.#isComplete(entry, place)) return 'complete'
+    return this.mayReplace(place) ? 'free' : 'skipped'
   }
 
-  /** @returns false when what stands there stays */
+  /** Before `moveIn`, which overwrites. @returns false when what stands there stays */
+  mayReplace(place: Place): boolean {
+    return this.#deps.conflict === 'overwrite' || this.resolveConflict(place)
+  }
+
+  /** The name is free afterwards. @returns false when what stands there stays */
   resolveConflict(place: Place): boolean {
     const path = Buffer.from(place.path, 'latin1').toString('utf8')
     switch (this.#deps.conflict) {
@@ -166,6 +173,11 @@ export class EntryRestorer {
   moveIn({ dirfd, name, path }: Place): void {
     const source = temporaryName(name)
     const names = { sourceDirectory: dirfd, source, targetDirectory: dirfd, target: name }
+    if (this.#deps.conflict === 'overwrite') {
+      const replaced = renameat2(names)
+      if (replaced !== -E.EISDIR) return void checked(replaced, 'rename', name)
+      removeAll(dirfd, name)
+    }
     let status = renameat2(names, RENAME_NOREPLACE)
     // File systems without that flag: the place was looked at, only a race could be lost.
     if (status === -E.EINVAL || status === -E.ENOSYS) status = renameat2(names)

@@ -1,12 +1,17 @@
 /** Large files, one after the other, each written by all lanes. */
 import { close } from '@openmaas/kernel/posix/files'
-import { cString } from '@openmaas/kernel/posix/library'
 import { ENTRY_KIND } from '@openmaas/pool/tree/entry-layout'
 import type { TreeEntry } from '@openmaas/pool/tree/entry'
 import { temporaryName } from './entry-restorer.ts'
 import { DIRECTORY_STATE, type LargeFileTask } from './messages.ts'
 import { openTargetDirectory, type RestoreLane } from './restore-lane.ts'
-import { joinName, LARGE_FILE_SIZE_MIN, type WalkedDirectory, walkRestore } from './walk.ts'
+import {
+  joinName,
+  LARGE_FILE_SIZE_MIN,
+  plainName,
+  type WalkedDirectory,
+  walkRestore,
+} from './walk.ts'
 
 interface LargeFile {
   readonly entry: TreeEntry
@@ -65,10 +70,10 @@ async function restoreOne(
 ): Promise<void> {
   const { entries, counters, metadata } = lane
   const path = joinName(directory.path, name.toString('latin1'))
-  const place = { dirfd: how.dirfd, name: cString(name), path, fresh: how.fresh, own: false }
+  const place = { dirfd: how.dirfd, name: plainName(name), path, fresh: how.fresh, own: false }
   counters.add('entries', 1)
   counters.add('files', 1)
-  if (!entries.makeRoom(entry, place)) {
+  if (entries.makeRoom(entry, place) !== 'free') {
     counters.add('skipped', 1)
     return
   }

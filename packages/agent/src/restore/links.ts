@@ -6,7 +6,7 @@
 import { openBeneath } from '@openmaas/kernel/posix/beneath'
 import { E, O_DIRECTORY, O_RDONLY } from '@openmaas/kernel/posix/constants'
 import { close } from '@openmaas/kernel/posix/files'
-import { checked, cString } from '@openmaas/kernel/posix/library'
+import { checked } from '@openmaas/kernel/posix/library'
 import { linkat } from '@openmaas/kernel/posix/names'
 import { makeStatx, STATX_BASIC_STATS, statx } from '@openmaas/kernel/posix/statx'
 import { AT_SYMLINK_NOFOLLOW } from '@openmaas/kernel/posix/constants'
@@ -15,7 +15,7 @@ import type { TreeEntry } from '@openmaas/pool/tree/entry'
 import { type Place, temporaryName } from './entry-restorer.ts'
 import { DIRECTORY_STATE } from './messages.ts'
 import { openTargetDirectory, type RestoreLane } from './restore-lane.ts'
-import { joinName, type WalkEvent, walkRestore } from './walk.ts'
+import { joinName, plainName, type WalkEvent, walkRestore } from './walk.ts'
 
 interface LinkedName {
   readonly directory: string
@@ -67,7 +67,7 @@ export class LinkRestorer {
         const path = joinName(directory.path, name.toString('latin1'))
         const place = {
           dirfd,
-          name: cString(name),
+          name: plainName(name),
           path,
           fresh: state === DIRECTORY_STATE.fresh,
           own: false,
@@ -88,8 +88,10 @@ export class LinkRestorer {
     if (first === undefined) {
       // What stands there complete is the file for the other names, too.
       const inode = reader.resolve(entry)
-      if (entries.restore(inode, place) === 'skipped') counters.add('skipped', 1)
-      this.#first.set(key, { directory, name: Buffer.from(place.name) })
+      const outcome = entries.restore(inode, place)
+      if (outcome !== 'restored') counters.add('skipped', 1)
+      // Another file that stays in its place is not the file of the other names.
+      if (outcome !== 'skipped') this.#first.set(key, { directory, name: Buffer.from(place.name) })
       return
     }
     if (this.#linkTo(first, place) === 'skipped') counters.add('skipped', 1)
@@ -112,7 +114,7 @@ export class LinkRestorer {
           STATX_BASIC_STATS,
           this.#a,
         )
-        if (there !== -E.ENOENT && !entries.resolveConflict(place)) return 'skipped'
+        if (there !== -E.ENOENT && !entries.mayReplace(place)) return 'skipped'
       }
       const target = temporaryName(place.name)
       const names = {

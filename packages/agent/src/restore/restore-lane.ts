@@ -2,7 +2,7 @@
 import { openBeneath } from '@openmaas/kernel/posix/beneath'
 import { E, O_DIRECTORY, O_RDONLY, O_RDWR } from '@openmaas/kernel/posix/constants'
 import { close } from '@openmaas/kernel/posix/files'
-import { checked, cString } from '@openmaas/kernel/posix/library'
+import { checked } from '@openmaas/kernel/posix/library'
 import { fstatx, makeStatx, STATX_BASIC_STATS, statxGid } from '@openmaas/kernel/posix/statx'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { ChunkReader } from '@openmaas/pool/pool/chunk-reader'
@@ -18,6 +18,7 @@ import { RestoreWarnings } from './warnings.ts'
 import {
   joinName,
   LARGE_FILE_SIZE_MIN,
+  plainName,
   type RestoreRoot,
   type RestoreUnit,
   restoreUnits,
@@ -144,14 +145,14 @@ export class RestoreLane {
     const path = joinName(where.directory, name.toString('latin1'))
     const place = {
       dirfd: where.dirfd,
-      name: cString(name),
+      name: plainName(name),
       path,
       fresh: where.fresh,
       own: where.own,
     }
     const outcome = this.entries.restore(entry, place)
     this.counters.add('entries', 1)
-    if (outcome === 'skipped') this.counters.add('skipped', 1)
+    if (outcome !== 'restored') this.counters.add('skipped', 1)
     if (isFile) this.counters.add('files', 1)
   }
 

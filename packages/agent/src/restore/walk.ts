@@ -5,6 +5,8 @@
  * Directories are numbered as they are entered. A directory's entries come node by node; behind
  * each node its subdirectories are gone into, and at last the directory is left.
  */
+import { MaasError } from '@openmaas/kernel/errors'
+import { cString } from '@openmaas/kernel/posix/library'
 import { ENTRY_KIND } from '@openmaas/pool/tree/entry-layout'
 import type { TreeEntry } from '@openmaas/pool/tree/entry'
 import type { TreeNodeView } from '@openmaas/pool/tree/node-view'
@@ -36,6 +38,20 @@ export type WalkEvent =
 export const joinName = (path: string, name: string): string =>
   path === '' ? name : `${path}/${name}`
 
+/**
+ * A name of the snapshot as a system call takes it: NUL-terminated, and of one entry of one
+ * directory. A snapshot is data: it must not say where it is written to.
+ *
+ * @throws MaasError RESTORE_ESCAPE
+ */
+export function plainName(name: Buffer): Buffer {
+  const [first, second] = name
+  const isDots = first === 0x2e && (name.length === 1 || (second === 0x2e && name.length === 2))
+  if (name.length > 0 && !isDots && !name.includes(0x2f) && !name.includes(0)) return cString(name)
+  const shown = JSON.stringify(name.toString('utf8'))
+  throw new MaasError('RESTORE_ESCAPE', `the point holds ${shown}, which is no name`)
+}
+
 interface OpenDirectory {
   readonly directory: WalkedDirectory
   readonly leaves: Iterator<TreeNodeView>
@@ -60,6 +76,7 @@ export function* walkRestore(
       yield { kind: 'single', directory: target, root }
       continue
     }
+    if (root !== whole) plainName(Buffer.from(root.name, 'latin1'))
     const directory = { index: count, path: root.name, entry: root.entry }
     count = yield* walkDirectory(reader, directory, count)
   }
@@ -85,6 +102,7 @@ function* walkDirectory(
     const index = nextSubdirectory(here)
     if (index >= 0) {
       const entry = here.node!.entryAt(index)
+      plainName(entry.name)
       const path = joinName(directory.path, entry.name.toString('latin1'))
       const below = { index: count, path, entry }
       count += 1
