@@ -21,6 +21,11 @@ another_engine() {
 drop_caches() { echo 3 >/proc/sys/vm/drop_caches; }
 trap 'echo "failed after $(seconds) s"; dmesg | tail -40; tail -5 "$OPENMAAS_POOL"/media/*/engine.log' EXIT
 
+# V8 keeps its cache apart by processor, though what it keeps is the same for all: take ours.
+mv "$NODE_COMPILE_CACHE"/* /run/cache
+mv /run/cache/* "$(node -p 'require("node:module").enableCompileCache().directory')"
+echo "cache at $(seconds) s"
+
 openmaas plug latest --at $disk --json >/run/plug
 id=$(field id </run/plug)
 device=$(field device </run/plug)
@@ -31,10 +36,10 @@ ok 'files are the same'
 # Writes with fsync, and reads that miss the cache, while the engine is killed.
 written=0
 first=$(engine)
-for round in 1 2 3 4 5 6 7 8; do
+for round in 1 2 3 4 5 6; do
   drop_caches
   dd if=/guest/node of=$disk/copy$round bs=64k count=16 skip=$((round * 16)) conv=fsync 2>/dev/null &
-  if [ "$round" = 3 ] || [ "$round" = 6 ]; then
+  if [ "$round" = 3 ]; then
     before=$(engine)
     kill -9 "$before"
     ok "killed engine $before"
@@ -46,10 +51,10 @@ for round in 1 2 3 4 5 6 7 8; do
 done
 [ "$(engine)" != "$first" ]
 drop_caches
-for round in 1 2 3 4 5 6 7 8; do
+for round in 1 2 3 4 5 6; do
   dd if=/guest/node bs=64k count=16 skip=$((round * 16)) 2>/dev/null | cmp - $disk/copy$round
 done
-ok "$written fsynced files are there after two kills"
+ok "$written fsynced files are there after a kill"
 (cd $disk && sha256sum -c -s /guest/sums)
 umount $disk
 e2fsck -fn "$device" >/dev/null 2>&1
@@ -59,14 +64,14 @@ mount "$device" $disk
 echo durable >$disk/flushed
 sync -f $disk/flushed 2>/dev/null || sync
 kill -9 "$(keeper)" "$(engine)"
-until openmaas media --json | grep -q '"state":"interrupted"'; do sleep 0.5; done
 openmaas plug --resume "$id" --json >/run/plug
 device=$(field device </run/plug)
 [ "$(cat $disk/flushed)" = durable ]
 ok "resumed as $device after engine and keeper were killed at once"
 
 openmaas eject "$id"
-[ "$(openmaas media --json)" = '[]' ]
+[ "$(ls "$OPENMAAS_POOL/media")" = layers ]
+[ -z "$(ls "$OPENMAAS_POOL/media/layers")" ]
 ! grep -q openmaas /proc/mounts
 ! ls /sys/block/nbd*/backend 2>/dev/null
 ! ps | grep -v grep | grep -q engine/main

@@ -14,6 +14,7 @@ import { MaasError } from '@openmaas/kernel/errors'
 import { makeLayerId, makeMediumId, type MediumId } from '@openmaas/kernel/ids'
 import { bootId } from '@openmaas/kernel/sysinfo'
 import { type EngineProcess, makeKeyDescriptor, startKeeper } from '@openmaas/medium/engine/keeper'
+import { engineRuns, readStatus } from '@openmaas/medium/engine/status'
 import {
   type Attachment,
   attachMethodOf,
@@ -29,7 +30,7 @@ import {
 } from '@openmaas/medium/media/runtime-directory'
 import { attachDisk, detachDisk, mountDisk } from '../attach/attach-linux.ts'
 import { mountFuse } from '../attach/fuse-mount.ts'
-import { chooseAttachMethod, takeNbdDisk } from '../attach/kernel-nbd.ts'
+import { chooseAttachMethod, detachNbdDisk, takeNbdDisk } from '../attach/kernel-nbd.ts'
 import { endEngine, waitUntilServing } from './engine-process.ts'
 import { lockMedium } from './medium-lock.ts'
 import { stateUnlocked } from './medium-state.ts'
@@ -207,9 +208,13 @@ export async function takeDown(
   const attachment = record.attachment
   if (attachment === undefined) return
   if (attachment.bootId === bootId()) {
-    await detachDisk(attachment, options)
-    const { runtimeDirectory, keeperPid } = attachment
+    const { kernelNbd, runtimeDirectory, keeperPid } = attachment
     const directory = mediumDirectory(pool.path, record.id)
+    if (options.force && kernelNbd !== undefined && !engineRuns(readStatus(directory))) {
+      // Or the unmount writes to a disk that waits for an engine which does not come.
+      await detachNbdDisk(kernelNbd.identity, { force: true })
+    }
+    await detachDisk(attachment, options)
     const force = options.force || record.state === 'plugging'
     await endEngine(directory, runtimeDirectory, {
       force,
