@@ -41,7 +41,7 @@ export function defaultMountPoint(sourceName: string, id: string): string {
   return `${base}-${process.pid}`
 }
 
-/** After an eject, or a plug that failed: takes away the empty directory, when it is one of ours. */
+/** After an eject or a failed plug: takes away the empty directory, when it is one of ours. */
 export function removeMountPoint(mountPoint: string | undefined): void {
   if (mountPoint === undefined || path.dirname(mountPoint) !== MOUNT_ROOT) return
   try {
