@@ -1,6 +1,10 @@
 /**
  * Reads chunks by id: index look-up, pack record, verification, a small cache. Needs no lock; one
  * per thread. What it returns must not be changed: it may be in the cache.
+ *
+ * Outside of the owner the index is that of one moment. The owner may have merged its run files
+ * since, and a collection may have moved a chunk to another pack; so a reader that does not find
+ * what it looks for loads log and index again when the log has grown, and looks once more.
  */
 import { MaasError, isMaasError } from '@openmaas/kernel/errors'
 import type { Fs } from '@openmaas/kernel/fs'
@@ -14,6 +18,7 @@ import type { IndexHandoff } from '../index/view.ts'
 import { KeyRing } from '../keys/key-ring.ts'
 import { PackReader } from '../pack/reader.ts'
 import type { BadCopy, PackCopies, RecordLocation } from '../pack/reader.ts'
+import { loadPool, logSizeOf } from './load.ts'
 import { threadCodec } from './thread-memory.ts'
 import type { Location } from './types.ts'
 
@@ -23,6 +28,8 @@ export interface ReaderHandoff {
   readonly masterKey: Uint8Array
   readonly bricks: readonly string[]
   readonly index: IndexHandoff
+  /** Outside of the owner: size of the log (load.ts) when the index was loaded. */
+  readonly logSize?: number
 }
 
 export interface ChunkReaderDeps {
@@ -39,16 +46,31 @@ const DATA_CACHE_BYTES = 16 * MiB
 /** Packs whose description is kept; each has some hundred bytes. */
 const COPIES_MAX = 65_536
 
+/** What a reader with an old index may meet. */
+const OLD_INDEX_CODES = ['CHUNK_MISSING', 'PACK_MISSING', 'INDEX_INVALID', 'FS_NOT_FOUND'] as const
+
+interface Loaded {
+  readonly raw: Buffer
+  readonly kind: 'data' | 'metadata'
+}
+
 export class ChunkReader implements ChunkSource {
-  readonly #index: IndexView
+  #index: IndexView
+  readonly #fs: Fs
+  readonly #keys: KeyRing
   readonly #packs: PackReader
   readonly #bricks: readonly string[]
+  /** Undefined in the owner's process, whose index is never old. */
+  #logSize: number | undefined
   readonly #copies = new Map<number, PackCopies>()
   readonly #caches: Record<'data' | 'metadata', ChunkCache>
 
   constructor(handoff: ReaderHandoff, deps: ChunkReaderDeps) {
     const keys = new KeyRing(Buffer.from(handoff.masterKey), handoff.poolId)
     const { fs, onBadCopy } = deps
+    this.#fs = fs
+    this.#keys = keys
+    this.#logSize = handoff.logSize
     this.#index = new IndexView(handoff.index, { fs })
     this.#bricks = handoff.bricks
     this.#packs = new PackReader({
@@ -107,7 +129,30 @@ export class ChunkReader implements ChunkSource {
     this.#index.close()
   }
 
-  #load(id: Buffer, target?: Buffer): { raw: Buffer; kind: 'data' | 'metadata' } {
+  #load(id: Buffer, target?: Buffer): Loaded {
+    try {
+      return this.#tryLoad(id, target)
+    } catch (error) {
+      const isOld = OLD_INDEX_CODES.some((code) => isMaasError(error, code))
+      if (!isOld || !this.#reload()) throw error
+      return this.#tryLoad(id, target)
+    }
+  }
+
+  /** Loads log and index as they are now. @returns false when nothing has changed */
+  #reload(): boolean {
+    if (this.#logSize === undefined) return false
+    if (logSizeOf(this.#fs, this.#bricks) === this.#logSize) return false
+    const { index, logSize } = loadPool(this.#fs, this.#bricks, this.#keys)
+    for (const packNo of this.#copies.keys()) this.forget(packNo)
+    this.#index.close()
+    index.close()
+    this.#index = new IndexView(index.handoff(), { fs: this.#fs })
+    this.#logSize = logSize
+    return true
+  }
+
+  #tryLoad(id: Buffer, target?: Buffer): Loaded {
     const tried = new Set<number>()
     let failure: MaasError | undefined
     for (;;) {

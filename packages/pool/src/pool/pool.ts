@@ -190,6 +190,22 @@ export class Pool {
     await this.core.append({ type: LogType.unpin, body: { id } })
   }
 
+  /**
+   * Releases the pins of readers whose process is gone; media and holds are released by name.
+   * @param isAlive by pid and boot id; the pool itself looks at no processes
+   * @returns the ids of the released pins
+   */
+  async releaseDeadPins(
+    isAlive: (holder: { pid: number; bootId: string }) => boolean,
+  ): Promise<string[]> {
+    const dead = [...this.core.state.pins.values()].filter(({ kind, pid, bootId }) => {
+      const isNamed = pid !== undefined && pid > 0 && bootId !== undefined
+      return kind === 'reader' && isNamed && !isAlive({ pid, bootId })
+    })
+    await Promise.all(dead.map(({ id }) => this.unpin(id)))
+    return dead.map(({ id }) => id)
+  }
+
   /** Two people say that the clock is right: pool time runs again. */
   async confirmTime(people: readonly string[]): Promise<void> {
     if (new Set(people).size < CONFIRMATIONS_MIN) {
