@@ -3,7 +3,7 @@ import { MaasError, isMaasError } from '@openmaas/kernel/errors'
 import { removeManifest } from '../index/manifest.ts'
 import { PackStatus } from '../index/pack-table.ts'
 import { readPackFooter } from '../pool/pack-records.ts'
-import { indexDirectory } from '../pool/reader.ts'
+import { indexDirectory } from '../pool/load.ts'
 import type { PackRow } from '../pool/state.ts'
 import type { FsckRun } from './report.ts'
 

@@ -11,7 +11,7 @@ import type { LogRecovery } from './recovery.ts'
 /** One record a pack of 64 MiB: 2 GiB of log stand for some 400 TiB of pool. */
 export const LOG_SIZE_MAX = 2 * GiB - 1 * MiB
 
-const LOG_FILE = '00000001.log'
+export const LOG_FILE = '00000001.log'
 const READ_PIECE = 16 * MiB
 
 export function logDirectories(brickPaths: readonly string[]): string[] {
@@ -35,6 +35,11 @@ export function readMirror(fs: Fs, directory: string): Buffer | undefined {
     if (isMaasError(error, 'FS_NOT_FOUND') || isMaasError(error, 'FS_IO')) return undefined
     throw error
   }
+}
+
+/** Bytes of the mirror's file, 0 when it is missing. */
+export function logFileSize(fs: Fs, directory: string): number {
+  return fs.stat(`${directory}/${LOG_FILE}`)?.size ?? 0
 }
 
 function readWhole(fs: Fs, file: FileHandle): Buffer {

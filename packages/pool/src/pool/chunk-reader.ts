@@ -47,7 +47,13 @@ const DATA_CACHE_BYTES = 16 * MiB
 const COPIES_MAX = 65_536
 
 /** What a reader with an old index may meet. */
-const OLD_INDEX_CODES = ['CHUNK_MISSING', 'PACK_MISSING', 'INDEX_INVALID', 'FS_NOT_FOUND'] as const
+const OLD_INDEX_CODES = [
+  'CHUNK_MISSING',
+  'PACK_MISSING',
+  'RECORD_INVALID',
+  'INDEX_INVALID',
+  'FS_NOT_FOUND',
+] as const
 
 interface Loaded {
   readonly raw: Buffer
