@@ -22,7 +22,6 @@ const SESSION = 'packages/pool/src/pool/session.ts'
 const LANE = 'packages/pool/src/pool/lane.ts'
 const VIEW = 'packages/pool/src/index/view.ts'
 const PACK_TABLE = 'packages/pool/src/index/pack-table.ts'
-const POOL = 'packages/pool/src/pool/pool.ts'
 const COMMITTER = 'packages/medium/src/overlay/committer.ts'
 
 function one(file: string, find: string, replace: string): Patch[] {
@@ -151,15 +150,6 @@ const POOL_MUTANTS: readonly Omit<Mutant, 'kind'>[] = [
       SESSION,
       "if (this.#state === 'closed' || this.#state === 'decided') return",
       "if (this.#state === 'closed') return",
-    ),
-  },
-  {
-    name: 'mirrors closed under a batch',
-    seeds: 1000,
-    patches: one(
-      POOL,
-      'it may be acknowledged yet.\n      await core.log.drain()',
-      'it may be acknowledged yet.',
     ),
   },
 ]

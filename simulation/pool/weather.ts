@@ -116,7 +116,11 @@ export class Weather {
       const row = packNo === undefined ? undefined : state.packs.get(packNo)
       if (row === undefined || row.state === 'deleted') return
       // A repair sets a bad copy aside: one at rest, or one whose brick did not let it be read.
-      if (kind === 'rename' && this.struck()) return
+      // Until the repair has ended there is a copy less.
+      if (kind === 'rename' && this.struck()) {
+        this.#packsWhole = false
+        return
+      }
       throw new Error(`I5: ${path} is removed, and the log says ${row.state}`)
     }
   }

@@ -56,7 +56,9 @@ async function checkPack(run: FsckRun, pack: PackRow): Promise<void> {
     if (repaired) replaceCopy(run, pack, copy.brick, source)
     run.add(describe(pack, copy, repaired))
   }
-  if (run.repair) core.packs.setStatus(pack.packNo, statusOf(pack))
+  // A pack that a collection has just hidden must stay hidden: only a lost one comes back.
+  const isLost = core.packs.status(pack.packNo) === PackStatus.lost
+  if (run.repair && isLost) core.packs.setStatus(pack.packNo, statusOf(pack))
   // A bad copy is counted already, whether it was repaired or not.
   if (pack.bricks.length < wanted) await addCopies(run, pack, source, wanted)
 }
