@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
 import { CommandLine } from './command-line.ts'
 
+export const PASSPHRASE = 'correct horse battery staple'
+
 export interface SiteOptions {
   /** Two directories, each pack on both. */
   readonly mirrored?: boolean
@@ -24,12 +26,14 @@ export class Site implements AsyncDisposable {
       this.join(name),
     )
     this.passphraseFile = this.join('passphrase')
-    writeFileSync(this.passphraseFile, 'correct horse battery staple\n', { mode: 0o600 })
-    this.cli = new CommandLine({
-      pool: this.pool,
-      passphraseFile: this.passphraseFile,
-      compileCache: this.join('compile-cache'),
-    })
+    writeFileSync(this.passphraseFile, `${PASSPHRASE}\n`, { mode: 0o600 })
+    this.cli = this.commandLine(this.pool)
+  }
+
+  /** The command on another pool with the same passphrase. */
+  commandLine(pool: string): CommandLine {
+    const compileCache = this.join('compile-cache')
+    return new CommandLine({ pool, passphraseFile: this.passphraseFile, compileCache })
   }
 
   static async make(options: SiteOptions = {}): Promise<Site> {

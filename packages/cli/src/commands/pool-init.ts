@@ -13,10 +13,11 @@ export async function run(input: Input, site: Site): Promise<void> {
   const bricks = input.positionals.map((brick) => path.resolve(site.directory, brick))
   const redundancy = parseRedundancy(input.text('redundancy') ?? 'single', bricks.length)
   const fs = new NodeFs()
-  // Before the passphrase is asked for; Pool.create checks again.
-  for (const brick of bricks) {
-    if (fs.stat(path.join(brick, 'pool.json')) === undefined) continue
-    throw new MaasError('POOL_EXISTS', `there is a pool at ${brick} already`, { path: brick })
+  // Before the passphrase is asked for. Pool.create checks all of it: a superblock on a later
+  // brick alone may be the remains of an init that was killed.
+  const first = bricks[0]!
+  if (fs.stat(path.join(first, 'pool.json')) !== undefined) {
+    throw new MaasError('POOL_EXISTS', `there is a pool at ${first} already`, { path: first })
   }
   const passphrase = await readNewPassphrase(site, site.settings.get('passphrase_file'))
   const { Pool } = await import('@openmaas/pool/pool/pool')

@@ -14,9 +14,10 @@ import { saveKeySlot } from '../keys/key-slot-store.ts'
 import { LogMirrors, logDirectories } from '../log/mirrors.ts'
 import { FIRST_MAC, RecordCodec } from '../log/record.ts'
 import { LogType } from '../log/types.ts'
+import { clearInitRemains, isInitRemains } from './init-remains.ts'
 
 export interface PoolCreateOptions {
-  /** Absolute paths; each is made when missing and must be empty. */
+  /** Absolute paths; each is made when missing and must be empty, or left by a killed init. */
   readonly bricks: readonly string[]
   readonly redundancy: Redundancy
   readonly passphrase: string
@@ -38,7 +39,9 @@ export function createPool(options: PoolCreateOptions): { poolId: PoolId; master
     throw new MaasError('USAGE', 'each brick is a directory of its own', { bricks })
   }
   copyCount(redundancy, bricks.length)
-  for (const brick of bricks) requireEmpty(fs, brick)
+  for (const brick of bricks) fs.makeDirectory(brick)
+  const remains = bricks.filter((_, index) => requireEmpty(fs, bricks, index) === 'remains')
+  for (const brick of remains) clearInitRemains(fs, brick)
   const poolId = makePoolId(clock, random)
   const masterKey = random.bytes(MASTER_KEY_SIZE)
   for (const brick of bricks) {
@@ -77,12 +80,14 @@ function firstRecord(keys: KeyRing, clock: Clock): Buffer {
   return new RecordCodec(keys.logMacKey).encode(head, { type: LogType.owner, body })
 }
 
-function requireEmpty(fs: Fs, brick: string): void {
-  fs.makeDirectory(brick)
-  const names = fs.readDirectory(brick).filter((name) => !IGNORED_NAMES.has(name))
-  if (names.length === 0) return
+/** @throws MaasError POOL_EXISTS; then no brick has been touched */
+function requireEmpty(fs: Fs, bricks: readonly string[], index: number): 'empty' | 'remains' {
+  const path = bricks[index]!
+  const names = fs.readDirectory(path).filter((name) => !IGNORED_NAMES.has(name))
+  if (names.length === 0) return 'empty'
+  if (isInitRemains(fs, bricks, index)) return 'remains'
   const what = names.includes('pool.json')
     ? 'a pool is already there'
     : 'the directory is not empty'
-  throw new MaasError('POOL_EXISTS', what, { path: brick })
+  throw new MaasError('POOL_EXISTS', what, { path })
 }
