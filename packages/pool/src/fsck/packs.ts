@@ -13,7 +13,7 @@ import type { PackFooter } from '../pack/scan.ts'
 import { copyCount } from '../backend/superblock.ts'
 import { quarantineFile } from '../pool/recover-files.ts'
 import type { PackRow } from '../pool/state.ts'
-import type { FsckRun } from './report.ts'
+import type { FsckLevel, FsckRun } from './report.ts'
 import { salvagePack } from './salvage.ts'
 
 interface CopyCheck {
@@ -37,15 +37,21 @@ export async function checkPacks(run: FsckRun): Promise<void> {
 
 async function checkPack(run: FsckRun, pack: PackRow): Promise<void> {
   const { core } = run
-  const checks = pack.bricks.map((brick) => checkCopy(run, pack, brick))
+  let checks = pack.bricks.map((brick) => checkCopy(run, pack, brick, run.level))
   run.records += pack.recordCount
-  const good = checks.filter(({ error }) => error === undefined)
-  const bad = checks.filter(({ error }) => error !== undefined)
   const wanted = Math.min(
     copyCount(core.superblock.redundancy, core.superblock.brickCount),
     run.available.length,
   )
-  if (bad.length === 0 && good.length >= wanted) return
+  if (checks.every(isGood) && checks.length >= wanted) return
+  if (run.repair && run.level !== 'data') {
+    // Rule: only a copy that was read whole may take the place of another.
+    checks = checks.map((check) => {
+      return isGood(check) ? checkCopy(run, pack, check.brick, 'data') : check
+    })
+  }
+  const good = checks.filter(isGood)
+  const bad = checks.filter((check) => !isGood(check))
   if (good.length === 0) {
     await reportLost(run, pack, bad)
     return
@@ -63,16 +69,18 @@ async function checkPack(run: FsckRun, pack: PackRow): Promise<void> {
   if (pack.bricks.length < wanted) await addCopies(run, pack, source, wanted)
 }
 
-function checkCopy(run: FsckRun, pack: PackRow, brick: number): CopyCheck {
+const isGood = ({ error }: CopyCheck): boolean => error === undefined
+
+function checkCopy(run: FsckRun, pack: PackRow, brick: number, level: FsckLevel): CopyCheck {
   const path = packPath(run.core.brickPaths[brick]!, Buffer.from(pack.packId, 'hex'))
   if (!run.available.includes(brick)) {
     return { brick, path, error: new MaasError('POOL_BRICK_MISSING', 'its brick is missing') }
   }
   try {
     const footer =
-      run.level === 'data' ? readAll(run, pack, path) : readFooter(run.core.deps.fs, path)
+      level === 'data' ? readAll(run, pack, path) : readFooter(run.core.deps.fs, path)
     compareFooter(footer, pack, path)
-    if (run.level === 'data') openRecords(run, pack, { brick, footer })
+    if (level === 'data') openRecords(run, pack, { brick, footer })
     return { brick, path, error: undefined }
   } catch (error) {
     // This is what the check is for: it goes into the report. Too many open files is no damage.
@@ -122,8 +130,10 @@ function openRecords(
 
 async function reportLost(run: FsckRun, pack: PackRow, bad: readonly CopyCheck[]): Promise<void> {
   for (const copy of bad) run.add(describe(pack, copy, false))
-  // What can still be read moves to a new pack, so that only the rest has to be backed up again.
-  if (run.repair && pack.state === 'live') await salvagePack(run, pack)
+  const isAway = pack.bricks.some((brick) => !run.available.includes(brick))
+  // What can still be read moves to a new pack, so that only the rest has to be backed up again;
+  // but a copy on a brick that is away may be whole, and the brick may come back.
+  if (run.repair && pack.state === 'live' && !isAway) await salvagePack(run, pack)
   else run.core.packs.setStatus(pack.packNo, PackStatus.lost)
 }
 
@@ -185,7 +195,11 @@ function copyFile(fs: Fs, source: string, target: string): void {
   const from = fs.open(source, 'read')
   try {
     const bytes = Buffer.alloc(fs.size(from))
-    fs.read(from, bytes, 0)
+    if (fs.read(from, bytes, 0) < bytes.length) {
+      throw new MaasError('PACK_INVALID', 'a pack became shorter while it was copied', {
+        path: source,
+      })
+    }
     if (fs.stat(target) !== undefined) fs.unlink(target)
     const to = fs.open(target, 'create')
     try {
