@@ -41,7 +41,9 @@ interface Parent {
 export async function captureTree(options: CaptureOptions): Promise<CaptureResult> {
   const { pool } = options
   checkSource(options.path)
-  const parent = findParent(options)
+  const { parent, damaged } = findParent(options)
+  // Else the new point would refer to what cannot be read.
+  if (damaged) await pool.distrustDamaged()
   try {
     return await runCapture(options, parent)
   } catch (error) {
@@ -49,6 +51,7 @@ export async function captureTree(options: CaptureOptions): Promise<CaptureResul
     const unreadable =
       isMaasError(error) && error.category === 'corrupt' && error.code !== 'INTERNAL'
     if (parent === undefined || !unreadable || pool.status().readOnly) throw error
+    await pool.distrustDamaged()
     return await runCapture(options, undefined)
   }
 }
@@ -133,27 +136,37 @@ function makeSetup(
   }
 }
 
-/** The newest point of the same source, unless the caller says otherwise. */
-function findParent(options: CaptureOptions): Parent | undefined {
+/**
+ * The newest point of the same source, unless the caller says otherwise.
+ *
+ * @returns damaged: a manifest could not be read on the way
+ */
+function findParent(options: CaptureOptions): {
+  readonly parent: Parent | undefined
+  readonly damaged: boolean
+} {
   const { pool, parent = 'auto' } = options
-  if (parent === 'none') return undefined
+  const none = { parent: undefined, damaged: false }
+  if (parent === 'none') return none
   if (parent !== 'auto') {
     const row = pool.snapshots().find(({ id }) => id === parent)
     if (row === undefined)
       throw new MaasError('SNAPSHOT_NOT_FOUND', 'the parent is not there', { parent })
-    return parentOf(pool, row)
+    return { parent: parentOf(pool, row), damaged: false }
   }
   // What was lost is healed only by reading it again: then nothing may be taken over unread.
-  if (pool.status().lostPacks.length > 0) return undefined
+  if (pool.status().lostPacks.length > 0) return none
   const source = sourceOf(options)
+  let damaged = false
   for (const row of pool.snapshots().toReversed()) {
     if (row.kind !== 'tree') continue
     const of = readSource(pool, row)
+    damaged ||= of === undefined
     if (of?.name === source.name && of.host === source.host && of.path === source.path) {
-      return parentOf(pool, row)
+      return { parent: parentOf(pool, row), damaged }
     }
   }
-  return undefined
+  return { parent: undefined, damaged }
 }
 
 /** A manifest that cannot be read is no parent; fsck will name it. */

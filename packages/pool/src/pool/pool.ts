@@ -9,6 +9,7 @@ import type { PoolId, SnapshotId } from '@openmaas/kernel/ids'
 import type { Superblock } from '../backend/superblock.ts'
 import type { OwnerLock } from '../backend/owner-lock.ts'
 import { checkPool } from '../fsck/check.ts'
+import { distrustDamaged } from '../fsck/distrust.ts'
 import { FsckRun } from '../fsck/report.ts'
 import type { FsckOptions, FsckProgress, FsckReport } from '../fsck/report.ts'
 import { collectGarbage } from '../gc/collect.ts'
@@ -238,6 +239,12 @@ export class Pool {
     this.#requireWritable()
     const { core, chunks: reader, available } = this
     return checkPool(new FsckRun({ core, reader, available, options, onProgress, signal }))
+  }
+
+  /** For whoever met damage and is about to store again what was lost; see distrustDamaged. */
+  async distrustDamaged(): Promise<number> {
+    this.#requireWritable()
+    return distrustDamaged(this.core, this.available)
   }
 
   status(): PoolStatus {
