@@ -90,6 +90,7 @@ export const ERRORS = {
   // Media.
   MEDIUM_NOT_FOUND: { category: 'not_found', en: 'List the media with "openmaas media".', zh: '请用 openmaas media 列出介质。' },
   MEDIUM_BUSY: { category: 'conflict', en: 'Close the programs that use the mount, then eject again.', zh: '请关闭正在使用该挂载的程序后再弹出。' },
+  MEDIUM_TOO_DEEP: { category: 'exhausted', en: 'Seal it with "openmaas seal" and plug the new point: that stands on one layer.', zh: '请用 openmaas seal 封存,再挂接新的恢复点:它只有一层。' },
   MEDIUM_ATTACH_FAILED: { category: 'unavailable', en: 'Nothing was left behind; the details say which step failed.', zh: '已全部清理;详情指出失败的步骤。' },
   MEDIUM_ENGINE_UNREACHABLE: { category: 'unavailable', en: 'The keeper restarts the engine within a second; if not, run "openmaas plug --resume" with the medium.', zh: '守护进程会在一秒内重启引擎;否则请运行 openmaas plug --resume。' },
   OVERLAY_INVALID: { category: 'corrupt', en: 'The overlay is damaged; the recovery point itself is untouched and can be plugged again.', zh: '覆盖层已损坏;恢复点本身未受影响,可重新挂接。' },

@@ -57,7 +57,7 @@ export async function captureVolume(options: CaptureOptions): Promise<CaptureRes
   await using _socket = await PoolOwnerSocket.listen(pool)
   const session = pool.openSession(parent === undefined ? {} : { parent: parent.id })
   try {
-    const results = await runLanes(session, { options, segments, counters, laneCount })
+    const results = await runLanes(session, { options, image, segments, counters, laneCount })
     phase = 'committing'
     const lane = session.inlineLane()
     const { id, root } = assembleVolume(lane, image.size, results)
@@ -145,13 +145,14 @@ function changedWarning(image: DiskImage): CaptureWarning[] {
 
 interface LaneRun {
   readonly options: CaptureOptions
+  readonly image: DiskImage
   readonly segments: Uint32Array
   readonly counters: SharedArrayBuffer
   readonly laneCount: number
 }
 
 async function runLanes(session: Session, run: LaneRun): Promise<SegmentResult[]> {
-  const { options, segments, counters, laneCount } = run
+  const { options, image, segments, counters, laneCount } = run
   const control = new Int32Array(new SharedArrayBuffer(8))
   const cancel = (): void => void Atomics.store(control, CANCELLED, 1)
   options.signal?.addEventListener('abort', cancel)
@@ -160,7 +161,8 @@ async function runLanes(session: Session, run: LaneRun): Promise<SegmentResult[]
     const lanes = Array.from({ length: laneCount }, (_, lane) =>
       runLane(session, {
         lane,
-        path: resolve(options.path),
+        path: image.path,
+        identity: image.identity,
         session: session.laneHandoff(),
         counters,
         segments: segments.buffer as SharedArrayBuffer,

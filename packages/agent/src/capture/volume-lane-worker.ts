@@ -28,6 +28,7 @@ function captureSegments(data: VolumeLaneData): SegmentResult[] {
   const control = new Int32Array(data.control)
   const counters = new LaneCounters(data.counters, data.lane)
   using image = new DiskImage(data.path)
+  requireSame(image, data.identity)
   const sink = new SessionLane(data.session, {
     fs: new NodeFs(),
     random: systemRandom,
@@ -57,6 +58,14 @@ function captureSegments(data: VolumeLaneData): SegmentResult[] {
   } finally {
     sink.close()
   }
+}
+
+/** Segments of two files would make none. */
+function requireSame(image: DiskImage, expected: DiskImage['identity']): void {
+  const { device, inode } = image.identity
+  if (device === expected.device && inode === expected.inode) return
+  const { path } = image
+  throw new MaasError('SOURCE_UNREADABLE', `${path} was replaced while it was read`, { path })
 }
 
 try {

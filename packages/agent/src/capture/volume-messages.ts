@@ -2,11 +2,14 @@
 import type { ErrorMessage } from '@openmaas/kernel/errors'
 import type { LaneHandoff } from '@openmaas/pool/pool/lane'
 import type { SealedPack } from '@openmaas/pool/pool/types'
+import type { DiskImage } from '@openmaas/source-disk/image'
 import type { SegmentResult } from '@openmaas/source-disk/segment'
 
 export interface VolumeLaneData {
   readonly lane: number
   readonly path: string
+  /** Of the image that the run began with: another may have taken its name. */
+  readonly identity: DiskImage['identity']
   readonly session: LaneHandoff
   readonly counters: SharedArrayBuffer
   /** Uint32: indexes of the segments that may hold data. */

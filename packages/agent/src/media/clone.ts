@@ -3,6 +3,7 @@
  * its clone go on above it. A clone of a clone is one more layer; depth costs nothing per read.
  */
 import { closeSync, openSync } from 'node:fs'
+import { MaasError } from '@openmaas/kernel/errors'
 import type { MediumId } from '@openmaas/kernel/ids'
 import { syncfs } from '@openmaas/kernel/posix/files'
 import { askEngine } from '@openmaas/medium/engine/control'
@@ -15,6 +16,7 @@ import {
   type MediumRecord,
 } from '@openmaas/medium/media/record'
 import { controlSocketOf } from '@openmaas/medium/media/runtime-directory'
+import { LAYERS_MAX } from '@openmaas/medium/overlay/layer-map'
 import { listMounts } from '../attach/fuse-mount.ts'
 import { lockMedium } from './medium-lock.ts'
 import { plug } from './plug.ts'
@@ -25,7 +27,10 @@ export type CloneOptions = Omit<
   'snapshotId' | 'sourceName' | 'freeBytes' | 'baseLayers'
 >
 
-/** @throws MaasError MEDIUM_BUSY, MEDIUM_ENGINE_UNREACHABLE, and of plug */
+/** The last layers are left to seals: they are the way out of a medium that is too deep. */
+const CLONE_LAYERS_MAX = LAYERS_MAX - 10
+
+/** @throws MaasError MEDIUM_BUSY, MEDIUM_TOO_DEEP, MEDIUM_ENGINE_UNREACHABLE, and of plug */
 export async function cloneMedium(
   pool: PoolAccess,
   id: MediumId,
@@ -33,6 +38,9 @@ export async function cloneMedium(
 ): Promise<PlugResult> {
   // Held until the clone's record stands: it is what keeps the shared layers.
   using _lock = lockMedium(pool.fs, pool.path, id)
+  if (loadMedium(pool.fs, pool.path, id).layers.length >= CLONE_LAYERS_MAX) {
+    throw new MaasError('MEDIUM_TOO_DEEP', `${id} stands on too many layers`, { id })
+  }
   const { record, frozen } = await freezeMedium(pool, id)
   const { snapshotId, sourceName, freeBytes } = record
   return plug(pool, {
