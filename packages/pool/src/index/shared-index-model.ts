@@ -78,6 +78,12 @@ class World {
     return packs[this.random.below(packs.length || 1)]
   }
 
+  logged(): { packNo: number; recordCount: number }[] {
+    return this.packs
+      .filter(({ sequence, status }) => sequence > 0 && status !== 'dead')
+      .map(({ packNo, records }) => ({ packNo, recordCount: records.length }))
+  }
+
   set(pack: ModelPack, status: 'live' | 'condemned' | 'dead'): void {
     pack.status = status
     this.index.packs.setStatus(pack.packNo, PackStatus[status])
@@ -126,12 +132,12 @@ async function takeStep(world: World): Promise<void> {
     await index.merge(() => Promise.resolve())
   } else if (action === 17) {
     await index.merge(() => Promise.resolve())
-    index.save(world.sequence, `mac-${world.sequence}`)
+    index.save(world.sequence, `mac-${world.sequence}`, world.logged())
     index.removeOldRuns()
   } else if (action === 18) {
     index.consolidate()
   } else {
-    if (random.below(2) === 0) index.save(world.sequence, `mac-${world.sequence}`)
+    if (random.below(2) === 0) index.save(world.sequence, `mac-${world.sequence}`, world.logged())
     index.close()
     world.index = world.open()
   }

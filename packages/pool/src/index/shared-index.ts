@@ -97,6 +97,10 @@ export class SharedIndex {
   problem: unknown
   /** Packs whose footer could not be read: lost until repaired. */
   readonly unreadable: number[] = []
+  /** Packs whose entries are in the runs that were loaded. */
+  readonly #covered = new Set<number>()
+  /** Entries of other packs that have become part of runs since. */
+  readonly #written = new Map<number, number>()
 
   private constructor(options: SharedIndexOptions, slotCount: number) {
     this.#options = options
@@ -130,6 +134,11 @@ export class SharedIndex {
       index = new SharedIndex(options, slotCountFor(options, missing))
     }
     index.rebuilt = hasManifest(options.fs, options.directory) && !loaded
+    // Its runs may name pack numbers that are handed out anew: it must not come back with them.
+    if (options.writable && index.rebuilt) removeManifest(options.fs, options.directory)
+    for (const pack of options.packs) {
+      if (loaded && isCovered(pack)) index.#covered.add(pack.packNo)
+    }
     if (!fits || index.#runs.length === 0) index.#nextRun = nextFreeRun(options)
     if (options.writable) index.#removeStrayRuns()
     for (const pack of missing) index.addPack(pack)
@@ -192,8 +201,17 @@ export class SharedIndex {
     this.maintain()
   }
 
-  /** Saves which runs there are, if that has changed; the log position must be durable. */
-  save(logSequence: number, logMac: string): void {
+  /**
+   * Saves which runs there are, if that has changed; the log position must be durable.
+   *
+   * @param logged packs of the log: one whose entries were not all seen to become part of a run is
+   *   not called covered, for whatever reason an entry was lost on the way
+   */
+  save(
+    logSequence: number,
+    logMac: string,
+    logged: Iterable<{ readonly packNo: number; readonly recordCount: number }>,
+  ): void {
     if (!this.#options.writable || !(this.#runsChanged || this.view.damaged)) return
     this.#runsChanged = false
     if (this.view.damaged) {
@@ -204,6 +222,10 @@ export class SharedIndex {
     const { fs, directory, poolId } = this.#options
     // What could not be read is no part of any run: whoever opens the pool next tries again.
     const missing = new Set([...this.#packsInMemory(), ...this.unreadable])
+    for (const { packNo, recordCount } of logged) {
+      const whole = this.#covered.has(packNo) || this.#written.get(packNo) === recordCount
+      if (!whole && this.#isKept(packNo)) missing.add(packNo)
+    }
     const uncovered = [...missing].toSorted((a, b) => a - b)
     const runs = this.#runs.map((run) => run.fileNumber)
     saveManifest(fs, directory, {
@@ -309,6 +331,7 @@ export class SharedIndex {
     if (entries.length > 0) this.#makeRoomForRun()
     const runs = [...this.#runs]
     if (entries.length > 0) runs.push(this.#writeRun(entries))
+    this.#countWritten(entries)
     this.#runsChanged = true
     this.#arena.beginChange()
     this.#runs = runs
@@ -330,6 +353,13 @@ export class SharedIndex {
       if (this.#isKept(packNo)) length += entry.copy(entries, length)
     })
     return entries.subarray(0, length)
+  }
+
+  #countWritten(entries: Buffer): void {
+    for (let at = 0; at < entries.length; at += ENTRY_SIZE) {
+      const packNo = entries.readUInt32LE(at + ID_SIZE)
+      this.#written.set(packNo, (this.#written.get(packNo) ?? 0) + 1)
+    }
   }
 
   #writeRun(entries: Buffer): RunDirectoryEntry {

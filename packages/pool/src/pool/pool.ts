@@ -324,7 +324,7 @@ export class Pool {
       index.mergeInBackground(deps.yieldTurn)
       await index.settled()
       // Both in one turn: the mac has to be that of the record with this sequence.
-      index.save(core.state.sequence, core.lastMac.toString('hex'))
+      index.save(core.state.sequence, core.lastMac.toString('hex'), core.state.packs.values())
       index.removeOldRuns()
     } catch (error) {
       // A full disk: the index of before is still good, and the next owner reads more footers.
