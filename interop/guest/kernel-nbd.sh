@@ -38,9 +38,12 @@ written=0
 first=$(engine)
 for round in 1 2 3 4 5 6; do
   drop_caches
+  # Stopped first, so that requests have surely been sent to it and are not answered.
+  if [ "$round" = 3 ]; then kill -STOP "$first"; fi
   dd if=/guest/node of=$disk/copy$round bs=64k count=16 skip=$((round * 16)) conv=fsync 2>/dev/null &
   if [ "$round" = 3 ]; then
     before=$(engine)
+    sleep 1
     kill -9 "$before"
     ok "killed engine $before"
     (cd $disk && sha256sum -c -s /guest/sums)
@@ -50,6 +53,8 @@ for round in 1 2 3 4 5 6; do
   written=$((written + 1))
 done
 [ "$(engine)" != "$first" ]
+dmesg | grep -q 'Possible stuck request'
+ok 'unanswered requests were sent again'
 drop_caches
 for round in 1 2 3 4 5 6; do
   dd if=/guest/node bs=64k count=16 skip=$((round * 16)) 2>/dev/null | cmp - $disk/copy$round

@@ -76,10 +76,7 @@ export type Attached = Pick<Attachment, 'fuseMount' | 'kernelNbd'>
  * @param options.force the engine is gone or the medium is given up: do not wait for users
  * @throws MaasError MEDIUM_BUSY; then nothing has been taken down
  */
-export async function detachDisk(
-  attached: Attached,
-  options: { force: boolean },
-): Promise<void> {
+export async function detachDisk(attached: Attached, options: { force: boolean }): Promise<void> {
   // All that stand on our file: a plug may have died before it wrote down which one it got.
   const loops = attached.fuseMount === undefined ? [] : loopsOf(attached.fuseMount)
   // By what they are, not by their number: that may be somebody else's disk by now.

@@ -87,5 +87,7 @@ export async function detachNbdDisk(identity: string, options: { force: boolean 
     if (options.force || findNbdDisk(identity) === undefined) return
     await delay(PAUSE_MS)
   }
-  throw new MaasError('MEDIUM_BUSY', 'the NBD disk of the medium is held by a program', { identity })
+  throw new MaasError('MEDIUM_BUSY', 'the NBD disk of the medium is held by a program', {
+    identity,
+  })
 }

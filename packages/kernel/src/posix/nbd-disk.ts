@@ -137,8 +137,7 @@ function socketAttribute(socket: number): Buffer {
   return attribute(NBD_ATTR_SOCKETS, item)
 }
 
-const nbdNames = (): string[] =>
-  readdirSync(BLOCK_DEVICES).filter((name) => /^nbd\d+$/.test(name))
+const nbdNames = (): string[] => readdirSync(BLOCK_DEVICES).filter((name) => /^nbd\d+$/.test(name))
 
 function readIdentity(name: string): string | undefined {
   try {

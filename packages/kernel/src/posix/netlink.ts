@@ -59,7 +59,12 @@ export function encodeMessage(header: NetlinkHeader, attributes: Buffer): Buffer
 
 /** The question for a family's number. */
 export function familyRequest(name: string, sequence: number): Buffer {
-  const header = { type: GENL_ID_CTRL, sequence, command: CTRL_CMD_GETFAMILY, version: CTRL_VERSION }
+  const header = {
+    type: GENL_ID_CTRL,
+    sequence,
+    command: CTRL_CMD_GETFAMILY,
+    version: CTRL_VERSION,
+  }
   return encodeMessage(header, textAttribute(CTRL_ATTR_FAMILY_NAME, name))
 }
 

@@ -64,7 +64,8 @@ export class GenericNetlink implements Disposable {
       const { errno, messages } = exchange(fd, familyRequest(family, sequence), sequence)
       const attributes = messages.find(({ type: from }) => from === GENL_ID_CTRL)?.attributes
       const id = attributes && findAttribute(attributes, CTRL_ATTR_FAMILY_ID)
-      if (errno === 0 && id !== undefined) return new GenericNetlink(fd, id.readUInt16LE(0), version)
+      if (errno === 0 && id !== undefined)
+        return new GenericNetlink(fd, id.readUInt16LE(0), version)
     } catch (error) {
       close(fd)
       throw error

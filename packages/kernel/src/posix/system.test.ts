@@ -11,7 +11,7 @@ import { posixAvailable } from './library.ts'
 import { attachLoop, detachLoop, encodeLoopConfig, loopStatus } from './loop.ts'
 import { LO_FLAGS_DIRECT_IO, LO_FLAGS_READ_ONLY, refreshLoopSize } from './loop.ts'
 import { mount, MS_RDONLY, tryMount, unmount } from './mount.ts'
-import { geteuid, getuid, poll, POLLIN, setThreadName } from './process.ts'
+import { geteuid, getuid, poll, POLLIN, setIoFlusher, setThreadName } from './process.ts'
 
 const available = posixAvailable()
 
@@ -33,6 +33,13 @@ describe.skipIf(!available)(available ? 'process' : 'skipped: Linux missing', ()
     setThreadName('openmaas-long-name-is-cut')
     const comm = fs.readFileSync(`/proc/self/task/${process.pid}/comm`, 'utf8')
     expect(comm).toBe('openmaas-long-n\n')
+  })
+
+  test('is known as one that serves a disk, where it may be, and goes on where not', () => {
+    const status = fs.readFileSync('/proc/self/status', 'latin1')
+    const CAP_SYS_RESOURCE = 24n
+    const effective = BigInt(`0x${/^CapEff:\s+(\w+)/m.exec(status)![1]}`)
+    expect(setIoFlusher()).toBe(((effective >> CAP_SYS_RESOURCE) & 1n) === 1n)
   })
 
   test('waits on a descriptor until it is readable', () => {
