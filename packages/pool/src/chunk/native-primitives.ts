@@ -27,7 +27,7 @@ const SUCCESS = 1
 
 function bind(library: NativeLibrary) {
   const evpInit = '(void*, void*, void*, const void*, const void*)'
-  const evpUpdate = '(void*, void*, _Out_ int*, const void*, int)'
+  const evpUpdate = '(void*, void*, void*, const void*, int)'
   return {
     createCompressor: library.func('void* ZSTD_createCCtx()'),
     createDecompressor: library.func('void* ZSTD_createDCtx()'),
@@ -42,10 +42,10 @@ function bind(library: NativeLibrary) {
     control: library.func('int EVP_CIPHER_CTX_ctrl(void*, int, int, void*)'),
     encryptInit: library.func(`int EVP_EncryptInit_ex${evpInit}`),
     encryptUpdate: library.func(`int EVP_EncryptUpdate${evpUpdate}`),
-    encryptFinal: library.func('int EVP_EncryptFinal_ex(void*, void*, _Out_ int*)'),
+    encryptFinal: library.func('int EVP_EncryptFinal_ex(void*, void*, void*)'),
     decryptInit: library.func(`int EVP_DecryptInit_ex${evpInit}`),
     decryptUpdate: library.func(`int EVP_DecryptUpdate${evpUpdate}`),
-    decryptFinal: library.func('int EVP_DecryptFinal_ex(void*, void*, _Out_ int*)'),
+    decryptFinal: library.func('int EVP_DecryptFinal_ex(void*, void*, void*)'),
   }
 }
 type Bindings = ReturnType<typeof bind>
@@ -68,7 +68,8 @@ export class NativePrimitives implements Primitives {
   readonly #decompressor = this.#native.createDecompressor()
   readonly #encryptor = this.#native.newCipher()
   readonly #decryptor = this.#native.newCipher()
-  readonly #written: number[] = [0]
+  /** Where OpenSSL puts the count of a step: an `int*`, cheaper than an array that koffi copies. */
+  readonly #written = new Int32Array(1)
   readonly #final = Buffer.alloc(TAG_SIZE)
   #encryptKey: Buffer | undefined
   #decryptKey: Buffer | undefined

@@ -223,7 +223,7 @@ export class PackImage {
     const { codec, hasher } = this.#options
     const back = codec.openToScratch(operation, record.codec, record.encoded, record.rawLength)
     if (back === undefined) throw this.#mismatch(record.chunkId, 'payload')
-    if (!hasher.hash(back).equals(record.chunkId)) throw this.#mismatch(record.chunkId, 'id')
+    if (!hasher.matches(back, record.chunkId)) throw this.#mismatch(record.chunkId, 'id')
   }
 
   #mismatch(chunkId: Buffer, what: string): MaasError {

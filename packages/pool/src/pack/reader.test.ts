@@ -155,7 +155,10 @@ describe('a reader', () => {
   test('refuses bytes that are not those of the id, even under a right tag', () => {
     const fs = new MemoryFs()
     const wrong = Buffer.alloc(32, 1)
-    const lying = Object.assign(Object.create(hasher) as typeof hasher, { hash: () => wrong })
+    const lying = Object.assign(Object.create(hasher) as typeof hasher, {
+      hash: () => wrong,
+      matches: () => true,
+    })
     const writer = makeWriter(fs, { hasher: lying })
     const raw = Buffer.from('whose id was miscalculated')
     const at = writer.append(ChunkType.data, wrong, raw)!

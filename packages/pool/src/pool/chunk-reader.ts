@@ -43,6 +43,12 @@ export interface ChunkReaderDeps {
 
 const METADATA_CACHE_BYTES = 16 * MiB
 const DATA_CACHE_BYTES = 16 * MiB
+
+/** A pack as PackReader knows it, with its place in the pack table. */
+interface NumberedPack extends PackCopies {
+  readonly packNo: number
+}
+
 /** Packs whose description is kept; each has some hundred bytes. */
 const COPIES_MAX = 65_536
 
@@ -68,7 +74,7 @@ export class ChunkReader implements ChunkSource {
   readonly #bricks: readonly string[]
   /** Undefined in the owner's process, whose index is never old. */
   #logSize: number | undefined
-  readonly #copies = new Map<number, PackCopies>()
+  readonly #copies = new Map<number, NumberedPack>()
   readonly #caches: Record<'data' | 'metadata', ChunkCache>
 
   constructor(handoff: ReaderHandoff, deps: ChunkReaderDeps) {
@@ -159,6 +165,8 @@ export class ChunkReader implements ChunkSource {
   }
 
   #tryLoad(id: Buffer, target?: Buffer): Loaded {
+    const next = this.#loadNext(id, target)
+    if (next !== undefined) return next
     const tried = new Set<number>()
     let failure: MaasError | undefined
     for (;;) {
@@ -174,6 +182,24 @@ export class ChunkReader implements ChunkSource {
         failure ??= error
         this.forget(location.packNo)
       }
+    }
+  }
+
+  /** The chunk that stands behind the last one read, while its pack may be read. */
+  #loadNext(id: Buffer, target?: Buffer): Loaded | undefined {
+    const location = this.#packs.locateNext(id)
+    if (location === undefined) return undefined
+    const { packNo } = location.pack as NumberedPack
+    const { packs } = this.#index
+    const status = packs.status(packNo)
+    if (status !== PackStatus.live && status !== PackStatus.condemned) return undefined
+    try {
+      return { raw: this.#packs.read(location, target), kind: packs.file(packNo).kind }
+    } catch (error) {
+      if (!isMaasError(error)) throw error
+      // As with every location that fails: the index may know a better one.
+      this.forget(packNo)
+      return undefined
     }
   }
 
@@ -199,7 +225,7 @@ export class ChunkReader implements ChunkSource {
     return { ...location, chunkId: id, pack: this.#packAt(location.packNo) }
   }
 
-  #packAt(packNo: number): PackCopies {
+  #packAt(packNo: number): NumberedPack {
     const known = this.#copies.get(packNo)
     if (known !== undefined) return known
     if (this.#copies.size >= COPIES_MAX) {
@@ -207,7 +233,7 @@ export class ChunkReader implements ChunkSource {
       this.forget(oldest!)
     }
     const { packId, bricks } = this.#index.packs.file(packNo)
-    const copies = { packId, bricks: bricks.map((brick) => this.#bricks[brick]!) }
+    const copies = { packNo, packId, bricks: bricks.map((brick) => this.#bricks[brick]!) }
     this.#copies.set(packNo, copies)
     return copies
   }
