@@ -139,7 +139,7 @@ function copyCheckout(root: string): void {
   for (const name of runtimeDependencies()) {
     const folder = path.join('node_modules', name)
     cpSync(path.join(CHECKOUT, folder), path.join(target, folder), { recursive: true })
-    // Prebuilt modules for machines of another kind, or C library, have libraries that are not here.
+    // Prebuilt ones for machines of another kind, or C library, have libraries that are not here.
     for (const file of globSync(path.join(CHECKOUT, folder, '**/*.node'))) {
       if (/linux.x64/.test(file) && !file.includes('musl')) copyLibraries(root, file)
     }

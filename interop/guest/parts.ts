@@ -26,7 +26,7 @@ export interface GuestParts {
   readonly busybox: string
 }
 
-/** @returns the parts, or the name of the one that cannot be had: apt is offline, or not Debian's */
+/** @returns the parts, or the name of the one that cannot be had: apt offline, or not Debian's */
 export function fetchParts(): GuestParts | string {
   const ready = path.join(CACHE, 'ready')
   if (!existsSync(ready)) {

@@ -1,6 +1,7 @@
 /**
  * The life of an engine: open the pool, bring the overlay back, serve FUSE from several threads
- * and NBD, the kernel's too, from this one, exchange the overlay on request, and end with everything flushed.
+ * and NBD, the kernel's too, from this one, exchange the overlay on request, and end with
+ * everything flushed.
  *
  * Memory: per medium about 60 MB for Node and 25 MB per thread, plus the chunk caches
  * (stack/device-stack.ts) and 8 KiB per 128 MiB of the disk that has been written.
