@@ -47,6 +47,7 @@ requires({ programs: ['strace'], linux: true }, () => {
       stage,
       origin,
       count,
+      answers: true,
       attempt: async (trial, point, random) => {
         const outcome = await trial.disturb(killAt(point))
         await trial.check(outcome, random)
@@ -70,7 +71,7 @@ requires({ programs: ['strace'], linux: true }, () => {
         // A pool as a kill leaves it becomes the one the next command begins on.
         using trial = new Trial(`torn-${round}`, { site, stage, origin: backup, lanes: 2 })
         using watched = new Trial(`watched-${round}`, { site, stage, origin: backup, lanes: 2 })
-        const points = (await watched.findPoints()).filter(({ call }) => call !== 'openat')
+        const points = (await watched.findPoints({ answers: true })).filter(({ call }) => call !== 'openat')
         await trial.disturb(killAt(choosePoint(points, random)))
         const torn: Origin = { ...backup, pool: trial.pool }
         await series(`recovery ${round}`, torn, Math.ceil((POINTS * RECOVERY_SHARE) / 3))

@@ -8,6 +8,8 @@ import { Trial, type TrialOptions } from './trial.ts'
 export interface SeriesOptions extends Omit<TrialOptions, 'lanes'> {
   readonly name: string
   readonly count: number
+  /** Disturb it while it says that it is done, too. */
+  readonly answers: boolean
   /** Disturbs and checks. @returns true when the fault was met, not passed by */
   readonly attempt: (trial: Trial, point: FaultPoint, random: SeededRandom) => Promise<boolean>
 }
@@ -51,5 +53,5 @@ export async function runSeries(options: SeriesOptions): Promise<void> {
 async function observe(options: SeriesOptions, lanes: number): Promise<FaultPoint[]> {
   using trial = new Trial(`${options.name}-watched-${lanes}`, { ...options, lanes })
   // Awaited here: the trial goes away when this returns.
-  return await trial.findPoints()
+  return await trial.findPoints(options)
 }

@@ -43,12 +43,16 @@ export class Trial implements Disposable {
     return this.cli.begin(args, wrapper).ended
   }
 
-  /** The points at which the operation can be disturbed. */
-  async findPoints(): Promise<FaultPoint[]> {
+  /**
+   * The points at which the operation can be disturbed: its calls on the pool.
+   *
+   * @param options.answers its words on stdout too; a socket, as spawn makes it
+   */
+  async findPoints(options: { answers: boolean }): Promise<FaultPoint[]> {
     const output = join(this.#directory, 'calls')
     const outcome = await this.disturb(watch({ output }))
     if (outcome.exitCode !== 0) throw new Error(`undisturbed, it ${describe(outcome)}`)
-    return findPoints(output, [this.pool, 'write(1<'])
+    return findPoints(output, [this.pool, ...(options.answers ? ['write(1<socket:'] : [])])
   }
 
   /**

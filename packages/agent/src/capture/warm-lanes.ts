@@ -23,10 +23,19 @@ export class WarmLanes implements AsyncDisposable {
     return taken
   }
 
-  /** Ends the threads that nobody has taken. */
+  /** Ends the threads that nobody has taken. @throws what kept one of them from loading */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#workers.splice(0).map((worker) => worker.terminate()))
+    await Promise.all(this.#workers.splice(0).map((worker) => endLane(worker)))
   }
+}
+
+/** Asked, not terminated: to terminate a thread that is loading a native module aborts us all. */
+function endLane(worker: Worker): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  worker.once('error', reject)
+  worker.once('exit', () => resolve())
+  worker.postMessage({ kind: 'stop' })
+  return promise
 }
 
 export function startLane(): Worker {
