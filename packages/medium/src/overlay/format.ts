@@ -44,6 +44,8 @@ export const BATCH_HEADER_SIZE = 32
 /** A batch is read and checked as one buffer. */
 export const BATCH_SIZE_MAX = 1 * MiB
 export const ENTRY_SIZE = 16
+/** Runs that fit one batch. */
+export const BATCH_RUNS_MAX = (BATCH_SIZE_MAX - BATCH_HEADER_SIZE) / ENTRY_SIZE
 export const DIRTY_HEADER_SIZE = 64
 export const DIRTY_RECORD_SIZE = 32
 export const BOOT_ID_SIZE = 36

@@ -3,12 +3,13 @@
  * runs whenever an engine starts. One thread prepares; all threads serve (overlay.ts).
  */
 import { assert } from '@openmaas/kernel/assert'
-import { MaasError } from '@openmaas/kernel/errors'
+import { isMaasError, MaasError } from '@openmaas/kernel/errors'
 import type { Fs } from '@openmaas/kernel/fs'
 import { OverlayCommitter } from './committer.ts'
 import { DirtyLog } from './dirty-log.ts'
 import { openOverlayFiles, type OverlayFiles, overlayPath } from './files.ts'
 import {
+  BATCH_RUNS_MAX,
   GRAIN_SIZE,
   GrainState,
   JOURNAL_START,
@@ -91,10 +92,26 @@ export function prepareOverlay(options: PrepareOptions): PreparedOverlay {
       map: map.buffer,
       state: state.buffer,
     }
+    if (dirty.count > BATCH_RUNS_MAX && !dirty.failed) {
+      compactIfSpace(new OverlayCommitter(fs, files, state, map, handoff))
+    }
     return { handoff, close: () => files.close() }
   } catch (error) {
     files.close()
     throw error
+  }
+}
+
+/**
+ * What was replayed may have been committed before, and is then committed again: the states of old
+ * first, which newer ones follow. Cut into several batches, a power loss between two of them would
+ * leave an old state where a newer one had been flushed; a compaction has only the newest.
+ */
+function compactIfSpace(committer: OverlayCommitter): void {
+  try {
+    committer.compact()
+  } catch (error) {
+    if (!isMaasError(error, 'FS_NO_SPACE')) throw error // The disk must come up on a full one, too.
   }
 }
 
