@@ -1,6 +1,7 @@
 /**
- * The sockets of pool/owner-protocol.ts, and nothing else: the pool itself opens none. Mode 0600; a stale socket file of an owner
- * that died is replaced, since only the holder of the lock gets here.
+ * The sockets of pool/owner-protocol.ts, and nothing else: the pool itself opens none. Mode 0600;
+ * a stale socket file of an owner that died is replaced, since only the holder of the lock gets
+ * here.
  */
 import { chmodSync, closeSync, openSync, rmSync } from 'node:fs'
 import { createConnection, createServer } from 'node:net'

@@ -6,43 +6,35 @@
  *
  * A run may name packs that are not live yet, or never will be: look-ups ask the pack table, which
  * knows (I7). The manifest is saved when the owner ends, with the first pack number that was not
- * handed out: a number stands for one pack for ever, also one whose pack never came to be. Memory: 7 MiB per memtable in use, and
- * about 1.4 bytes per chunk for blooms and fences: 24 MB for each TB of 64 KiB chunks.
+ * handed out: a number stands for one pack for ever, also one whose pack never came to be.
+ *
+ * Memory: 7 MiB per memtable in use, and about 1.4 bytes per chunk for blooms and fences: 24 MB
+ * for each TB of 64 KiB chunks.
  */
 import { assert } from '@openmaas/kernel/assert'
-import { MaasError, isMaasError } from '@openmaas/kernel/errors'
+import { isMaasError } from '@openmaas/kernel/errors'
 import type { Fs } from '@openmaas/kernel/fs'
-import { MiB } from '@openmaas/kernel/units'
 import type { Location } from '../pool/types.ts'
 import {
   Arena,
   MEMTABLE_COUNT_MAX,
-  RUN_COUNT_MAX,
   MemtableState,
   SEGMENT_SIZE,
   SegmentAllocator,
   Word,
 } from './arena.ts'
-import type { RunDirectoryEntry } from './arena.ts'
 import { ENTRY_SIZE, ID_SIZE } from './entry.ts'
 import { hasManifest, loadManifest, removeManifest, saveManifest } from './manifest.ts'
 import type { IndexManifest } from './manifest.ts'
 import { Memtable } from './memtable.ts'
 import { PackStatus, PackTable } from './pack-table.ts'
 import type { PackTableBuffers } from './pack-table.ts'
-import { mergeRunFiles } from './run-merge.ts'
-import { FENCE_SIZE, checkBlock, BLOCK_SIZE } from './run-format.ts'
-import { RunWriter } from './run-writer.ts'
-import { loadRunTables, openRun } from './run-reader.ts'
-import { IndexView, runPath } from './view.ts'
+import { RunSet } from './run-set.ts'
+import { IndexView } from './view.ts'
 import type { IndexHandoff } from './view.ts'
 
 /** 131,072 slots: about 98,000 chunks, 6 GB at 64 KiB, in 7 MiB. */
 export const MEMTABLE_SLOTS = 2 ** 17
-/** Runs of about one size that are merged into one. */
-export const RUN_FANOUT = 8
-/** Runs up to this size together are checked block by block when the index is opened. */
-const CHECKED_BYTES_MAX = 64 * MiB
 /** An active memtable filled to one in so many becomes a run when the owner ends… */
 const CONSOLIDATE_SHARE = 8
 /** … or one that holds entries of more packs than this. */
@@ -83,13 +75,9 @@ export class SharedIndex {
   readonly #options: SharedIndexOptions
   readonly #arena: Arena
   readonly #segments: SegmentAllocator
-  #runs: RunDirectoryEntry[] = []
-  #nextRun = 1
-  #runsChanged = false
+  readonly #runs: RunSet
   #listening = false
   #closed = false
-  /** Runs that a merge reads now. */
-  readonly #inMerge = new Set<RunDirectoryEntry>()
   #background: Promise<void> | undefined
   /** True when there was an index, and it was damaged or another log's. */
   rebuilt = false
@@ -108,12 +96,16 @@ export class SharedIndex {
     this.#arena = new Arena(buffer)
     this.#segments = new SegmentAllocator(buffer)
     this.packs = new PackTable(options.packTable)
+    const { fs, directory, poolIdBytes } = options
+    const [arena, segments] = [this.#arena, this.#segments]
+    const isKept = (packNo: number): boolean => this.#isKept(packNo)
+    this.#runs = new RunSet({ fs, directory, poolIdBytes, arena, segments, isKept })
     this.#reservePackNumbers(options.nextPackNo)
     this.#makeMemtable(0)
     Atomics.store(this.#arena.words, this.#arena.memtableWord(0, 0), MemtableState.active)
     Atomics.store(this.#arena.words, Word.inUse, 1)
     if (options.writable) this.#ensureFree()
-    this.view = new IndexView(this.handoff(), { fs: options.fs, relieve: () => this.maintain() })
+    this.view = new IndexView(this.handoff(), { fs, relieve: () => this.maintain() })
   }
 
   /** Loads what the manifest covers and reads the footers of all other packs. */
@@ -128,7 +120,7 @@ export class SharedIndex {
       fits && pack.sequence <= manifest.logSequence && !uncovered.has(pack.packNo)
     let missing = options.packs.filter((pack) => !isCovered(pack))
     let index = new SharedIndex(options, slotCountFor(options, missing))
-    const loaded = fits && index.#loadRuns(manifest)
+    const loaded = fits && index.#load(manifest)
     if (fits && !loaded) {
       missing = [...options.packs]
       index = new SharedIndex(options, slotCountFor(options, missing))
@@ -139,8 +131,7 @@ export class SharedIndex {
     for (const pack of options.packs) {
       if (loaded && isCovered(pack)) index.#covered.add(pack.packNo)
     }
-    if (!fits || index.#runs.length === 0) index.#nextRun = nextFreeRun(options)
-    if (options.writable) index.#removeStrayRuns()
+    if (options.writable) index.#runs.removeStrays()
     for (const pack of missing) index.addPack(pack)
     return index
   }
@@ -151,12 +142,12 @@ export class SharedIndex {
   }
 
   get runCount(): number {
-    return this.#runs.length
+    return this.#runs.count
   }
 
   /** Entries in runs; several locations of one chunk count each. */
   get runEntries(): number {
-    return this.#runs.reduce((sum, run) => sum + run.entryCount, 0)
+    return this.#runs.entryCount
   }
 
   /** Adds the entries of a pack from its footer. A pack that cannot be read becomes lost. */
@@ -212,8 +203,8 @@ export class SharedIndex {
     logMac: string,
     logged: Iterable<{ readonly packNo: number; readonly recordCount: number }>,
   ): void {
-    if (!this.#options.writable || !(this.#runsChanged || this.view.damaged)) return
-    this.#runsChanged = false
+    if (!this.#options.writable || !(this.#runs.changed || this.view.damaged)) return
+    this.#runs.changed = false
     if (this.view.damaged) {
       // Some run has a bad block: without a manifest the next owner builds the index anew.
       removeManifest(this.#options.fs, this.#options.directory)
@@ -227,14 +218,14 @@ export class SharedIndex {
       if (!whole && this.#isKept(packNo)) missing.add(packNo)
     }
     const uncovered = [...missing].toSorted((a, b) => a - b)
-    const runs = this.#runs.map((run) => run.fileNumber)
+    const runs = this.#runs.fileNumbers
     saveManifest(fs, directory, {
       format: 1,
       poolId,
       logSequence,
       logMac,
       runs,
-      nextRun: this.#nextRun,
+      nextRun: this.#runs.nextRun,
       nextPackNo: this.#arena.load(Word.nextPackNo),
       uncovered,
     })
@@ -250,13 +241,17 @@ export class SharedIndex {
       this.#listening = false
       return
     }
+    // Weak: a wait that nobody ends must not keep the index of a pool that is gone.
+    const self = new WeakRef(this)
     void wait.value.then(() => {
-      this.#listening = false
-      if (!this.#closed) this.#relieveLanes()
+      const index = self.deref()
+      if (index !== undefined) index.#relieveLanes()
     })
   }
 
   #relieveLanes(): void {
+    this.#listening = false
+    if (this.#closed) return
     try {
       this.maintain()
     } catch (error) {
@@ -267,7 +262,7 @@ export class SharedIndex {
 
   /** Merges the runs of a tier that is full. @returns true when something was merged */
   async merge(yieldTurn: () => Promise<void>): Promise<boolean> {
-    const steps = this.#mergeSteps(this.#fullTier())
+    const steps = this.#runs.mergeSteps(this.#runs.fullTier())
     for (let step = steps.next(); ; step = steps.next()) {
       if (step.done === true) return step.value
       await yieldTurn()
@@ -280,7 +275,7 @@ export class SharedIndex {
    */
   mergeInBackground(yieldTurn: () => Promise<void>): void {
     if (!this.#options.writable || this.#background !== undefined) return
-    if (this.#fullTier().length === 0) return
+    if (this.#runs.fullTier().length === 0) return
     const run = async (): Promise<void> => {
       while (await this.merge(yieldTurn)) await yieldTurn()
     }
@@ -296,7 +291,7 @@ export class SharedIndex {
 
   /** Old run files may go once the manifest that does not name them is durable. */
   removeOldRuns(): void {
-    if (this.#options.writable) this.#removeStrayRuns()
+    if (this.#options.writable) this.#runs.removeStrays()
   }
 
   /** From here on nothing is saved: the next owner builds the index from the packs. */
@@ -328,16 +323,9 @@ export class SharedIndex {
     }
     const table = this.#arena.memtable(number)
     const entries = this.#collect(table)
-    if (entries.length > 0) this.#makeRoomForRun()
-    const runs = [...this.#runs]
-    if (entries.length > 0) runs.push(this.#writeRun(entries))
+    const run = this.#runs.write(entries)
     this.#countWritten(entries)
-    this.#runsChanged = true
-    this.#arena.beginChange()
-    this.#runs = runs
-    this.#arena.setRuns(runs)
-    Atomics.and(words, Word.inUse, ~(1 << number))
-    this.#arena.endChange()
+    this.#runs.add(run, () => Atomics.and(words, Word.inUse, ~(1 << number)))
     table.clear()
     Atomics.store(words, this.#arena.memtableWord(number, 2), 0)
     Atomics.store(words, this.#arena.memtableWord(number, 0), MemtableState.free)
@@ -362,153 +350,22 @@ export class SharedIndex {
     }
   }
 
-  #writeRun(entries: Buffer): RunDirectoryEntry {
-    const { fs, directory, poolIdBytes } = this.#options
-    const fileNumber = this.#takeRunNumber()
-    fs.makeDirectory(directory)
-    const path = runPath(directory, fileNumber)
-    const entryCountMax = entries.length / ENTRY_SIZE
-    const writer = new RunWriter({ fs, path, poolId: poolIdBytes, entryCountMax })
-    for (const offset of sortedOffsets(entries)) writer.append(entries, offset)
-    writer.seal()
-    fs.syncDirectory(directory)
-    return this.#loadRun(fileNumber)
-  }
-
   /** Pack numbers below this one are taken, also those whose packs never came to be. */
   #reservePackNumbers(next: number): void {
     const { words } = this.#arena
     Atomics.store(words, Word.nextPackNo, Math.max(next, Atomics.load(words, Word.nextPackNo)))
   }
 
-  #takeRunNumber(): number {
-    this.#nextRun += 1
-    return this.#nextRun - 1
-  }
-
-  #loadRuns({ runs: numbers, nextRun, nextPackNo }: IndexManifest): boolean {
-    const loaded: RunDirectoryEntry[] = []
+  #load({ runs, nextRun, nextPackNo }: IndexManifest): boolean {
     try {
-      for (const fileNumber of numbers) loaded.push(this.#loadRun(fileNumber))
-      this.#checkBlocks(loaded)
+      this.#runs.load(runs, nextRun)
     } catch (error) {
       // The index is a cache: any damage means building it again, which the caller does.
       if (isMaasError(error)) return false
       throw error
     }
-    this.#nextRun = nextRun
     this.#reservePackNumbers(nextPackNo)
-    this.#publish(loaded)
     return true
-  }
-
-  /** Reads fences and bloom into the arena. @throws MaasError INDEX_INVALID, FS_NOT_FOUND */
-  #loadRun(fileNumber: number): RunDirectoryEntry {
-    const { fs, directory, poolIdBytes } = this.#options
-    const path = runPath(directory, fileNumber)
-    const { file, trailer } = openRun(fs, path, poolIdBytes)
-    try {
-      const fenceBytes = trailer.blockCount * FENCE_SIZE
-      const fences = this.#segments.allocate(fenceBytes)
-      const bloom = this.#segments.allocate(trailer.bloomSize)
-      const { buffer } = this.#arena
-      const target = {
-        fences: Buffer.from(buffer, fences, fenceBytes),
-        bloom: Buffer.from(buffer, bloom, trailer.bloomSize),
-      }
-      loadRunTables(fs, { file, trailer, path }, target)
-      const { blockCount, bloomSize, entryCount } = trailer
-      return { fileNumber, blockCount, bloomSize, fences, bloom, entryCount }
-    } finally {
-      fs.close(file)
-    }
-  }
-
-  #checkBlocks(runs: readonly RunDirectoryEntry[]): void {
-    const bytes = runs.reduce((sum, run) => sum + run.blockCount * BLOCK_SIZE, 0)
-    if (bytes > CHECKED_BYTES_MAX) return
-    const { fs, directory, poolIdBytes } = this.#options
-    const piece = Buffer.alloc(1 * MiB)
-    for (const run of runs) {
-      const path = runPath(directory, run.fileNumber)
-      const { file } = openRun(fs, path, poolIdBytes)
-      try {
-        checkFile(fs, file, { size: run.blockCount * BLOCK_SIZE, path, piece })
-      } finally {
-        fs.close(file)
-      }
-    }
-  }
-
-  #tables(run: RunDirectoryEntry) {
-    const { buffer } = this.#arena
-    return {
-      path: runPath(this.#options.directory, run.fileNumber),
-      blockCount: run.blockCount,
-      fences: Buffer.from(buffer, run.fences, run.blockCount * FENCE_SIZE),
-      bloom: new Uint32Array(buffer, run.bloom, run.bloomSize / 4),
-    }
-  }
-
-  *#mergeSteps(inputs: readonly RunDirectoryEntry[]): Generator<void, boolean> {
-    if (inputs.length === 0) return false
-    const { fs, directory, poolIdBytes } = this.#options
-    const fileNumber = this.#takeRunNumber()
-    for (const run of inputs) this.#inMerge.add(run)
-    try {
-      const written = yield* mergeRunFiles({
-        fs,
-        poolId: poolIdBytes,
-        inputs: inputs.map((run) => this.#tables(run)),
-        entryCountMax: inputs.reduce((sum, run) => sum + run.entryCount, 0),
-        path: runPath(directory, fileNumber),
-        keep: (packNo) => this.#isKept(packNo),
-      })
-      this.#runsChanged = true
-      const rest = this.#runs.filter((run) => !inputs.includes(run))
-      this.#publish(written > 0 ? [...rest, this.#loadRun(fileNumber)] : rest)
-      for (const run of inputs) this.#release(run)
-      return true
-    } finally {
-      for (const run of inputs) this.#inMerge.delete(run)
-    }
-  }
-
-  /** When merging in the background does not keep up: merges the smallest runs at once. */
-  #makeRoomForRun(): void {
-    while (this.#runs.length >= RUN_COUNT_MAX) {
-      const smallest = this.#runs
-        .filter((run) => !this.#inMerge.has(run))
-        .toSorted((a, b) => a.entryCount - b.entryCount)
-        .slice(0, RUN_FANOUT)
-      assert(smallest.length > 1, 'most runs are not being merged already')
-      const steps = this.#mergeSteps(smallest)
-      while (steps.next().done !== true) {
-        // To the end: an insert is waiting.
-      }
-    }
-  }
-
-  #publish(runs: RunDirectoryEntry[]): void {
-    this.#arena.beginChange()
-    this.#runs = runs
-    this.#arena.setRuns(runs)
-    this.#arena.endChange()
-  }
-
-  #release(run: RunDirectoryEntry): void {
-    this.#segments.release(run.fences, run.blockCount * FENCE_SIZE)
-    this.#segments.release(run.bloom, run.bloomSize)
-  }
-
-  #fullTier(): RunDirectoryEntry[] {
-    const tiers = new Map<number, RunDirectoryEntry[]>()
-    for (const run of this.#runs) {
-      if (this.#inMerge.has(run)) continue
-      const tier = Math.max(0, Math.floor(Math.log(run.entryCount) / Math.log(RUN_FANOUT)))
-      tiers.set(tier, [...(tiers.get(tier) ?? []), run])
-    }
-    return [...tiers.values()].find((runs) => runs.length >= RUN_FANOUT) ?? []
   }
 
   #ensureFree(): void {
@@ -536,51 +393,6 @@ export class SharedIndex {
     }
     return numbers
   }
-
-  #removeStrayRuns(): void {
-    const { fs, directory } = this.#options
-    if (fs.stat(directory) === undefined) return
-    const used = new Set(this.#runs.map((run) => runPath(directory, run.fileNumber)))
-    for (const name of fs.readDirectory(directory)) {
-      const path = `${directory}/${name}`
-      if (name.endsWith('.run') && !used.has(path)) fs.unlink(path)
-    }
-  }
-}
-
-function checkFile(
-  fs: Fs,
-  file: number,
-  { size, path, piece }: { size: number; path: string; piece: Buffer },
-): void {
-  for (let offset = 0; offset < size; offset += piece.length) {
-    const bytes = piece.subarray(0, Math.min(piece.length, size - offset))
-    const whole = fs.read(file, bytes, offset) === bytes.length
-    for (let at = 0; whole && at < bytes.length; at += BLOCK_SIZE) {
-      if (checkBlock(bytes.subarray(at, at + BLOCK_SIZE)) === undefined) throw badRun(path)
-    }
-    if (!whole) throw badRun(path)
-  }
-}
-
-/** Offsets of the entries in ascending order of their ids. */
-function sortedOffsets(entries: Buffer): Uint32Array {
-  const count = entries.length / ENTRY_SIZE
-  // The first 8 bytes decide nearly always, and numbers compare ten times faster than buffers.
-  const high = new Uint32Array(count)
-  const low = new Uint32Array(count)
-  const order = new Uint32Array(count)
-  for (let i = 0; i < count; i += 1) {
-    high[i] = entries.readUInt32BE(i * ENTRY_SIZE)
-    low[i] = entries.readUInt32BE(i * ENTRY_SIZE + 4)
-    order[i] = i
-  }
-  const compareIds = (a: number, b: number): number => {
-    const [x, y] = [a * ENTRY_SIZE, b * ENTRY_SIZE]
-    return entries.compare(entries, y, y + ID_SIZE, x, x + ID_SIZE)
-  }
-  order.sort((a, b) => high[a]! - high[b]! || low[a]! - low[b]! || compareIds(a, b) || a - b)
-  return order.map((index) => index * ENTRY_SIZE)
 }
 
 function slotCountFor(options: SharedIndexOptions, missing: readonly PackRecords[]): number {
@@ -592,14 +404,4 @@ function slotCountFor(options: SharedIndexOptions, missing: readonly PackRecords
   while (slots < records * 2) slots *= 2
   assert(slots <= 2 ** 30, 'a reader of a pool without an index fits memory')
   return slots
-}
-
-function nextFreeRun({ fs, directory }: SharedIndexOptions): number {
-  if (fs.stat(directory) === undefined) return 1
-  const numbers = fs.readDirectory(directory).map((name) => Number.parseInt(name, 10))
-  return 1 + Math.max(0, ...numbers.filter((number) => Number.isSafeInteger(number)))
-}
-
-function badRun(path: string): MaasError {
-  return new MaasError('INDEX_INVALID', 'the index run has a damaged block', { path })
 }
