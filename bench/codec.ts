@@ -41,7 +41,7 @@ function makeSink(): Fs {
   const sink = {
     open: () => 1,
     close: none,
-    write: (_file: number, source: Uint8Array, offset: number) => void bytes.set(source, offset),
+    write: (_file: number, source: Uint8Array, offset: number) => bytes.set(source, offset),
     read: (_file: number, target: Buffer, offset: number) => bytes.copy(target, 0, offset),
     dataSync: none,
     syncDirectory: none,

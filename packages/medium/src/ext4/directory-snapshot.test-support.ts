@@ -64,7 +64,7 @@ function linkTableRef({ node, weights, entryCount }: BuiltDirectory) {
 
 function captureDirectory(capture: Capture, path: Buffer): BuiltDirectory {
   const builder = new DirectoryBuilder(capture.sink)
-  const names = readdirSync(path, { encoding: 'buffer' }).sort(Buffer.compare)
+  const names = readdirSync(path, { encoding: 'buffer' }).sort((a, b) => Buffer.compare(a, b))
   for (const name of names) captureEntry(capture, builder, { name, path: joined(path, name) })
   return builder.finish()
 }

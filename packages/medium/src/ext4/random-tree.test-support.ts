@@ -94,7 +94,7 @@ export class RandomTree {
       for (const [at, byte] of name.entries()) if (byte === 0 || byte === 0x2f) name[at] = 0x61
       if (name[0] !== 0x2e) names.set(name.toString('latin1'), name)
     }
-    return [...names.values()].sort(Buffer.compare)
+    return [...names.values()].sort((a, b) => Buffer.compare(a, b))
   }
 
   #entry(builder: DirectoryBuilder, name: Buffer, depth: number): void {
