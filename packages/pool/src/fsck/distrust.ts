@@ -19,7 +19,8 @@ export async function distrustDamaged(
   for (const pack of core.state.livePacks()) {
     if (pack.kind !== 'metadata' || core.packs.status(pack.packNo) !== PackStatus.live) continue
     await core.deps.yieldTurn()
-    if (pack.bricks.some((brick) => available.includes(brick) && isWhole(core, pack, brick))) continue
+    if (pack.bricks.some((brick) => available.includes(brick) && isWhole(core, pack, brick)))
+      continue
     core.packs.setStatus(pack.packNo, PackStatus.lost)
     damaged += 1
   }

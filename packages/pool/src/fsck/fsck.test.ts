@@ -203,7 +203,7 @@ describe('fsck', () => {
     await again.close()
   })
 
-  test('a pool without one brick reads, backs up when told to, and is completed later', async () => {
+  test('a pool without one brick reads, backs up when told to, is completed later', async () => {
     const site = new Site()
     await site.create()
     const first = await site.open()

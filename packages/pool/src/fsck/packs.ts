@@ -77,8 +77,7 @@ function checkCopy(run: FsckRun, pack: PackRow, brick: number, level: FsckLevel)
     return { brick, path, error: new MaasError('POOL_BRICK_MISSING', 'its brick is missing') }
   }
   try {
-    const footer =
-      level === 'data' ? readAll(run, pack, path) : readFooter(run.core.deps.fs, path)
+    const footer = level === 'data' ? readAll(run, pack, path) : readFooter(run.core.deps.fs, path)
     compareFooter(footer, pack, path)
     if (level === 'data') openRecords(run, pack, { brick, footer })
     return { brick, path, error: undefined }
