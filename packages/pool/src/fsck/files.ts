@@ -53,16 +53,22 @@ function checkKeySlots(run: FsckRun): void {
   for (const brick of bricks) {
     const here = loadKeySlots(fs, [brick])
     const names = new Set(here.slots.map(({ slot }) => slot))
-    const missing = slots.filter(({ slot }) => !names.has(slot))
-    for (const keySlot of missing) {
-      if (run.repair) saveKeySlot(fs, [brick], keySlot)
-      const path = `${brick}/keys/${keySlot.slot}.json`
+    for (const { slot } of slots.filter((each) => !names.has(each.slot))) {
+      const path = `${brick}/keys/${slot}.json`
       run.add({ what: 'key-slot', message: 'missing or damaged', path, repaired: run.repair })
     }
     for (const { path, error } of here.problems) {
-      const slot = path.slice(path.lastIndexOf('/') + 1).replace(/\.json$/, '')
-      if (good.has(slot)) continue // Told above, as one that another brick has.
-      run.add({ what: 'key-slot', message: error.message, path, repaired: false })
+      const slot = path.slice(path.lastIndexOf('/') + 1).replace(/\.json(?:\.copy)?$/, '')
+      if (good.has(slot) && !names.has(slot)) continue // Told above: another brick has it.
+      const repaired = run.repair && good.has(slot)
+      run.add({ what: 'key-slot', message: error.message, path, repaired })
+    }
+    if (!run.repair) continue
+    const damaged = here.problems.map(({ path }) => path)
+    for (const keySlot of slots) {
+      const whole =
+        names.has(keySlot.slot) && !damaged.some((path) => path.includes(`/${keySlot.slot}.json`))
+      if (!whole) saveKeySlot(fs, [brick], keySlot)
     }
   }
 }

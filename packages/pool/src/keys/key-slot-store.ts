@@ -1,4 +1,7 @@
-/** Key slot files on all bricks of a pool: `<brick>/keys/<slot>.json`. */
+/**
+ * Key slot files on all bricks of a pool: `<brick>/keys/<slot>.json` and a second copy beside it,
+ * `<slot>.json.copy`, because one flipped bit in the only copy would lock everybody out.
+ */
 import { MaasError } from '@openmaas/kernel/errors'
 import type { Fs } from '@openmaas/kernel/fs'
 import { decodeKeySlot, encodeKeySlot, isSlotName, openKeySlot } from './key-slot.ts'
@@ -10,8 +13,11 @@ export const KEY_SLOTS_MAX = 16
 /** A slot file has about 500 bytes. */
 const SLOT_FILE_SIZE_MAX = 4096
 
-function slotPath(brick: string, slot: string): string {
-  return `${brick}/keys/${slot}.json`
+/** In the order in which they are written and tried. */
+const COPIES = ['.json', '.json.copy'] as const
+
+function slotPaths(brick: string, slot: string): string[] {
+  return COPIES.map((copy) => `${brick}/keys/${slot}${copy}`)
 }
 
 /**
@@ -23,17 +29,19 @@ export function saveKeySlot(fs: Fs, bricks: readonly string[], keySlot: KeySlot)
     fs.makeDirectory(`${brick}/keys`)
     fs.makeDirectory(`${brick}/tmp`)
     const temporary = `${brick}/tmp/key-slot-${keySlot.slot}`
-    // A process that died in here left a file that nothing refers to.
-    if (fs.stat(temporary) !== undefined) fs.unlink(temporary)
-    const file = fs.open(temporary, 'create')
-    try {
-      fs.write(file, encodeKeySlot(keySlot), 0)
-      fs.dataSync(file)
-    } finally {
-      fs.close(file)
+    for (const path of slotPaths(brick, keySlot.slot)) {
+      // A process that died in here left a file that nothing refers to.
+      if (fs.stat(temporary) !== undefined) fs.unlink(temporary)
+      const file = fs.open(temporary, 'create')
+      try {
+        fs.write(file, encodeKeySlot(keySlot), 0)
+        fs.dataSync(file)
+      } finally {
+        fs.close(file)
+      }
+      fs.rename(temporary, path)
+      fs.syncDirectory(`${brick}/keys`)
     }
-    fs.rename(temporary, slotPath(brick, keySlot.slot))
-    fs.syncDirectory(`${brick}/keys`)
     fs.syncDirectory(brick)
   }
 }
@@ -54,11 +62,12 @@ export function loadKeySlots(
     const directory = `${brick}/keys`
     if (fs.stat(directory) === undefined) continue
     for (const name of fs.readDirectory(directory).toSorted()) {
-      const slot = name.replace(/\.json$/, '')
-      if (slot === name || !isSlotName(slot) || slots.has(slot)) continue
-      const path = slotPath(brick, slot)
+      const slot = name.replace(/\.json(?:\.copy)?$/, '')
+      if (slot === name || !isSlotName(slot)) continue
+      const path = `${directory}/${name}`
       try {
-        slots.set(slot, readSlot(fs, path, slot))
+        const keySlot = readSlot(fs, path, slot)
+        if (!slots.has(slot)) slots.set(slot, keySlot)
       } catch (error) {
         if (!(error instanceof MaasError)) throw error
         problems.push({ path, error })
@@ -110,10 +119,9 @@ export function removeKeySlot(fs: Fs, bricks: readonly string[], slot: string): 
     })
   }
   for (const brick of bricks) {
-    const path = slotPath(brick, slot)
-    if (fs.stat(path) === undefined) continue
-    fs.unlink(path)
-    fs.syncDirectory(`${brick}/keys`)
+    const paths = slotPaths(brick, slot).filter((path) => fs.stat(path) !== undefined)
+    for (const path of paths) fs.unlink(path)
+    if (paths.length > 0) fs.syncDirectory(`${brick}/keys`)
   }
 }
 

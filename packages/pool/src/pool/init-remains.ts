@@ -15,7 +15,7 @@ const DIRECTORIES: readonly (readonly [string, (file: string) => boolean])[] = [
   ['quarantine', () => false],
   ['index', () => false],
   ['tmp', (file) => file.startsWith('key-slot-')],
-  ['keys', (file) => file === 'passphrase.json'],
+  ['keys', (file) => file === 'passphrase.json' || file === 'passphrase.json.copy'],
   ['log/a', (file) => file === LOG_FILE],
   ['log/b', (file) => file === LOG_FILE],
   ['log', (file) => file === LOG_FILE],
