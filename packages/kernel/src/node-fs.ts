@@ -10,6 +10,7 @@ import { assert } from './assert.ts'
 import { MaasError } from './errors.ts'
 import { fsError } from './fs-errors.ts'
 import type { FileHandle, FileStat, Fs, OpenMode, OpenOptions } from './fs.ts'
+import { makeDirectories } from './make-directories.ts'
 import { E, F_GETFL, F_SETFL, O_DIRECT } from './posix/constants.ts'
 import { fcntl, tryFlock } from './posix/files.ts'
 import { checked, posixAvailable } from './posix/library.ts'
@@ -139,9 +140,7 @@ export class NodeFs implements Fs {
   }
 
   makeDirectory(path: string): void {
-    attempt('make directory', path, () =>
-      fs.mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE }),
-    )
+    attempt('make directory', path, () => makeDirectories(path, DIRECTORY_MODE))
   }
 
   removeDirectory(path: string): void {

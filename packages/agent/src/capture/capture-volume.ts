@@ -52,10 +52,11 @@ export async function captureVolume(options: CaptureOptions): Promise<CaptureRes
     bytesExpected: dataBytes(image),
     filesExpected: 1,
   })
-  const timer = onProgress && setInterval(() => onProgress(progress()), PROGRESS_INTERVAL_MS)
   // Others plug and eject meanwhile: their pins go through this owner.
   await using _socket = await PoolOwnerSocket.listen(pool)
   const session = pool.openSession(parent === undefined ? {} : { parent: parent.id })
+  // After all that may refuse: a timer that nobody clears keeps the process alive.
+  const timer = onProgress && setInterval(() => onProgress(progress()), PROGRESS_INTERVAL_MS)
   try {
     const results = await runLanes(session, { options, image, segments, counters, laneCount })
     phase = 'committing'
@@ -76,9 +77,10 @@ export async function captureVolume(options: CaptureOptions): Promise<CaptureRes
         status: warnings.length === 0 ? 'complete' : 'warnings',
         ...(parent !== undefined && { parent: parent.id }),
         ...(options.tags !== undefined && { tags: options.tags }),
+        ...(options.lockUntil && { lockedUntil: options.lockUntil.toISOString() }),
         ...(warnings.length > 0 && { warnings: { count: warnings.length, first } }),
       },
-      options.lockUntil === undefined ? {} : { lockUntil: options.lockUntil.getTime() },
+      options.lockUntil === undefined ? {} : { lockUntil: pool.lockTime(options.lockUntil) },
     )
     phase = 'done'
     return {

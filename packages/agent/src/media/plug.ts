@@ -6,12 +6,13 @@
  * Cost: one read of the pool's log and index here and one in the engine; nothing depends on the
  * size of the snapshot.
  */
-import { closeSync, mkdirSync, rmSync } from 'node:fs'
+import { closeSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MaasError } from '@openmaas/kernel/errors'
 import { makeLayerId, makeMediumId, type MediumId } from '@openmaas/kernel/ids'
+import { makeDirectories } from '@openmaas/kernel/make-directories'
 import { bootId } from '@openmaas/kernel/sysinfo'
 import { type EngineProcess, makeKeyDescriptor, startKeeper } from '@openmaas/medium/engine/keeper'
 import { engineRuns, readStatus } from '@openmaas/medium/engine/status'
@@ -33,6 +34,7 @@ import { mountFuse } from '../attach/fuse-mount.ts'
 import { chooseAttachMethod, detachNbdDisk, takeNbdDisk } from '../attach/kernel-nbd.ts'
 import { endEngine, waitUntilServing } from './engine-process.ts'
 import { lockMedium } from './medium-lock.ts'
+import { checkMountPoint, prepareMountPoint } from './mount-point.ts'
 import { stateUnlocked } from './medium-state.ts'
 import { pinMedium, unpinMedium } from './pin.ts'
 import { removeMedium } from './remove.ts'
@@ -47,6 +49,7 @@ const ENGINE_ENTRY = fileURLToPath(import.meta.resolve('@openmaas/medium/engine/
 export async function plug(pool: PoolAccess, options: PlugOptions): Promise<PlugResult> {
   const begin = pool.clock.monotonicMs()
   requirePrivilege(options)
+  if (options.mount && options.mountPoint !== undefined) checkMountPoint(options.mountPoint)
   const id = makeMediumId(pool.clock, pool.random)
   const runtimeDirectory = runtimeDirectoryOf(id)
   const method = options.attach ? chooseAttachMethod(options.attachWish ?? 'auto') : undefined
@@ -141,14 +144,14 @@ function requirePrivilege(options: { attach: boolean }): void {
 /** @returns the pid of the keeper. */
 function startEngine(pool: PoolAccess, record: MediumRecord): number {
   const attachment = record.attachment!
-  mkdirSync(attachment.runtimeDirectory, { recursive: true, mode: 0o700 })
+  makeDirectories(attachment.runtimeDirectory, 0o700)
   const directory = mediumDirectory(pool.path, record.id)
   rmSync(path.join(directory, 'engine.json'), { force: true })
   let fuseFd: number | undefined
   const keyFd = makeKeyDescriptor(pool.masterKey)
   try {
     if (attachment.fuseMount !== undefined) {
-      mkdirSync(attachment.fuseMount, { recursive: true, mode: 0o700 })
+      makeDirectories(attachment.fuseMount, 0o700)
       fuseFd = mountFuse(attachment.fuseMount, `openmaas:${record.id}`)
     }
     const engine: EngineProcess = {
@@ -189,7 +192,7 @@ async function attachServed(
     // Before the mount: a kill in between is found by the record.
     saveMedium(pool.fs, pool.path, { ...record, attachment })
     if (mountPoint !== undefined) {
-      mkdirSync(mountPoint, { recursive: true })
+      prepareMountPoint(mountPoint)
       fileSystem = mountDisk(device, mountPoint, { readOnly })
     }
   }

@@ -11,11 +11,12 @@
  * can lead the restore out of it. What stands under its own name is complete; interrupted at any
  * point, a second run goes on.
  */
-import { mkdirSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { MaasError } from '@openmaas/kernel/errors'
 import { fsError } from '@openmaas/kernel/fs-errors'
+import { makeDirectories as makeTargetDirectories } from '@openmaas/kernel/make-directories'
 import { NodeFs } from '@openmaas/kernel/node-fs'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '@openmaas/kernel/posix/constants'
 import { close, openat } from '@openmaas/kernel/posix/files'
@@ -64,9 +65,10 @@ export async function restoreTree(options: RestoreOptions): Promise<RestoreResul
     bytesTotal,
   })
   if (options.dryRun === true) return makeResult(progress(), [], 0, startedMs)
-  const timer = onProgress && setInterval(() => onProgress(progress()), PROGRESS_INTERVAL_MS)
   const setup = makeSetup(options, { selected, counters, treeRoot })
   const run = new RestoreRun(setup, lanes)
+  // After all that may refuse: a timer that nobody clears keeps the process alive.
+  const timer = onProgress && setInterval(() => onProgress(progress()), PROGRESS_INTERVAL_MS)
   const cancel = (): void => run.fail(new MaasError('CANCELLED', 'the restore was cancelled'))
   signal?.addEventListener('abort', cancel)
   if (signal?.aborted === true) cancel()
@@ -171,12 +173,14 @@ function ownersOf(
 function prepareTarget(target: string): number {
   try {
     // Made by us: nobody else looks in before the end.
-    if (mkdirSync(target, { recursive: true, mode: 0o700 }) !== undefined)
-      return DIRECTORY_STATE.fresh
+    if (makeTargetDirectories(target, 0o700) !== undefined) return DIRECTORY_STATE.fresh
     return readdirSync(target).length === 0 ? DIRECTORY_STATE.fresh : DIRECTORY_STATE.merged
   } catch (error) {
     const { code = 'EIO' } = error as NodeJS.ErrnoException
-    throw fsError(code, 'open', target, error)
+    if (code === 'EEXIST' || code === 'ENOTDIR') {
+      throw new MaasError('FS_EXISTS', `${target} is not a directory`, { path: target })
+    }
+    throw fsError(code, 'make directory', target, error)
   }
 }
 

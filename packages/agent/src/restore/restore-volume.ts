@@ -6,13 +6,14 @@
  *
  * Memory: 1 MiB and the reader's caches per lane.
  */
-import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync } from 'node:fs'
 import { renameSync, rmSync, type Stats, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { MaasError, reviveError } from '@openmaas/kernel/errors'
 import { fsError } from '@openmaas/kernel/fs-errors'
+import { makeDirectories } from '@openmaas/kernel/make-directories'
 import { SEEK_END } from '@openmaas/kernel/posix/constants'
 import { lseek } from '@openmaas/kernel/posix/files'
 import type { StackHandoff } from '@openmaas/medium/stack/device-stack'
@@ -112,7 +113,7 @@ function makeTarget(options: RestoreOptions, size: number): Target | undefined {
   const temporary = path.join(options.target, `${TEMPORARY_PREFIX}${path.basename(finalPath)}`)
   if (dryRun !== true) {
     try {
-      mkdirSync(options.target, { recursive: true })
+      makeDirectories(options.target)
       const file = openSync(temporary, 'w', 0o600)
       ftruncateSync(file, size)
       closeSync(file)
