@@ -11,6 +11,7 @@ import { laneCount } from '../program/lanes.ts'
 import { Progress } from '../program/progress.ts'
 import type { Input } from '../program/input.ts'
 import type { Site } from '../program/site.ts'
+import { defaultName, givenName } from '../program/source-name.ts'
 import { showWarnings } from '../program/warnings.ts'
 
 const EXIT_WARNINGS = 6
@@ -21,7 +22,7 @@ export async function run(input: Input, site: Site): Promise<number> {
   const source = path.resolve(site.directory, input.positionals[0]!)
   const isVolume = input.has('volume')
   checkSource(source, isVolume)
-  const name = input.text('name') ?? (path.basename(source) || 'root')
+  const name = givenName(input) ?? defaultName(source)
   const tags = parseTags(input.list('tag'))
   const lockUntil = parseLock(input.text('lock-until'), site)
   const lanes = laneCount(input, site)

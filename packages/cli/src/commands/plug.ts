@@ -96,5 +96,6 @@ function plugOptions(input: Input, { row, manifest }: Point, { directory }: Site
 /** `unix` alone is a socket of the medium's own; a path or `host:port` is taken as it is. */
 function nbdAddress(text: string, directory: string): string {
   if (text === '' || text === 'unix') return 'unix'
+  if (text === 'unix:') throw new MaasError('USAGE', '--nbd=unix: wants a path', { option: 'nbd' })
   return text.startsWith('unix:') ? path.resolve(directory, text.slice('unix:'.length)) : text
 }

@@ -23,7 +23,7 @@ export async function run(input: Input, site: Site): Promise<void> {
     return
   }
   if (points.length === 0) {
-    out.note(text('points.none'))
+    out.note(text(all.length === 0 ? 'points.none' : 'points.noneOfThese'))
     return
   }
   showPoints(points, shortIds(all.map((point) => point.row.id)), site)

@@ -7,12 +7,13 @@ import { openReader } from '../pool/open.ts'
 import type { Input } from '../program/input.ts'
 import { Progress } from '../program/progress.ts'
 import type { Site } from '../program/site.ts'
+import { givenName } from '../program/source-name.ts'
 
 export async function run(input: Input, site: Site): Promise<void> {
   const reader = await openReader(site)
   const access = await mediaAccess(reader, site)
   const record = findMedium(access.fs, access.path, input.positionals[0]!)
-  const name = input.text('name') ?? record.sourceName
+  const name = givenName(input) ?? record.sourceName
   const progress = new Progress(site)
   const { out, text } = site
   let bytes = 0

@@ -70,6 +70,7 @@ export const chineseRun: Readonly<Record<keyof typeof englishRun, string>> = {
   'backup.next': '作为磁盘挂接：openmaas plug {id}',
 
   'points.none': '还没有恢复点。创建一个：openmaas backup <目录>',
+  'points.noneOfThese': '没有该名称或主机的恢复点。',
   'points.next': '作为磁盘挂接：openmaas plug <恢复点>',
   'points-delete.ask': '删除这 {count} 个恢复点？',
   'points-delete.done': '已删除 {count} 个恢复点。',

@@ -68,6 +68,7 @@ export const englishRun = {
   'backup.next': 'Plug it as a disk: openmaas plug {id}',
 
   'points.none': 'No recovery points yet. Take one with: openmaas backup <directory>',
+  'points.noneOfThese': 'No recovery point of that name or host.',
   'points.next': 'Plug one as a disk: openmaas plug <point>',
   'points-delete.ask': 'Delete these {count} points?',
   'points-delete.done': '{count} points deleted.',

@@ -34,6 +34,14 @@ describe('the command line', () => {
     expect([input.has('long'), input.has('recursive')]).toEqual([true, true])
   })
 
+  test('takes no empty value for a path: a script forgot to set a variable', () => {
+    const message = usage('not empty')
+    expect(() => parse('restore', 'latest', '--to', '')).toThrowError(message)
+    expect(() => parse('plug', 'latest', '--at=')).toThrowError(message)
+    expect(() => parse('pool init', '')).toThrowError(usage('empty'))
+    expect(parse('plug', 'latest', '--nbd').text('nbd')).toBe('')
+  })
+
   test('takes everything behind -- as an argument', () => {
     expect(parse('find', '--', '--name').positionals).toEqual(['--name'])
   })
@@ -85,12 +93,12 @@ describe('the command line', () => {
     expect(parse('plug', 'latest', '--quota', text).size('quota')).toBe(size)
   })
 
-  test.each(['', 'ten', '-1', '1X'])('refuses the size "%s"', (text) => {
+  test.each(['ten', '-1', '1X'])('refuses the size "%s"', (text) => {
     const input = parse('plug', 'latest', `--quota=${text}`)
     expect(() => input.size('quota')).toThrowError(usage('--quota wants a size'))
   })
 
-  test.each(['0', '17', '1.5', 'x', ''])('refuses %s lanes', (text) => {
+  test.each(['0', '17', '1.5', 'x'])('refuses %s lanes', (text) => {
     const input = parse('backup', 'a', `--lanes=${text}`)
     expect(() => input.integer('lanes', { min: 1, max: 16 })).toThrowError(usage('1 to 16'))
   })

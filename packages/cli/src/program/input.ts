@@ -115,7 +115,7 @@ function parseLong(
   if (option.value === undefined) {
     if (equals >= 0) throw usage(`--${name} takes no value`, name)
     add(option, '')
-  } else if (equals >= 0) add(option, argument.slice(equals + 1))
+  } else if (equals >= 0) add(option, filled(option, `--${name}`, argument.slice(equals + 1)))
   else if (option.optionalValue !== undefined) {
     add(option, option.optionalValue.test(rest[0] ?? '') ? rest.shift()! : '')
   } else add(option, takeValue(option, `--${name}`, rest))
@@ -142,8 +142,16 @@ function parseShort(
 
 function takeValue(option: OptionSpec, spelled: string, rest: string[]): string {
   const value = rest.shift()
-  if (value !== undefined && !(value.startsWith('-') && value.length > 1)) return value
+  if (value !== undefined && !(value.startsWith('-') && value.length > 1)) {
+    return filled(option, spelled, value)
+  }
   throw usage(`${spelled} wants a value: ${option.value}`, option.name)
+}
+
+/** Rule: a variable that a script forgot to set is never taken for the current directory. */
+function filled(option: OptionSpec, spelled: string, value: string): string {
+  if (value !== '' || option.optionalValue !== undefined) return value
+  throw usage(`${spelled} wants a value that is not empty: ${option.value}`, option.name)
 }
 
 function usage(message: string, option: string): MaasError {
@@ -170,6 +178,7 @@ function checkCount(spec: CommandSpec, positionals: readonly string[]): void {
     const extra = positionals[countMax]!
     throw new MaasError('USAGE', `unexpected argument "${extra}"`, details)
   }
+  if (positionals.includes('')) throw new MaasError('USAGE', 'an argument is empty', details)
 }
 
 /** The candidate that is at most two typing errors away. */
