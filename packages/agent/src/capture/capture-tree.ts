@@ -94,7 +94,8 @@ async function runCapture(
     phase = 'committing'
     const counters = sumCounters(setup.counters)
     const manifest = makeManifest(options, { parent, startedAt, captured, counters })
-    const lock = options.lockUntil === undefined ? {} : { lockUntil: options.lockUntil.getTime() }
+    const { lockUntil } = options
+    const lock = lockUntil === undefined ? {} : { lockUntil: pool.lockTime(lockUntil) }
     const snapshot = await session.commit(manifest, lock)
     phase = 'done'
     const { warnings, warningCount } = collectWarnings(captured)
@@ -223,6 +224,7 @@ function makeManifest(options: CaptureOptions, parts: ManifestParts): SnapshotMa
     status: warningCount === 0 ? 'complete' : 'warnings',
     ...parentId,
     ...(options.tags === undefined ? {} : { tags: options.tags }),
+    ...(options.lockUntil && { lockedUntil: options.lockUntil.toISOString() }),
     ...(warningCount === 0 ? {} : { warnings: { count: warningCount, first } }),
   }
 }

@@ -37,7 +37,7 @@ export function pointJson({ row, manifest }: Point): PointJson {
     warningCount: manifest.warnings?.count ?? 0,
     parent: row.parent ?? null,
     tags: manifest.tags ?? {},
-    lockUntil: row.lockUntil === undefined ? null : new Date(row.lockUntil).toISOString(),
+    lockUntil: manifest.lockedUntil ?? null,
   }
 }
 

@@ -153,6 +153,14 @@ export class Pool {
     })
   }
 
+  /**
+   * A date as pool time, for locks: as far from the pool's now as the date is from the clock's.
+   * Pool time never runs ahead of the clock, so the lock never ends before the date.
+   */
+  lockTime(until: Date): number {
+    return this.core.time.now() + Math.max(0, until.getTime() - this.core.deps.clock.wallMs())
+  }
+
   /** @throws MaasError SNAPSHOT_NOT_FOUND; SNAPSHOT_LOCKED when it would become shorter */
   async extendLock(id: SnapshotId, lockUntil: number): Promise<void> {
     await this.core.append({ type: LogType.lockExtend, body: { id, lockUntil } }, () => {

@@ -38,6 +38,8 @@ export interface SnapshotManifest {
   readonly tags?: Readonly<Record<string, string>>
   readonly status: 'complete' | 'warnings'
   readonly warnings?: { readonly count: number; readonly first: readonly string[] }
+  /** RFC 3339: the date that was asked for. What counts is the log's, in pool time. */
+  readonly lockedUntil?: string
   readonly volume?: VolumeGeometry
 }
 
