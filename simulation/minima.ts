@@ -58,6 +58,8 @@ export function missedMinima(
   return Object.entries(MINIMA_PER_1000[kind]).flatMap(([name, per1000]) => {
     const wanted = Math.floor((per1000 * seeds) / 1000)
     const found = counts[name] ?? 0
-    return found >= wanted ? [] : [`${kind}: only ${found} ${name}, at least ${wanted} are expected`]
+    return found >= wanted
+      ? []
+      : [`${kind}: only ${found} ${name}, at least ${wanted} are expected`]
   })
 }

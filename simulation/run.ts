@@ -133,7 +133,10 @@ async function runKind(
   return total
 }
 
-function addResult(total: { -readonly [Key in keyof KindResult]: KindResult[Key] }, result: JobResult): void {
+function addResult(
+  total: { -readonly [Key in keyof KindResult]: KindResult[Key] },
+  result: JobResult,
+): void {
   total.seedsRun += result.seedsRun
   total.failures.push(...result.failures)
   for (const [name, count] of Object.entries(result.counts)) {

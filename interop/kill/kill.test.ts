@@ -57,8 +57,7 @@ requires({ programs: ['strace'], linux: true }, () => {
 
   test.each(SHARES)(
     '%s is killed at system calls and loses nothing',
-    (operation, share) =>
-      series(operation, stage.origins[operation], Math.ceil(POINTS * share)),
+    (operation, share) => series(operation, stage.origins[operation], Math.ceil(POINTS * share)),
     POINTS * POINT_MS,
   )
 
@@ -71,7 +70,9 @@ requires({ programs: ['strace'], linux: true }, () => {
         // A pool as a kill leaves it becomes the one the next command begins on.
         using trial = new Trial(`torn-${round}`, { site, stage, origin: backup, lanes: 2 })
         using watched = new Trial(`watched-${round}`, { site, stage, origin: backup, lanes: 2 })
-        const points = (await watched.findPoints({ answers: true })).filter(({ call }) => call !== 'openat')
+        const points = (await watched.findPoints({ answers: true })).filter(
+          ({ call }) => call !== 'openat',
+        )
         await trial.disturb(killAt(choosePoint(points, random)))
         const torn: Origin = { ...backup, pool: trial.pool }
         await series(`recovery ${round}`, torn, Math.ceil((POINTS * RECOVERY_SHARE) / 3))

@@ -27,86 +27,89 @@ const KILLS_MIN = 5
 let site: Site
 let medium: PlugResult
 
-requires({ root: true, paths: ['/dev/fuse', '/dev/loop-control'], programs: ['fio', 'e2fsck'] }, () => {
-  beforeEach(async () => {
-    site = await Site.make()
-    makeTree(site.folder('source'), { files: 200 })
-    await site.cli.backup(site.join('source'))
-    medium = await site.cli.plug('latest', '--at', site.join('disk'), '--free', '2GiB')
-  })
-  afterEach(async () => {
-    await site[Symbol.asyncDispose]()
-    await waitFor('nothing is left', () => findLeftovers([medium.id, site.path]).length === 0)
-  })
+requires(
+  { root: true, paths: ['/dev/fuse', '/dev/loop-control'], programs: ['fio', 'e2fsck'] },
+  () => {
+    beforeEach(async () => {
+      site = await Site.make()
+      makeTree(site.folder('source'), { files: 200 })
+      await site.cli.backup(site.join('source'))
+      medium = await site.cli.plug('latest', '--at', site.join('disk'), '--free', '2GiB')
+    })
+    afterEach(async () => {
+      await site[Symbol.asyncDispose]()
+      await waitFor('nothing is left', () => findLeftovers([medium.id, site.path]).length === 0)
+    })
 
-  test('fio verifies all it wrote while engine or keeper are killed at random', async () => {
-    const seed = Number(process.env['OPENMAAS_SEED'] ?? 1)
-    const random = new SeededRandom(seed)
-    const fio = start([
-      'fio',
-      '--name=verify',
-      `--directory=${medium.mountPoint}`,
-      '--size=64m',
-      '--rw=randwrite',
-      '--bsrange=512-64k',
-      '--blockalign=512',
-      '--ioengine=psync',
-      '--verify=crc32c',
-      '--verify_fatal=1',
-      '--do_verify=1',
-      '--fsync=16',
-      '--loops=2',
-      `--randseed=${seed}`,
-    ])
-    const kills = { engine: 0, keeper: 0 }
-    let ended = false
-    const outcome = fio.ended.finally(() => (ended = true))
-    while (!ended) {
-      await delay(random.below(120))
-      const processes = findProcesses(medium.id)
-      if (processes === undefined) continue // It is being started again.
-      const role = random.below(3) === 0 ? 'keeper' : 'engine'
-      if (kill(processes[role])) kills[role] += 1
-      await waitFor('an engine under a keeper again', () => {
-        const next = findProcesses(medium.id)
-        return ended || (next !== undefined && next[role] !== processes[role])
-      })
-    }
-    expect(await outcome, `seed ${seed}, ${JSON.stringify(kills)}`).toMatchObject({ exitCode: 0 })
-    expect(kills.engine + kills.keeper, 'kills').toBeGreaterThanOrEqual(KILLS_MIN)
-    await run(['umount', medium.mountPoint])
-    await run(['e2fsck', '-fn', medium.device])
-  })
-
-  test('what fdatasync acknowledged is there when engine and keeper were killed together', async () => {
-    for (let round = 0; round < 3; round += 1) {
-      const file = join(medium.mountPoint, `round-${round}`)
-      const acknowledged = await writeUntilKilled(file, 60 + round * 40)
-      expect(await site.cli.media()).toMatchObject([{ id: medium.id, state: 'interrupted' }])
-      medium = await site.cli.json<PlugResult>(['plug', '--resume', medium.id])
-      for (let number = 0; number < acknowledged; number += 1) {
-        expectRecord(readFileSync(file), number)
+    test('fio verifies all it wrote while engine or keeper are killed at random', async () => {
+      const seed = Number(process.env['OPENMAAS_SEED'] ?? 1)
+      const random = new SeededRandom(seed)
+      const fio = start([
+        'fio',
+        '--name=verify',
+        `--directory=${medium.mountPoint}`,
+        '--size=64m',
+        '--rw=randwrite',
+        '--bsrange=512-64k',
+        '--blockalign=512',
+        '--ioengine=psync',
+        '--verify=crc32c',
+        '--verify_fatal=1',
+        '--do_verify=1',
+        '--fsync=16',
+        '--loops=2',
+        `--randseed=${seed}`,
+      ])
+      const kills = { engine: 0, keeper: 0 }
+      let ended = false
+      const outcome = fio.ended.finally(() => (ended = true))
+      while (!ended) {
+        await delay(random.below(120))
+        const processes = findProcesses(medium.id)
+        if (processes === undefined) continue // It is being started again.
+        const role = random.below(3) === 0 ? 'keeper' : 'engine'
+        if (kill(processes[role])) kills[role] += 1
+        await waitFor('an engine under a keeper again', () => {
+          const next = findProcesses(medium.id)
+          return ended || (next !== undefined && next[role] !== processes[role])
+        })
       }
-    }
-    await run(['umount', medium.mountPoint])
-    // The journal was replayed by the mount; what remains must be whole.
-    await run(['e2fsck', '-fn', medium.device])
-    await site.cli.json(['pool', 'fsck', '--data'])
-  })
+      expect(await outcome, `seed ${seed}, ${JSON.stringify(kills)}`).toMatchObject({ exitCode: 0 })
+      expect(kills.engine + kills.keeper, 'kills').toBeGreaterThanOrEqual(KILLS_MIN)
+      await run(['umount', medium.mountPoint])
+      await run(['e2fsck', '-fn', medium.device])
+    })
 
-  test('writes stay after eject --keep and --resume, and go with eject', async () => {
-    const file = join(medium.mountPoint, 'kept')
-    writeFileSync(file, 'written, not synced')
-    await site.cli.json(['eject', medium.id, '--keep'])
-    expect(processesOf(medium.id)).toEqual([])
-    await site.cli.json(['plug', '--resume', medium.id])
-    expect(readFileSync(file, 'utf8')).toBe('written, not synced')
-    await site.cli.json(['eject', medium.id])
-    expect(await site.cli.media()).toEqual([])
-    medium = await site.cli.plug('latest', '--at', site.join('disk'))
-    expect((await attempt(['test', '-e', file])).exitCode).toBe(1)
-  })
-})
+    test('what fdatasync acknowledged is there when engine and keeper were killed together', async () => {
+      for (let round = 0; round < 3; round += 1) {
+        const file = join(medium.mountPoint, `round-${round}`)
+        const acknowledged = await writeUntilKilled(file, 60 + round * 40)
+        expect(await site.cli.media()).toMatchObject([{ id: medium.id, state: 'interrupted' }])
+        medium = await site.cli.json<PlugResult>(['plug', '--resume', medium.id])
+        for (let number = 0; number < acknowledged; number += 1) {
+          expectRecord(readFileSync(file), number)
+        }
+      }
+      await run(['umount', medium.mountPoint])
+      // The journal was replayed by the mount; what remains must be whole.
+      await run(['e2fsck', '-fn', medium.device])
+      await site.cli.json(['pool', 'fsck', '--data'])
+    })
+
+    test('writes stay after eject --keep and --resume, and go with eject', async () => {
+      const file = join(medium.mountPoint, 'kept')
+      writeFileSync(file, 'written, not synced')
+      await site.cli.json(['eject', medium.id, '--keep'])
+      expect(processesOf(medium.id)).toEqual([])
+      await site.cli.json(['plug', '--resume', medium.id])
+      expect(readFileSync(file, 'utf8')).toBe('written, not synced')
+      await site.cli.json(['eject', medium.id])
+      expect(await site.cli.media()).toEqual([])
+      medium = await site.cli.plug('latest', '--at', site.join('disk'))
+      expect((await attempt(['test', '-e', file])).exitCode).toBe(1)
+    })
+  },
+)
 
 /** Kills engine and keeper once so many records are acknowledged. @returns how many were */
 async function writeUntilKilled(file: string, records: number): Promise<number> {

@@ -65,7 +65,9 @@ async function stopServer(): Promise<void> {
 function startWriters(): Running[] {
   return Array.from({ length: WRITERS }, (_, writer) =>
     start(client('-NBn', 'test'), {
-      input: statements((number) => `insert into kept values (${writer}, ${number}, uuid()) returning number;`),
+      input: statements(
+        (number) => `insert into kept values (${writer}, ${number}, uuid()) returning number;`,
+      ),
     }),
   )
 }
@@ -100,11 +102,21 @@ requires(
       await run(['chmod', '755', site.path])
       await run(['install', '-d', '-o', 'mysql', site.join('run'), site.join('source')])
       data = site.join('source', 'data')
-      await run(['mariadb-install-db', '--no-defaults', '--user=mysql', `--datadir=${data}`, '--auth-root-authentication-method=normal'])
+      await run([
+        'mariadb-install-db',
+        '--no-defaults',
+        '--user=mysql',
+        `--datadir=${data}`,
+        '--auth-root-authentication-method=normal',
+      ])
       await startServer()
       await sql('create database if not exists test')
-      await sql('create table test.kept (writer int, number int, text varchar(64), primary key (writer, number), key (text)) engine=innodb')
-      await sql('use test; create table other engine=innodb select seq, md5(seq) text from seq_1_to_20000')
+      await sql(
+        'create table test.kept (writer int, number int, text varchar(64), primary key (writer, number), key (text)) engine=innodb',
+      )
+      await sql(
+        'use test; create table other engine=innodb select seq, md5(seq) text from seq_1_to_20000',
+      )
       await stopServer()
       await site.cli.backup(site.join('source'))
       medium = await site.cli.plug('latest', '--at', site.join('disk'), '--free', '4GiB')

@@ -48,7 +48,10 @@ requires(['nbdinfo', 'nbdcopy'], () => {
       length: number
       type: number
     }[]
-    expect(map.some(({ type }) => (type & 1) === 1), 'holes').toBe(true)
+    expect(
+      map.some(({ type }) => (type & 1) === 1),
+      'holes',
+    ).toBe(true)
     expect(map.reduce((sum, { length }) => sum + length, 0)).toBe(IMAGE_SIZE)
     await run(['nbdcopy', uri, site.join('copy')])
     expect(readFileSync(site.join('copy')).equals(readFileSync(site.join('image')))).toBe(true)
@@ -102,8 +105,20 @@ requires(['qemu-img', 'qemu-io'], () => {
       },
     })}`
     // Slow enough for a kill in the middle.
-    const copy = attempt(['qemu-img', 'convert', '-r', '16M', '-O', 'raw', source, site.join('out')])
-    await waitFor('it copies', () => existsSync(site.join('out')) && statSync(site.join('out')).blocks > 0)
+    const copy = attempt([
+      'qemu-img',
+      'convert',
+      '-r',
+      '16M',
+      '-O',
+      'raw',
+      source,
+      site.join('out'),
+    ])
+    await waitFor(
+      'it copies',
+      () => existsSync(site.join('out')) && statSync(site.join('out')).blocks > 0,
+    )
     await delay(300)
     await restartEngine()
     expect(await copy).toMatchObject({ exitCode: 0 })

@@ -17,8 +17,10 @@ import { acknowledged, killDisk, killEngines, statements } from './database-load
 
 /** Debian keeps the server's programs out of PATH, in a folder for each version. */
 const PROGRAMS =
-  globSync('/usr/lib/postgresql/*/bin/postgres').map((path) => join(path, '..')).toSorted().at(-1) ??
-  '/usr/lib/postgresql/bin'
+  globSync('/usr/lib/postgresql/*/bin/postgres')
+    .map((path) => join(path, '..'))
+    .toSorted()
+    .at(-1) ?? '/usr/lib/postgresql/bin'
 const AS_POSTGRES = ['setpriv', '--reuid=postgres', '--regid=postgres', '--init-groups', '--']
 const WRITERS = 4
 
@@ -60,7 +62,17 @@ async function checkCommits(writers: readonly Running[]): Promise<number> {
       count += 1
     }
   }
-  await run(program('pg_amcheck', '-h', site.join('run'), '-d', 'postgres', '--install-missing', '--heapallindexed'))
+  await run(
+    program(
+      'pg_amcheck',
+      '-h',
+      site.join('run'),
+      '-d',
+      'postgres',
+      '--install-missing',
+      '--heapallindexed',
+    ),
+  )
   await sql('truncate load')
   return count
 }
@@ -68,7 +80,9 @@ async function checkCommits(writers: readonly Running[]): Promise<number> {
 function startWriters(): Running[] {
   return Array.from({ length: WRITERS }, (_, writer) =>
     start(program('psql', '-h', site.join('run'), '-d', 'postgres', '-qAt', '-f', '-'), {
-      input: statements((number) => `insert into load values (${writer}, ${number}) returning number;`),
+      input: statements(
+        (number) => `insert into load values (${writer}, ${number}) returning number;`,
+      ),
     }),
   )
 }
@@ -91,7 +105,9 @@ requires(
       await run(program('initdb', '-D', origin, '--no-sync', '-A', 'trust', '--data-checksums'))
       data = origin
       await startServer()
-      await sql('create table load (writer int, number int, text text default md5(random()::text), primary key (writer, number))')
+      await sql(
+        'create table load (writer int, number int, text text default md5(random()::text), primary key (writer, number))',
+      )
       await sql('create extension amcheck')
       await run(program('pgbench', '-h', site.join('run'), '-q', '-i', '-s', '2', 'postgres'))
       await run(program('pg_ctl', 'stop', '-D', origin, '-m', 'fast'))

@@ -3,9 +3,7 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { attempt, describe, type Outcome, type RunOptions, start, type Running } from './program.ts'
 
-export const OPENMAAS = fileURLToPath(
-  new URL('../../packages/cli/bin/openmaas', import.meta.url),
-)
+export const OPENMAAS = fileURLToPath(new URL('../../packages/cli/bin/openmaas', import.meta.url))
 
 export interface CliError {
   readonly code: string
@@ -57,7 +55,11 @@ export class CommandLine {
     }
   }
 
-  begin(args: readonly string[], wrapper: readonly string[] = [], options: RunOptions = {}): Running {
+  begin(
+    args: readonly string[],
+    wrapper: readonly string[] = [],
+    options: RunOptions = {},
+  ): Running {
     const environment = { ...this.environment, ...options.environment }
     return start([...wrapper, OPENMAAS, ...args], { ...options, environment })
   }

@@ -27,7 +27,9 @@ export function findLeftovers(words: readonly string[]): string[] {
 }
 
 export function listProcesses(): number[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number)
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
 }
 
 /** Empty once the process is gone. */
@@ -52,7 +54,8 @@ export function findProcesses(mediumId: string): MediumProcesses | undefined {
     if (!line.includes(mediumId) || !line.includes('/engine/main.ts')) continue
     if (line.includes('openmaas-keeper')) continue
     const keeper = parentOf(pid)
-    if (keeper !== undefined && commandLine(keeper).includes('openmaas-keeper')) return { engine: pid, keeper }
+    if (keeper !== undefined && commandLine(keeper).includes('openmaas-keeper'))
+      return { engine: pid, keeper }
   }
   return undefined
 }

@@ -64,7 +64,8 @@ export async function writeTree(
 ): Promise<WrittenTree> {
   const builder = new DirectoryBuilder(sink)
   for (const [name, files] of tree) {
-    const oldRoot = old === undefined ? undefined : leafOf(old.reader, old.reader.rootEntry.directory)
+    const oldRoot =
+      old === undefined ? undefined : leafOf(old.reader, old.reader.rootEntry.directory)
     const oldFiles = old?.tree.get(name)
     if (oldRoot !== undefined && oldFiles !== undefined && sameFiles(oldFiles, files)) {
       builder.copyUnchanged(oldRoot, oldRoot.indexOf(Buffer.from(name)))
@@ -159,7 +160,8 @@ export function makeTree(random: SeededRandom, old: Tree | undefined, fresh: () 
     const isUnchanged = before !== undefined && random.below(2) === 0
     for (let file = 0; file < 4; file += 1) {
       const number = before?.get(`f${file}`)
-      if (number !== undefined && (isUnchanged || random.below(2) === 0)) files.set(`f${file}`, number)
+      if (number !== undefined && (isUnchanged || random.below(2) === 0))
+        files.set(`f${file}`, number)
       else if (!isUnchanged && random.below(2) === 0) files.set(`f${file}`, content())
     }
     if (random.below(8) > 0) tree.set(name, files)

@@ -53,7 +53,7 @@ export async function readAsMedium(context: TaskContext): Promise<void> {
     const cache = { metadataCacheBytes: 0, dataCacheBytes: 0 }
     const reader = await PoolReader.open({ path, unlock: { masterKey }, fs, clock, cache })
     const isOver = (): boolean => context.isEnding() || oracle.pins.get(id)?.releasing !== false
-    for (let reads = 0; reads < MEDIUM_READS && !isOver(); ) {
+    for (let reads = 0; reads < MEDIUM_READS && !isOver();) {
       reads += await readSlowly(context, { source: reader.chunks, root: row.root, isOver })
       reads += 1
       await turn()

@@ -1,12 +1,6 @@
 /** How often each kind of task comes. */
 import type { SeededRandom } from '@openmaas/kernel/random'
-import {
-  backup,
-  deleteSnapshot,
-  readElsewhere,
-  readPinned,
-  releasePin,
-} from './tasks.ts'
+import { backup, deleteSnapshot, readElsewhere, readPinned, releasePin } from './tasks.ts'
 import type { Profile } from './profile.ts'
 import type { TaskContext } from './tasks.ts'
 import { collect, confirmTime, readAsMedium, scrub } from './keepers.ts'

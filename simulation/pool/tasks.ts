@@ -52,7 +52,10 @@ const FAULT_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'POOL_READ_ONLY',
   'GC_ABORTED',
 ])
-const ENDING_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['POOL_READ_ONLY', 'SESSION_CLOSED'])
+const ENDING_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'POOL_READ_ONLY',
+  'SESSION_CLOSED',
+])
 
 /** Runs a task's calls; throws on whatever the user should not have seen. */
 export async function expectCodes(
@@ -240,7 +243,12 @@ export async function readElsewhere(context: TaskContext): Promise<void> {
   await expectCodes(context, [], async () => {
     const promised = new Set([...oracle.snapshots].filter(([, s]) => !s.deleting).map(([id]) => id))
     const { masterKey } = pool
-    const reader = await PoolReader.open({ path: profile.bricks[0]!, unlock: { masterKey }, fs, clock })
+    const reader = await PoolReader.open({
+      path: profile.bricks[0]!,
+      unlock: { masterKey },
+      fs,
+      clock,
+    })
     const rows = reader.snapshots()
     const seen = new Set(rows.map(({ id }) => id))
     for (const id of promised) {

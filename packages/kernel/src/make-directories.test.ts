@@ -24,7 +24,9 @@ test('a link to a directory is a directory, a file is not', () => {
 
 const hasProc = existsSync('/proc/self')
 test.skipIf(!hasProc)(
-  hasProc ? 'ends where a file system refuses to make directories at all' : 'skipped: /proc missing',
+  hasProc
+    ? 'ends where a file system refuses to make directories at all'
+    : 'skipped: /proc missing',
   () => {
     expect(() => makeDirectories('/proc/none/of/this')).toThrow('ENOENT')
   },
