@@ -28,7 +28,7 @@ export async function run(input: Input, site: Site): Promise<number> {
   const lanes = laneCount(input, site)
   // The lanes' threads load their code while the passphrase is stretched.
   await using warm = new WarmLanes(isVolume ? 0 : lanes)
-  const pool = await openOwner(site)
+  const pool = await openOwner(site, { preload: () => loadCapture(isVolume) })
   try {
     const progress = new Progress(site)
     const options: CaptureOptions = {
@@ -63,6 +63,13 @@ async function capture(options: CaptureOptions, isVolume: boolean): Promise<Capt
   }
   const { captureTree } = await import('@openmaas/agent/capture/capture-tree')
   return captureTree(options)
+}
+
+/** Loaded ahead, while the passphrase is stretched. */
+function loadCapture(isVolume: boolean): Promise<unknown> {
+  return isVolume
+    ? import('@openmaas/agent/capture/capture-volume')
+    : import('@openmaas/agent/capture/capture-tree')
 }
 
 /** Before the passphrase is asked for. */

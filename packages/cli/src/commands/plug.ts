@@ -21,7 +21,7 @@ export async function run(input: Input, site: Site): Promise<void> {
     throw new MaasError('USAGE', 'plug wants either a point or --resume <medium>')
   }
   checkOptions(input)
-  const reader = await openReader(site)
+  const reader = await openReader(site, () => import('@openmaas/agent/media/plug'))
   const point =
     wanted === undefined ? undefined : resolvePoint(listPoints(reader), wanted, site.clock.wallMs())
   const access = await mediaAccess(reader, site)

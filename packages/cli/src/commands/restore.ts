@@ -25,7 +25,7 @@ export async function run(input: Input, site: Site): Promise<number> {
   const conflict = input.choice('conflict', ['fail', 'skip', 'overwrite', 'rename'])
   const owners = input.choice('owners', ['auto', 'numbers', 'none'])
   const lanes = laneCount(input, site)
-  const reader = await openReader(site)
+  const reader = await openReader(site, () => import('@openmaas/agent/restore/restore-tree'))
   const [wanted, ...paths] = input.positionals
   const point = resolvePoint(listPoints(reader), wanted!, site.clock.wallMs())
   const isVolume = point.row.kind === 'volume'

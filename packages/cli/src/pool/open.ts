@@ -31,28 +31,51 @@ export function requirePool(site: Site): string {
   return directory
 }
 
-/** For reading: needs no lock, and works while another process writes. */
-export async function openReader(site: Site): Promise<PoolReader> {
-  const directory = requirePool(site)
-  const [passphrase, { PoolReader: Reader }] = await Promise.all([
-    readPassphrase(site),
-    import('@openmaas/pool/pool/reader'),
-  ])
+/** Loads code that a command needs later, while the passphrase is stretched. */
+type Preload = () => Promise<unknown>
+
+/**
+ * The master key and a module that works with it; the key is made while the code is loaded.
+ *
+ * @throws MaasError POOL_NOT_FOUND, POOL_PASSPHRASE_WRONG, POOL_PASSPHRASE_MISSING…
+ */
+async function unlock<T>(
+  site: Site,
+  directory: string,
+  load: () => Promise<T>,
+  preload?: Preload,
+): Promise<{ fs: NodeFs; masterKey: Buffer; module: T }> {
   const fs = new NodeFs()
-  return Reader.open({ path: directory, unlock: { passphrase }, fs, clock: site.clock })
+  const passphrase = await readPassphrase(site)
+  const { unlockPool } = await import('@openmaas/pool/pool/unlock')
+  const [masterKey, module] = await Promise.all([
+    unlockPool(fs, directory, passphrase),
+    load(),
+    preload?.(),
+  ])
+  return { fs, masterKey, module }
+}
+
+/** For reading: needs no lock, and works while another process writes. */
+export async function openReader(site: Site, preload?: Preload): Promise<PoolReader> {
+  const path = requirePool(site)
+  const load = () => import('@openmaas/pool/pool/reader')
+  const { fs, masterKey, module } = await unlock(site, path, load, preload)
+  return module.PoolReader.open({ path, unlock: { masterKey }, fs, clock: site.clock })
 }
 
 /** For writing: the only process that may. @throws MaasError POOL_BUSY */
-export async function openOwner(site: Site, options: { degraded?: boolean } = {}): Promise<Pool> {
-  const directory = requirePool(site)
-  const [passphrase, { Pool: Owner }] = await Promise.all([
-    readPassphrase(site),
-    import('@openmaas/pool/pool/pool'),
-  ])
-  return Owner.open({
-    path: directory,
-    unlock: { passphrase },
-    fs: new NodeFs(),
+export async function openOwner(
+  site: Site,
+  options: { degraded?: boolean; preload?: Preload } = {},
+): Promise<Pool> {
+  const path = requirePool(site)
+  const load = () => import('@openmaas/pool/pool/pool')
+  const { fs, masterKey, module } = await unlock(site, path, load, options.preload)
+  return module.Pool.open({
+    path,
+    unlock: { masterKey },
+    fs,
     clock: site.clock,
     random: systemRandom,
     pid: process.pid,

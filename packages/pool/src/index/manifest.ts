@@ -55,7 +55,9 @@ export function loadManifest(fs: Fs, directory: string): IndexManifest | undefin
   const [sum, body] = text.split('\n')
   if (sum === undefined || body === undefined || checksum(body) !== sum) return undefined
   const manifest = JSON.parse(body) as IndexManifest
-  return manifest.format === 1 ? manifest : undefined
+  // One of before the member was there would hand out pack numbers a second time.
+  const isWhole = manifest.format === 1 && Number.isSafeInteger(manifest.nextPackNo)
+  return isWhole ? manifest : undefined
 }
 
 /** True when there is a file, whether it can be believed or not. */

@@ -4,7 +4,8 @@
  */
 import { MaasError } from '@openmaas/kernel/errors'
 import type { Fs } from '@openmaas/kernel/fs'
-import { decodeKeySlot, encodeKeySlot, isSlotName, openKeySlot } from './key-slot.ts'
+import { decodeKeySlot, encodeKeySlot, isSlotName } from './key-slot.ts'
+import { openKeySlot, openKeySlotAside } from './key-slot.ts'
 import type { KeySlot } from './key-slot.ts'
 
 /** A slot costs 50 ms to try: more than these would make a wrong passphrase slow. */
@@ -92,17 +93,39 @@ export function unlockMasterKey(
     const masterKey = openKeySlot(keySlot, passphrase)
     if (masterKey !== undefined) return { masterKey, keySlot }
   }
+  throw noSlotOpens(slots, problems, bricks)
+}
+
+/** As `unlockMasterKey`, while this thread goes on. */
+export async function unlockMasterKeyAside(
+  fs: Fs,
+  bricks: readonly string[],
+  passphrase: string,
+): Promise<Buffer> {
+  const { slots, problems } = loadKeySlots(fs, bricks)
+  for (const keySlot of slots) {
+    const masterKey = await openKeySlotAside(keySlot, passphrase)
+    if (masterKey !== undefined) return masterKey
+  }
+  throw noSlotOpens(slots, problems, bricks)
+}
+
+function noSlotOpens(
+  slots: readonly KeySlot[],
+  problems: readonly SlotProblem[],
+  bricks: readonly string[],
+): MaasError {
   if (slots.length > 0) {
     const names = slots.map((keySlot) => keySlot.slot)
     const damaged = problems.map((problem) => problem.path)
-    throw new MaasError('POOL_PASSPHRASE_WRONG', 'the passphrase opens no key slot', {
+    return new MaasError('POOL_PASSPHRASE_WRONG', 'the passphrase opens no key slot', {
       slots: names,
       ...(damaged.length > 0 ? { damaged } : {}),
     })
   }
   const [first] = problems
-  if (first !== undefined) throw first.error
-  throw new MaasError('POOL_KEY_SLOT_INVALID', 'the pool has no key slot', { bricks })
+  if (first !== undefined) return first.error
+  return new MaasError('POOL_KEY_SLOT_INVALID', 'the pool has no key slot', { bricks })
 }
 
 /**

@@ -2,7 +2,7 @@
  * A key slot: the master key of a pool, wrapped by a key made from a passphrase
  * (docs/formats/keys.md, "Key slot"). Pure values; files are key-slot-store's.
  */
-import { argon2Sync, createCipheriv, createDecipheriv, createHash } from 'node:crypto'
+import { argon2, argon2Sync, createCipheriv, createDecipheriv, createHash } from 'node:crypto'
 import { assert } from '@openmaas/kernel/assert'
 import { MaasError } from '@openmaas/kernel/errors'
 import { isId } from '@openmaas/kernel/ids'
@@ -84,9 +84,26 @@ export function sealKeySlot(options: {
 
 /** @returns the master key, or undefined when the passphrase is not this slot's */
 export function openKeySlot(keySlot: KeySlot, passphrase: string): Buffer | undefined {
+  return unwrap(keySlot, wrappingKey(passphrase, keySlot.kdf))
+}
+
+/** As `openKeySlot`, while this thread goes on: the passphrase is stretched in another one. */
+export async function openKeySlotAside(
+  keySlot: KeySlot,
+  passphrase: string,
+): Promise<Buffer | undefined> {
+  const key = await new Promise<Buffer>((resolve, reject) => {
+    argon2(KDF.name, kdfParameters(passphrase, keySlot.kdf), (error, made) => {
+      if (error === null) resolve(made)
+      else reject(error)
+    })
+  })
+  return unwrap(keySlot, key)
+}
+
+function unwrap(keySlot: KeySlot, key: Buffer): Buffer | undefined {
   const { wrapped, ...open } = keySlot
   const sealed = Buffer.from(wrapped, 'hex')
-  const key = wrappingKey(passphrase, keySlot.kdf)
   const nonce = Buffer.from(keySlot.nonce, 'hex')
   const cipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_SIZE })
   cipher.setAAD(Buffer.from(canonicalJson(open)))
@@ -178,7 +195,11 @@ function isKeySlot(value: Record<string, unknown>): value is KeySlot {
 }
 
 function wrappingKey(passphrase: string, kdf: SlotKdf): Buffer {
-  return argon2Sync('argon2id', {
+  return argon2Sync(KDF.name, kdfParameters(passphrase, kdf))
+}
+
+function kdfParameters(passphrase: string, kdf: SlotKdf) {
+  return {
     // One spelling of each character, however the keyboard composed it.
     message: Buffer.from(passphrase.normalize('NFC')),
     nonce: Buffer.from(kdf.salt, 'hex'),
@@ -186,5 +207,5 @@ function wrappingKey(passphrase: string, kdf: SlotKdf): Buffer {
     passes: kdf.passes,
     parallelism: kdf.parallelism,
     tagLength: 32,
-  })
+  }
 }

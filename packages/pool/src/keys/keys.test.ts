@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest'
 import { canonicalJson } from './canonical-json.ts'
 import { deriveGearTable, KeyRing } from './key-ring.ts'
 import { decodeKeySlot, encodeKeySlot, openKeySlot, sealKeySlot } from './key-slot.ts'
-import { loadKeySlots, removeKeySlot, saveKeySlot, unlockMasterKey } from './key-slot-store.ts'
+import { loadKeySlots, removeKeySlot, saveKeySlot } from './key-slot-store.ts'
+import { unlockMasterKey, unlockMasterKeyAside } from './key-slot-store.ts'
 import { encodePoolId } from './pool-id.ts'
 import type { PoolId } from '@openmaas/kernel/ids'
 import type { KeySlot } from './key-slot.ts'
@@ -182,6 +183,17 @@ describe('the slots of a pool', () => {
         code: 'POOL_PASSPHRASE_WRONG',
         details: { slots: ['default'], damaged },
       }),
+    )
+  })
+
+  test('open in another thread as they do in this one', async () => {
+    const fs = makePool()
+    expect(await unlockMasterKeyAside(fs, bricks, 'second')).toEqual(masterKey)
+    await expect(unlockMasterKeyAside(fs, bricks, 'third')).rejects.toThrow(
+      expect.objectContaining({ code: 'POOL_PASSPHRASE_WRONG' }),
+    )
+    await expect(unlockMasterKeyAside(new MemoryFs(), bricks, 'first')).rejects.toThrow(
+      expect.objectContaining({ code: 'POOL_KEY_SLOT_INVALID' }),
     )
   })
 
