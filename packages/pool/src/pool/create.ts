@@ -6,6 +6,7 @@ import { makeBrickId, makePoolId } from '@openmaas/kernel/ids'
 import type { PoolId } from '@openmaas/kernel/ids'
 import type { Random } from '@openmaas/kernel/random'
 import { BRICK_COUNT_MAX } from '../index/pack-table.ts'
+import { OwnerLock } from '../backend/owner-lock.ts'
 import { copyCount, saveSuperblock } from '../backend/superblock.ts'
 import type { Redundancy } from '../backend/superblock.ts'
 import { KeyRing, MASTER_KEY_SIZE } from '../keys/key-ring.ts'
@@ -28,8 +29,10 @@ export interface PoolCreateOptions {
 
 /** What a fresh file system may hold. */
 const IGNORED_NAMES = new Set(['lost+found'])
+/** What stands in the lock while the pool is made. */
+const PID_UNKNOWN = 0
 
-/** @throws MaasError POOL_EXISTS, USAGE, FS_* */
+/** @throws MaasError POOL_EXISTS, POOL_BUSY while another init is making it, USAGE, FS_* */
 export function createPool(options: PoolCreateOptions): { poolId: PoolId; masterKey: Buffer } {
   const { fs, clock, random, bricks, redundancy, passphrase } = options
   if (bricks.length < 1 || bricks.length > BRICK_COUNT_MAX) {
@@ -40,6 +43,18 @@ export function createPool(options: PoolCreateOptions): { poolId: PoolId; master
   }
   copyCount(redundancy, bricks.length)
   for (const brick of bricks) fs.makeDirectory(brick)
+  // Looked at before the lock, which is a file, and again under it: two may have begun at once.
+  for (const index of bricks.keys()) requireEmpty(fs, bricks, index)
+  const lock = OwnerLock.acquire(fs, bricks[0]!, PID_UNKNOWN)
+  try {
+    return createLocked(options)
+  } finally {
+    lock.release()
+  }
+}
+
+function createLocked(options: PoolCreateOptions): { poolId: PoolId; masterKey: Buffer } {
+  const { fs, clock, random, bricks, redundancy, passphrase } = options
   const remains = bricks.filter((_, index) => requireEmpty(fs, bricks, index) === 'remains')
   for (const brick of remains) clearInitRemains(fs, brick)
   const poolId = makePoolId(clock, random)
@@ -89,5 +104,5 @@ function requireEmpty(fs: Fs, bricks: readonly string[], index: number): 'empty'
   const what = names.includes('pool.json')
     ? 'a pool is already there'
     : 'the directory is not empty'
-  throw new MaasError('POOL_EXISTS', what, { path })
+  throw new MaasError('POOL_EXISTS', `${path}: ${what}`, { path })
 }

@@ -67,6 +67,30 @@ test.each([[['/one']], [['/one', '/two']]])(
   60_000,
 )
 
+test('of two inits at once, one makes the pool and the other changes nothing', async () => {
+  const fs = new MemoryFs()
+  let second = ''
+  const interrupted = new Proxy(fs, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name)
+      if (typeof value !== 'function') return value
+      return (...args: unknown[]): unknown => {
+        // The other one runs when the first has its key and is about to write it down.
+        if (second === '' && String(args[0]).includes('key-slot')) {
+          second = 'running'
+          second = codeOf(() => create(fs, ['/one']))
+        }
+        return Reflect.apply(value, target, args)
+      }
+    },
+  })
+  const { masterKey } = create(interrupted, ['/one'])
+  expect(second).toBe('POOL_BUSY')
+  expect(codeOf(() => create(fs, ['/one']))).toBe('POOL_EXISTS')
+  const reader = await PoolReader.open({ path: '/one', unlock: { masterKey }, fs })
+  expect(reader.snapshots()).toEqual([])
+})
+
 test.each([
   ['a pack', '/one/packs/00', 'pack'],
   ['a file of somebody else', '/one', 'letter.txt'],

@@ -23,13 +23,17 @@ const DIRECTORIES: readonly (readonly [string, (file: string) => boolean])[] = [
 const SUPERBLOCKS = ['pool.json', 'pool.json.new', 'pool.json.copy', 'pool.json.copy.new']
 /** An init that was killed has logged one record of some hundred bytes. */
 const LOG_SIZE_MAX = 4096
+/** As OwnerLock writes it. */
+const LOCK_SIZE = 16
 
 /** True when the brick holds nothing but what an init of these bricks has left there. */
 export function isInitRemains(fs: Fs, bricks: readonly string[], index: number): boolean {
   const brick = bricks[index]!
   const names = fs.readDirectory(brick).filter((name) => name !== 'lost+found')
   const folders = DIRECTORIES.map(([name]) => name)
-  if (!names.every((name) => folders.includes(name) || SUPERBLOCKS.includes(name))) return false
+  const isOurName = (name: string): boolean =>
+    folders.includes(name) || SUPERBLOCKS.includes(name) || (name === 'lock' && isLock(fs, brick))
+  if (!names.every(isOurName)) return false
   if (names.includes('pool.json') && !isLaterBrickOf(fs, bricks, index)) return false
   return DIRECTORIES.every(([name, isOurs]) => {
     const directory = `${brick}/${name}`
@@ -40,6 +44,20 @@ export function isInitRemains(fs: Fs, bricks: readonly string[], index: number):
       return isOurs(entry) && (stat?.size ?? 0) <= LOG_SIZE_MAX
     })
   })
+}
+
+/** Empty, or with a process id: not somebody else's file of that name. It stays where it is. */
+function isLock(fs: Fs, brick: string): boolean {
+  const path = `${brick}/lock`
+  const stat = fs.stat(path)
+  if (stat?.kind !== 'file' || stat.size > LOCK_SIZE) return false
+  const file = fs.open(path, 'read')
+  try {
+    const bytes = Buffer.alloc(stat.size)
+    return /^(?: *\d+\n)?$/.test(bytes.toString('latin1', 0, fs.read(file, bytes, 0)))
+  } finally {
+    fs.close(file)
+  }
 }
 
 /** The first brick gets its superblock last: without it, those of the others mean nothing. */
