@@ -38,6 +38,8 @@ export async function captureVolume(options: CaptureOptions): Promise<CaptureRes
   using image = new DiskImage(resolve(options.path))
   const parent = findParent(options)
   const segments = shareSegments(image)
+  // Once: finding the holes of a fragmented image takes as long as a second of the capture.
+  const bytesExpected = dataBytes(image)
   const laneCount = Math.max(
     1,
     Math.min(options.lanes ?? availableParallelism(), LANES_MAX, segments.length),
@@ -49,7 +51,7 @@ export async function captureVolume(options: CaptureOptions): Promise<CaptureRes
     ...sumCounters(counters),
     entries: 1,
     files: 1,
-    bytesExpected: dataBytes(image),
+    bytesExpected,
     filesExpected: 1,
   })
   // Others plug and eject meanwhile: their pins go through this owner.
