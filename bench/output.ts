@@ -44,7 +44,7 @@ function formatRow(row: Row, restic: Row | undefined): string {
     ratio(wall, restic && wallMs(restic)),
     String(Math.round(bytes / 1000 / wall)),
     files === undefined ? '' : Math.round((files * 1000) / wall).toLocaleString('en'),
-    `${(medianOf(row, 'userMs') / 1000).toFixed(2)} + ${(medianOf(row, 'systemMs') / 1000).toFixed(2)}`,
+    `${seconds(medianOf(row, 'userMs'))} + ${seconds(medianOf(row, 'systemMs'))}`,
     ratio(cpu, restic && cpuMs(restic)),
     String(Math.round(Math.max(...row.costs.map((cost) => cost.peakBytes)) / 1e6)),
     storedBytes === undefined ? '' : (storedBytes / 1e6).toFixed(storedBytes < 1e8 ? 1 : 0),
@@ -67,3 +67,5 @@ export function formatTable(
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
   return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n')
 }
+
+const seconds = (ms: number): string => (ms / 1000).toFixed(2)

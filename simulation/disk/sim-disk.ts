@@ -12,7 +12,7 @@ import { SimDirectory } from './sim-directory.ts'
 import type { SimNode } from './sim-directory.ts'
 import { SECTOR, SimFile } from './sim-file.ts'
 
-/** Thrown out of the call at which the machine dies, and out of every later one of a dead process. */
+/** Thrown out of the call at which the machine dies, and of every later one of its processes. */
 export class Crash extends Error {
   constructor() {
     super('the simulated machine is gone')

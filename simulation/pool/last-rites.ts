@@ -9,7 +9,7 @@ const LONG_MS = 100 * 24 * 3_600_000
 export async function settleWorld(context: TaskContext, site: Site): Promise<void> {
   const { pool, clock, oracle } = context
   oracle.pins.clear()
-  for (const id of [...pool.core.state.pins.keys()]) await pool.unpin(id)
+  for (const id of Array.from(pool.core.state.pins.keys())) await pool.unpin(id)
   await repairAll(context)
   if (pool.core.time.frozen) await pool.confirmTime(['ada', 'grace'])
   await pool.gc({ approve: true, compactBelow: 1 })

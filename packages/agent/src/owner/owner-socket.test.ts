@@ -3,7 +3,7 @@ import { systemClock } from '@openmaas/kernel/clock'
 import { NodeFs } from '@openmaas/kernel/node-fs'
 import { systemRandom } from '@openmaas/kernel/random'
 import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
-import { FLAT_VISITORS, putFlat } from '@openmaas/pool/pool/flat-snapshot'
+import { FLAT_VISITORS, putFlat } from '@openmaas/pool/pool/flat-snapshot.test-support'
 import { PoolOwnerSocket, requestOwner, withPinOwner } from './owner-socket.ts'
 import { Pool } from '@openmaas/pool/pool/pool'
 

@@ -1,7 +1,8 @@
 /**
  * Restores a volume snapshot into an image file, or onto a block device.
  *
- * The file is written under a temporary name and renamed when it is complete; zeros stay holes. A device is written in place, and only when the caller said `overwrite`: what it
+ * The file is written under a temporary name and renamed when it is complete; zeros stay holes.
+ * A device is written in place, and only when the caller said `overwrite`: what it
  * held is gone from the first byte on.
  *
  * Memory: 1 MiB and the reader's caches per lane.

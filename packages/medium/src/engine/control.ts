@@ -3,7 +3,7 @@
  * medium's runtime directory with mode 0600; whoever can open it is the user who plugged.
  *
  *   {"do":"status"}   → {"ok":{…counters}}
- *   {"do":"freeze"}   → {"ok":{"layers":[…]}}   the overlay becomes immutable, writes go to a new one
+ *   {"do":"freeze"}   → {"ok":{"layers":[…]}}   the overlay is immutable, writes go to a new one
  *   {"do":"stop"}     → {"ok":{}}               flushes and ends, and the keeper with it
  *   a failure         → {"error":{code, message, details}}
  */

@@ -210,7 +210,10 @@ export class Overlay implements SyncBlockDevice {
     }
   }
 
-  /** Everything completed before the call survives a power loss. @throws MaasError FS_*, OVERLAY_FAILED */
+  /**
+   * Everything completed before the call survives a power loss.
+   * @throws MaasError FS_*, OVERLAY_FAILED
+   */
   flush(): void {
     this.#committer.flush()
   }

@@ -21,7 +21,10 @@ import { readJournalHeader, replayJournal, writeJournalHeader } from './journal.
 import type { OverlayHandoff } from './overlay.ts'
 import { CONTROL, COUNTER, SharedState } from './shared-state.ts'
 
-/** Makes the files of an empty overlay, durably, in an existing directory. @throws MaasError FS_* */
+/**
+ * Makes the files of an empty overlay, durably, in an existing directory.
+ * @throws MaasError FS_*
+ */
 export function createOverlay(fs: Fs, directory: string, size: number): void {
   assert(size >= 512 && size % 512 === 0, 'a device is a number of sectors')
   assert(size <= OVERLAY_SIZE_MAX, 'the size is within the format limit')

@@ -1,5 +1,5 @@
+import type { SyncBlockDevice } from '@openmaas/kernel/block-device'
 import { MaasError } from '@openmaas/kernel/errors'
-import { MemoryDevice } from '@openmaas/testkit/memory-device'
 import { MemoryFs } from '@openmaas/testkit/memory-fs'
 import { expect, test } from 'vitest'
 import { DirtyLog } from './dirty-log.ts'
@@ -8,6 +8,7 @@ import { BATCH_RUNS_MAX, GRAIN_SIZE, GrainState } from './format.ts'
 import { Overlay } from './overlay.ts'
 import { createOverlay, prepareOverlay } from './prepare.ts'
 
+const refuse = (): never => expect.fail('the base is never written')
 const bootId = (digit: string) => `${digit.repeat(8)}-0000-4000-8000-000000000000`
 
 // Goal: what a flush made durable is never taken back by committing its history once more. Method:
@@ -19,10 +20,20 @@ test('history that is committed again takes back nothing that was flushed', () =
   const size = grains * GRAIN_SIZE
   fs.makeDirectory('/o')
   createOverlay(fs, '/o', size)
-  const base = new MemoryDevice({ size: GRAIN_SIZE, readOnly: true })
-  const device = { ...base, size, read: (_: number, target: Buffer) => void target.fill(7) }
+  const device: SyncBlockDevice = {
+    size,
+    blockSize: GRAIN_SIZE,
+    readOnly: true,
+    read: (_offset, target) => void target.fill(7),
+    write: refuse,
+    trim: refuse,
+    writeZeroes: refuse,
+    flush: () => undefined,
+    blockStatus: (offset, length) => [{ offset, length, hole: false, zero: false }],
+    close: () => undefined,
+  }
   const first = prepareOverlay({ fs, directory: '/o', bootId: bootId('a') })
-  const writer = new Overlay(first.handoff, device as unknown as MemoryDevice, { fs })
+  const writer = new Overlay(first.handoff, device, { fs })
   writer.write(0, Buffer.alloc(GRAIN_SIZE, 1))
   writer.flush()
   writer.close()
@@ -40,7 +51,7 @@ test('history that is committed again takes back nothing that was flushed', () =
   files.close()
 
   const second = prepareOverlay({ fs, directory: '/o', bootId: bootId('a') })
-  const overlay = new Overlay(second.handoff, device as unknown as MemoryDevice, { fs })
+  const overlay = new Overlay(second.handoff, device, { fs })
   const sync = fs.dataSync.bind(fs)
   let syncs = 0
   fs.dataSync = (file) => {
@@ -64,7 +75,7 @@ test('history that is committed again takes back nothing that was flushed', () =
   }
 
   const third = prepareOverlay({ fs, directory: '/o', bootId: bootId('b') })
-  const after = new Overlay(third.handoff, device as unknown as MemoryDevice, { fs })
+  const after = new Overlay(third.handoff, device, { fs })
   expect(after.map.get(0)).toBe(GrainState.written)
   after.close()
   third.close()

@@ -2,7 +2,8 @@
  * For tests: a thread or a process that writes to an overlay on real files.
  *
  * As a worker: writes every `threads`-th piece of 512 bytes, grain by grain; all threads begin a
- * grain at the same moment, so that each first touch is a race. As a process (directory in argv): writes counters
+ * grain at the same moment, so that each first touch is a race. As a process
+ * (directory in argv): writes counters
  * at random places for ever, and says each on stdout once it is done.
  */
 import fs from 'node:fs'

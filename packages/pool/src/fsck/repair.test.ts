@@ -6,7 +6,7 @@ import { FakeClock } from '@openmaas/testkit/fake-clock'
 import { MemoryFs } from '@openmaas/testkit/memory-fs'
 import type { Redundancy } from '../backend/superblock.ts'
 import { packPath } from '../pack/path.ts'
-import { FLAT_VISITORS, putFlat } from '../pool/flat-snapshot.ts'
+import { FLAT_VISITORS, putFlat } from '../pool/flat-snapshot.test-support.ts'
 import { Pool } from '../pool/pool.ts'
 import type { SnapshotRow } from '../pool/types.ts'
 

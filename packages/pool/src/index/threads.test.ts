@@ -33,7 +33,7 @@ describe('the index between threads', () => {
     let missed = 0
     const runLane = (first: number): Promise<void> =>
       new Promise((resolve, reject) => {
-        const url = new URL('lane-thread.ts', import.meta.url)
+        const url = new URL('lane-thread.test-support.ts', import.meta.url)
         const worker = new Worker(url, { workerData: { handoff, first, count } })
         worker.on('error', reject)
         worker.on('message', (message: Message) => {
@@ -42,7 +42,7 @@ describe('the index between threads', () => {
             take(message)
             if (message.done === true) resolve()
           } catch (error) {
-            reject(error)
+            reject(error instanceof Error ? error : new Error(String(error)))
           }
         })
       })

@@ -35,7 +35,7 @@ export function readPackFooter(fs: Fs, bricks: readonly string[], pack: PackRow)
       if (failure === undefined || isMaasError(failure, 'FS_NOT_FOUND')) failure = error
     }
   }
-  if (failure !== undefined && !isMaasError(failure, 'FS_NOT_FOUND')) throw failure
+  if (failure instanceof Error && !isMaasError(failure, 'FS_NOT_FOUND')) throw failure as Error
   throw new MaasError(
     'PACK_MISSING',
     'no brick has the pack file',

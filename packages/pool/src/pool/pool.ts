@@ -280,7 +280,7 @@ export class Pool {
       poolTimeMs: time.now(),
       frozen: time.frozen,
       readOnly: log.failure !== undefined,
-      ...(core.index.problem === undefined ? {} : { indexProblem: String(core.index.problem) }),
+      ...(core.index.problem instanceof Error ? { indexProblem: core.index.problem.message } : {}),
     }
   }
 

@@ -238,7 +238,7 @@ export class Session implements OpenSession {
   /** Waits until every pack handed over is in the log. @throws what failed the session */
   async settle(): Promise<void> {
     while (this.#logged.length > 0) await Promise.all(this.#logged.splice(0))
-    if (this.#failure !== undefined) throw this.#failure
+    if (this.#failure !== undefined) throw asError(this.#failure)
     this.#core.maintainIndex()
   }
 
@@ -270,4 +270,8 @@ export class Session implements OpenSession {
 
 function closure(what: string, details: Record<string, string | number>): MaasError {
   return new MaasError('SESSION_CLOSURE', `the snapshot cannot be committed: ${what}`, details)
+}
+
+function asError(failure: unknown): Error {
+  return failure instanceof Error ? failure : new Error(String(failure))
 }

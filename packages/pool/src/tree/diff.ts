@@ -1,4 +1,4 @@
-/** What differs between two tree snapshots, at the cost of what differs: equal nodes are skipped. */
+/** What differs between two tree snapshots, at the cost of that: equal nodes are skipped. */
 import { ENTRY_KIND } from './entry-layout.ts'
 import type { TreeEntry } from './entry.ts'
 import type { TreeNodeView } from './node-view.ts'
