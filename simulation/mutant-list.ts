@@ -18,6 +18,7 @@ const FILES = 'packages/pool/src/pack/files.ts'
 const MIRRORS = 'packages/pool/src/log/mirrors.ts'
 const COLLECT = 'packages/pool/src/gc/collect.ts'
 const DELETE = 'packages/pool/src/gc/delete.ts'
+const TRAVERSE = 'packages/pool/src/gc/traverse.ts'
 const SESSION = 'packages/pool/src/pool/session.ts'
 const LANE = 'packages/pool/src/pool/lane.ts'
 const VIEW = 'packages/pool/src/index/view.ts'
@@ -47,7 +48,11 @@ const POOL_MUTANTS: readonly Omit<Mutant, 'kind'>[] = [
   {
     name: 'no log fsync',
     seeds: 100,
-    patches: one(MIRRORS, 'this.#fs.dataSync(this.#files[index]!) // Rule: log fsync.', 'void index'),
+    patches: one(
+      MIRRORS,
+      'this.#fs.dataSync(this.#files[index]!) // Rule: log fsync.',
+      'void index',
+    ),
   },
   {
     name: 'last log batch not written again',
@@ -57,7 +62,11 @@ const POOL_MUTANTS: readonly Omit<Mutant, 'kind'>[] = [
   {
     name: 'no re-scan in the condemn turn',
     seeds: 1000,
-    patches: one(COLLECT, 'const committedSince = late.has(packNo)', 'const committedSince = false'),
+    patches: one(
+      COLLECT,
+      'const committedSince = late.has(packNo)',
+      'const committedSince = false',
+    ),
   },
   {
     name: 'GC ignores pins',
@@ -65,9 +74,18 @@ const POOL_MUTANTS: readonly Omit<Mutant, 'kind'>[] = [
     patches: one(COLLECT, 'const pinned = isPinned(core, pack)', 'const pinned = false'),
   },
   {
-    name: 'grace ignores readers',
-    seeds: 2000,
-    patches: one(DELETE, 'if (pin.sequence < condemnedSequence) return false', 'void pin'),
+    name: 'pinned snapshots are no roots',
+    seeds: 1000,
+    patches: one(
+      TRAVERSE,
+      'for (const row of state.pinnedSnapshots()) roots.set(row.id, row)',
+      'void state',
+    ),
+  },
+  {
+    name: 'parents of open sessions are no roots',
+    seeds: 1000,
+    patches: one(TRAVERSE, 'if (row !== undefined) roots.set(row.id, row)', 'void row'),
   },
   {
     name: 'unlink before DELETE is durable',

@@ -14,6 +14,9 @@ export interface Counts {
   refused: number
   reads: number
   foreignReads: number
+  secondOwners: number
+  degradedReads: number
+  doomed: number
   gcRuns: number
   condemned: number
   gcDeletes: number
@@ -45,6 +48,9 @@ export function zeroCounts(): Counts {
     refused: 0,
     reads: 0,
     foreignReads: 0,
+    secondOwners: 0,
+    degradedReads: 0,
+    doomed: 0,
     gcRuns: 0,
     condemned: 0,
     gcDeletes: 0,

@@ -1,4 +1,5 @@
 /** Tasks of those who keep the pool: garbage collection, scrub, clocks, and long-lived media. */
+import { Pool } from '@openmaas/pool/pool/pool'
 import { PoolReader } from '@openmaas/pool/pool/reader'
 import { SimFs } from '../disk/sim-fs.ts'
 import { expectCodes, readSlowly } from './tasks.ts'
@@ -27,6 +28,23 @@ export async function confirmTime(context: TaskContext): Promise<void> {
   const { pool } = context
   if (!pool.core.time.frozen) return
   await expectCodes(context, [], () => pool.confirmTime(['ada', 'grace']))
+}
+
+/** Another process wants to own the pool, too: it must be told that somebody does. */
+export async function openTwice(context: TaskContext): Promise<void> {
+  const { pool, counts, disk, profile, clock, turn } = context
+  const { masterKey } = pool
+  const { random } = pool.core.deps
+  const fs = new SimFs(disk)
+  const path = profile.bricks[0]!
+  const degraded = disk.lostBrick !== undefined
+  await expectCodes(context, ['POOL_BUSY'], async () => {
+    const options = { path, unlock: { masterKey }, fs, clock, random, yieldTurn: turn, degraded }
+    await Pool.open({ ...options, tuning: profile.tuning })
+    throw new Error('two owners: the pool was opened twice')
+  })
+  counts.secondOwners += 1
+  fs.kill()
 }
 
 /** Reads of a medium in another process, with the index of when it was plugged in. */

@@ -3,7 +3,7 @@ import type { SeededRandom } from '@openmaas/kernel/random'
 import { backup, deleteSnapshot, readElsewhere, readPinned, releasePin } from './tasks.ts'
 import type { Profile } from './profile.ts'
 import type { TaskContext } from './tasks.ts'
-import { collect, confirmTime, readAsMedium, scrub } from './keepers.ts'
+import { collect, confirmTime, openTwice, readAsMedium, scrub } from './keepers.ts'
 
 export interface Task {
   readonly name: string
@@ -21,6 +21,7 @@ const TASKS: readonly (Task & { readonly weights: Weights })[] = [
   { name: 'reader process', weights: { mixed: 3, collecting: 1 }, run: readElsewhere },
   { name: 'scrub', weights: { mixed: 6, collecting: 1 }, run: scrub },
   { name: 'unpin', weights: { mixed: 8, collecting: 4 }, run: releasePin },
+  { name: 'second owner', weights: { mixed: 1, collecting: 1 }, run: openTwice },
   { name: 'confirm time', weights: { mixed: 2, collecting: 2 }, run: confirmTime },
 ]
 

@@ -11,6 +11,7 @@
 import { isMaasError } from '@openmaas/kernel/errors'
 import { SeededRandom } from '@openmaas/kernel/random'
 import { Pool } from '@openmaas/pool/pool/pool'
+import { PoolReader } from '@openmaas/pool/pool/reader'
 import { SimDisk } from '../disk/sim-disk.ts'
 import { SimFs } from '../disk/sim-fs.ts'
 import { Scheduler } from '../harness/scheduler.ts'
@@ -19,8 +20,9 @@ import { SimRandom } from '../harness/sim-random.ts'
 import { SHARED_CONTENTS } from './content.ts'
 import { zeroCounts } from './counts.ts'
 import type { Counts } from './counts.ts'
-import { checkIndex, checkLog, checkPacks, checkSnapshots } from './invariants.ts'
+import { checkIndex, checkLog, checkPacks, checkSnapshots, readWhole } from './invariants.ts'
 import type { Site } from './invariants.ts'
+import { doom } from './doom.ts'
 import { settleWorld } from './last-rites.ts'
 import { Oracle } from './oracle.ts'
 import { BRICK_CAPACITY, makeProfile } from './profile.ts'
@@ -156,6 +158,7 @@ export class PoolWorld {
     this.#weather.logRestored()
     this.#note(`opened, epoch ${pool.core.state.ownerEpoch}, ${pool.core.state.sequence} records`)
     this.#disk.quietly(() => this.#check(pool, true))
+    if (this.#random.below(10) === 0) await this.#readWithoutFirstBrick(pool)
     this.#weather.opened(pool)
     this.#disk.crashAt = this.#disk.steps + 1 + this.#random.below(this.#profile.lifeSteps)
     return pool
@@ -167,6 +170,33 @@ export class PoolWorld {
     checkSnapshots(this.#site, pool, settle)
     if (this.#random.below(4) === 0) checkIndex(this.#site, pool)
     this.counts.checks += 1
+  }
+
+  /** I12: with a mirror, readers do without any brick; the first also holds index and lock. */
+  async #readWithoutFirstBrick(pool: Pool): Promise<void> {
+    const { bricks, redundancy } = this.#profile
+    const isWhole = this.#weather.isWhole && this.#disk.lostBrick === undefined
+    if (redundancy === 'single' || !isWhole) return
+    const fs = new SimFs(this.#disk)
+    const unlock = { masterKey: pool.masterKey }
+    const options = { path: bricks[1]!, unlock, fs, clock: this.#clock }
+    const reader = await this.#withoutFirstBrick(() => PoolReader.open(options))
+    this.#withoutFirstBrick(() => {
+      for (const row of reader.snapshots()) readWhole(reader.chunks, row.root, this.#oracle)
+    })
+    if (reader.snapshots().length !== pool.snapshots().length) {
+      throw new Error('I12: snapshots are missing without the first brick')
+    }
+    this.counts.degradedReads += 1
+  }
+
+  #withoutFirstBrick<T>(look: () => T): T {
+    this.#disk.lostBrick = this.#profile.bricks[0]!.slice(1)
+    try {
+      return this.#disk.quietly(look)
+    } finally {
+      this.#disk.lostBrick = undefined
+    }
   }
 
   /** Before each turn of a life: time passes, things break, users come. */
@@ -241,6 +271,7 @@ export class PoolWorld {
       life.pool = pool
       await settleWorld(this.#contextFor(life, pool), this.#site)
       await pool.close()
+      if (this.#random.below(3) === 0) await doom(this.#contextFor(life, pool), this.#site)
       if (fs.openCount > 0) throw new Error(`${fs.openCount} files are left open`)
     })
     await scheduler.run(() => this.#clock.advance(1000))

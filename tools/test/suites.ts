@@ -39,6 +39,8 @@ export function listSuites(root: string): Suite[] {
   if (existsSync(join(root, 'simulation', 'run.ts'))) {
     const parameters = ['simulation/run.ts', '--seeds', String(SIMULATION_SEEDS)]
     suites.push({ name: 'simulation', kind: 'command', parameters })
+    const mutants = ['simulation/mutants.ts']
+    suites.push({ name: 'simulation/mutants', kind: 'command', parameters: mutants })
   }
   // Killing comes before the other interop suites: what it finds makes them pointless.
   const folders = existsSync(join(root, 'interop')) ? readdirSync(join(root, 'interop')) : []
