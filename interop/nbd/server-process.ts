@@ -42,8 +42,18 @@ export class ServerProcess implements AsyncDisposable {
 
 /** Runs an outside program to its end. @returns what it printed @throws Error with its words */
 export function run(directory: string, program: string, ...args: string[]): string {
-  const result = spawnSync(program, args, { cwd: directory, encoding: 'utf8', timeout: 120_000 })
+  const result = spawnSync(program, args, {
+    cwd: directory,
+    env: systemFirst(),
+    encoding: 'utf8',
+    timeout: 120_000,
+  })
   if (result.status === 0) return result.stdout
   const words = `${result.stdout}${result.stderr}${result.error?.message ?? ''}`
   throw new Error(`${program} ${args.join(' ')} ended with ${result.status}: ${words}`)
+}
+
+/** nbdsh looks for "python3" in the path, and its module is that of the system's Python. */
+function systemFirst(): NodeJS.ProcessEnv {
+  return { ...process.env, PATH: `/usr/bin:${process.env['PATH'] ?? ''}` }
 }

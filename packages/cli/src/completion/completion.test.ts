@@ -58,8 +58,8 @@ requires(['bash'], () => {
 
 describe.each([
   ['zsh', ['-n'], zshCompletion()],
-  ['fish', ['--no-execute'], fishCompletion(makeText(english))],
-  ['fish', ['--no-execute'], fishCompletion(makeText(chinese))],
+  ['fish', ['--no-execute', '/dev/stdin'], fishCompletion(makeText(english))],
+  ['fish', ['--no-execute', '/dev/stdin'], fishCompletion(makeText(chinese))],
 ])('the script for %s', (shell, args, script) => {
   requires([shell], () => {
     test('is one that the shell accepts', () => {
