@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { requires } from '@openmaas/testkit/requires'
 import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
+import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
 import { chinese } from '../messages/chinese.ts'
 import { english } from '../messages/english.ts'
 import { makeText } from '../messages/text.ts'
@@ -58,12 +59,16 @@ requires(['bash'], () => {
 
 describe.each([
   ['zsh', ['-n'], zshCompletion()],
-  ['fish', ['--no-execute', '/dev/stdin'], fishCompletion(makeText(english))],
-  ['fish', ['--no-execute', '/dev/stdin'], fishCompletion(makeText(chinese))],
+  ['fish', ['--no-execute'], fishCompletion(makeText(english))],
+  ['fish', ['--no-execute'], fishCompletion(makeText(chinese))],
 ])('the script for %s', (shell, args, script) => {
   requires([shell], () => {
     test('is one that the shell accepts', () => {
-      const { status, stderr } = spawnSync(shell, args, { input: script, encoding: 'utf8' })
+      // From a file: fish does not take a script from a socket, which a child's input is.
+      using directory = new TemporaryDirectory()
+      const file = directory.join('completion')
+      writeFileSync(file, script)
+      const { status, stderr } = spawnSync(shell, [...args, file], { encoding: 'utf8' })
       expect([status, stderr]).toEqual([0, ''])
     })
   })
