@@ -17,7 +17,12 @@ describe('errno to error', () => {
   ])('%s is %s', (name, code) => {
     const error = fsError(name, 'open', '/a/b')
     expect(error).toMatchObject({ code, details: { path: '/a/b', errno: name } })
-    expect(error.message).toBe(`open /a/b: ${name}`)
+  })
+
+  test('is told in plain words, where the system has them', () => {
+    expect(fsError('EROFS', 'open', '/a').message).toBe('open /a: read-only file system')
+    expect(fsError('ENOSPC', 'write', undefined).message).toBe('write: no space left on device')
+    expect(fsError('EWHATEVER', 'open', '/a').message).toBe('open /a: EWHATEVER')
   })
 
   test('knows the names of Linux error numbers', () => {

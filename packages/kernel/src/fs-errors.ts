@@ -3,6 +3,7 @@
  * decides, so that NodeFs, the posix calls and the simulated file system agree.
  */
 import { constants } from 'node:os'
+import { getSystemErrorMessage } from 'node:util'
 import { type ErrorCode, MaasError } from './errors.ts'
 
 /** errno names that mean something more special than FS_IO. */
@@ -60,5 +61,12 @@ export function fsError(
 ): MaasError {
   const subject = path === undefined ? call : `${call} ${path}`
   const options = cause === undefined ? undefined : { cause }
-  return new MaasError(errnoCode(name), `${subject}: ${name}`, { path, errno: name }, options)
+  const message = `${subject}: ${inWords(name)}`
+  return new MaasError(errnoCode(name), message, { path, errno: name }, options)
+}
+
+/** `EROFS` → `read-only file system`; a name that the system has no words for stays. */
+function inWords(name: string): string {
+  const number = (constants.errno as { readonly [name: string]: number })[name]
+  return (number !== undefined && getSystemErrorMessage(-number)) || name
 }

@@ -78,7 +78,7 @@ test('answers the first error again when fsync has failed once', () => {
     expect.objectContaining({
       code: 'FS_NO_SPACE',
       details: { errno: 'ENOSPC', path: '/dev/full' },
-      message: 'write /dev/full: ENOSPC',
+      message: 'write /dev/full: no space left on device',
     }),
   )
   fs.close(file)

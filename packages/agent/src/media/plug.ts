@@ -135,7 +135,8 @@ function makeIdentity(pool: PoolAccess, id: MediumId): string {
   return `openmaas:${id}:${pool.random.bytes(4).toString('hex')}`
 }
 
-function requirePrivilege(options: { attach: boolean }): void {
+/** @throws MaasError NOT_ROOT */
+export function requirePrivilege(options: { readonly attach: boolean }): void {
   if (options.attach && process.getuid?.() !== 0) {
     throw new MaasError('NOT_ROOT', 'attaching a disk needs root; --nbd --no-attach does not')
   }

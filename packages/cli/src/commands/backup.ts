@@ -7,6 +7,7 @@ import type { CaptureOptions, CaptureProgress, CaptureResult } from '@openmaas/a
 import { WarmLanes } from '@openmaas/agent/capture/warm-lanes'
 import { parseWhen } from '../format/time.ts'
 import { openOwner } from '../pool/open.ts'
+import { poolPatterns } from '../pool/own-directories.ts'
 import { laneCount } from '../program/lanes.ts'
 import { Progress } from '../program/progress.ts'
 import type { Input } from '../program/input.ts'
@@ -30,6 +31,7 @@ export async function run(input: Input, site: Site): Promise<number> {
   await using warm = new WarmLanes(isVolume ? 0 : lanes)
   const pool = await openOwner(site, { preload: () => loadCapture(isVolume) })
   try {
+    const ownDirectories = isVolume ? [] : poolPatterns(source, pool.readerHandoff().bricks)
     const progress = new Progress(site)
     const options: CaptureOptions = {
       pool,
@@ -37,7 +39,7 @@ export async function run(input: Input, site: Site): Promise<number> {
       name,
       tags,
       rules: {
-        exclude: input.list('exclude'),
+        exclude: [...input.list('exclude'), ...ownDirectories],
         include: input.list('include'),
         oneFileSystem: input.has('one-file-system'),
       },

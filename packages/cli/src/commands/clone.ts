@@ -2,8 +2,15 @@
 import path from 'node:path'
 import { MaasError } from '@openmaas/kernel/errors'
 import { cloneMedium } from '@openmaas/agent/media/clone'
+import { requirePrivilege } from '@openmaas/agent/media/plug'
 import { findMedium } from '@openmaas/medium/media/record'
-import { ATTACH_WISHES, defaultMountPoint, mediaAccess, reportPlugged } from '../pool/media.ts'
+import {
+  ATTACH_WISHES,
+  mediaAccess,
+  removeMountPoint,
+  reportPlugged,
+  withMountPoint,
+} from '../pool/media.ts'
 import { openReader } from '../pool/open.ts'
 import type { Input } from '../program/input.ts'
 import type { Site } from '../program/site.ts'
@@ -19,17 +26,24 @@ export async function run(input: Input, site: Site): Promise<void> {
   const access = await mediaAccess(reader, site)
   const record = findMedium(access.fs, access.path, input.positionals[0]!)
   const mount = !input.has('no-mount')
-  const mountPoint =
-    at === undefined
-      ? defaultMountPoint(record.sourceName, record.snapshotId)
-      : path.resolve(site.directory, at)
+  requirePrivilege({ attach: true })
+  const { sourceName, snapshotId } = record
+  const { mountPoint } = withMountPoint({
+    mount,
+    sourceName,
+    snapshotId,
+    ...(at !== undefined && { mountPoint: path.resolve(site.directory, at) }),
+  })
   const result = await cloneMedium(access, record.id, {
     attach: true,
     mount,
     readOnly: false,
-    ...(mount && { mountPoint }),
+    ...(mountPoint !== undefined && { mountPoint }),
     ...(attachWish !== undefined && { attachWish }),
     ...(quotaBytes !== undefined && { quotaBytes }),
+  }).catch((error: unknown) => {
+    removeMountPoint(mountPoint)
+    throw error
   })
   reportPlugged(result, site)
 }

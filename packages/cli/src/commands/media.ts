@@ -16,6 +16,7 @@ export async function run(_input: Input, site: Site): Promise<void> {
     out.value(
       media.map(({ record, state, enginePid, overlayBytes }) => ({
         ...mediumJson(record),
+        ...(state === 'interrupted' && { device: null }),
         state,
         enginePid: enginePid ?? null,
         overlayBytes: overlayBytes ?? null,
@@ -34,7 +35,8 @@ export async function run(_input: Input, site: Site): Promise<void> {
       out.isTerminal ? record.snapshotId.slice(-6) : record.snapshotId,
       printable(record.sourceName),
       out.isTerminal ? text(`media.${state}`) : state,
-      deviceOf(attachment) ?? '',
+      // Of an interrupted one it is the disk that it had.
+      state === 'interrupted' ? '' : (deviceOf(attachment) ?? ''),
       printable(attachment?.mountPoint ?? ''),
       attachment?.nbd ?? '',
       overlayBytes === undefined ? '' : formatBytes(overlayBytes),

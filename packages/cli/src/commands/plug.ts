@@ -5,10 +5,10 @@ import type { PlugOptions, PoolAccess } from '@openmaas/agent/media/types'
 import { listPoints, openReader } from '../pool/open.ts'
 import {
   ATTACH_WISHES,
-  defaultMountPoint,
   mediaAccess,
   removeMountPoint,
   reportPlugged,
+  withMountPoint,
 } from '../pool/media.ts'
 import { type Point, resolvePoint } from '../pool/points.ts'
 import type { Input } from '../program/input.ts'
@@ -35,8 +35,10 @@ export async function run(input: Input, site: Site): Promise<void> {
   await plugPoint(access, plugOptions(input, point, site), site)
 }
 
-async function plugPoint(access: PoolAccess, options: PlugOptions, site: Site): Promise<void> {
-  const { plug } = await import('@openmaas/agent/media/plug')
+async function plugPoint(access: PoolAccess, wish: PlugOptions, site: Site): Promise<void> {
+  const { plug, requirePrivilege } = await import('@openmaas/agent/media/plug')
+  requirePrivilege(wish)
+  const options = withMountPoint(wish)
   try {
     const result = await plug(access, options)
     if (site.signal.aborted) {
@@ -77,15 +79,13 @@ function plugOptions(input: Input, { row, manifest }: Point, { directory }: Site
   const attachWish = input.choice('attach', ATTACH_WISHES)
   const quotaBytes = input.size('quota')
   const freeBytes = input.size('free')
-  const mountPoint =
-    at === undefined ? defaultMountPoint(manifest.source.name, row.id) : path.resolve(directory, at)
   return {
     snapshotId: row.id,
     sourceName: manifest.source.name,
     attach,
     mount,
     readOnly: input.has('read-only'),
-    ...(mount && { mountPoint }),
+    ...(mount && at !== undefined && { mountPoint: path.resolve(directory, at) }),
     ...(attachWish !== undefined && { attachWish }),
     ...(nbd !== undefined && { nbd: nbdAddress(nbd, directory) }),
     ...(quotaBytes !== undefined && { quotaBytes }),

@@ -5,6 +5,7 @@ import { formatBytes, formatDuration } from '@openmaas/kernel/units'
 import type { RestoreOptions, RestoreResult } from '@openmaas/agent/restore/types'
 import { printable } from '../format/width.ts'
 import { listPoints, openReader } from '../pool/open.ts'
+import { refusePoolAsTarget } from '../pool/own-directories.ts'
 import { withPin } from '../pool/pin.ts'
 import { resolvePoint } from '../pool/points.ts'
 import { findPath, openTree } from '../pool/tree.ts'
@@ -26,6 +27,7 @@ export async function run(input: Input, site: Site): Promise<number> {
   const owners = input.choice('owners', ['auto', 'numbers', 'none'])
   const lanes = laneCount(input, site)
   const reader = await openReader(site, () => import('@openmaas/agent/restore/restore-tree'))
+  refusePoolAsTarget(target, reader.brickPaths)
   const [wanted, ...paths] = input.positionals
   const point = resolvePoint(listPoints(reader), wanted!, site.clock.wallMs())
   const isVolume = point.row.kind === 'volume'

@@ -1,6 +1,8 @@
 /** What the media verbs need: the pool with its key, and where a disk is mounted by default. */
-import { existsSync, rmdirSync } from 'node:fs'
+import { mkdirSync, rmdirSync } from 'node:fs'
 import path from 'node:path'
+import { fsError } from '@openmaas/kernel/fs-errors'
+import { makeDirectories } from '@openmaas/kernel/make-directories'
 import { NodeFs } from '@openmaas/kernel/node-fs'
 import { systemRandom } from '@openmaas/kernel/random'
 import { reconcile } from '@openmaas/agent/media/reconcile'
@@ -30,15 +32,41 @@ export async function mediaAccess(reader: PoolReader, site: Site): Promise<PoolA
   return access
 }
 
-/** `/run/openmaas/disks/home-5KQ2M7`; numbered when it is taken. */
-export function defaultMountPoint(sourceName: string, id: string): string {
+interface MountWish {
+  readonly mount: boolean
+  readonly mountPoint?: string
+  readonly sourceName: string
+  readonly snapshotId: string
+}
+
+/** Where the disk is to be mounted: as wished, or at a directory that is made here. */
+export function withMountPoint<T extends MountWish>(wish: T): T {
+  if (!wish.mount || wish.mountPoint !== undefined) return wish
+  return { ...wish, mountPoint: makeDefaultMountPoint(wish.sourceName, wish.snapshotId) }
+}
+
+/** Makes `/run/openmaas/disks/home-5KQ2M7`; numbered when it is taken. */
+function makeDefaultMountPoint(sourceName: string, id: string): string {
+  makeDirectories(MOUNT_ROOT)
   const name = sourceName.replaceAll(/[^\p{L}\p{N}._-]/gu, '_').slice(0, 64)
   const base = path.join(MOUNT_ROOT, `${name}-${id.slice(-6)}`)
   for (let number = 1; number <= SAME_NAME_MAX; number += 1) {
     const candidate = number === 1 ? base : `${base}-${number}`
-    if (!existsSync(candidate)) return candidate
+    // Made, not looked for: of two commands at once, each gets its own.
+    if (makeIfNew(candidate)) return candidate
   }
   return `${base}-${process.pid}`
+}
+
+function makeIfNew(directory: string): boolean {
+  try {
+    mkdirSync(directory)
+    return true
+  } catch (error) {
+    const { code = 'EIO' } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return false
+    throw fsError(code, 'make directory', directory, error)
+  }
 }
 
 /** After an eject or a failed plug: takes away the empty directory, when it is one of ours. */

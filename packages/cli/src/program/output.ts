@@ -8,6 +8,7 @@
  * control characters shown on a terminal.
  */
 import { writeSync } from 'node:fs'
+import { fsError } from '@openmaas/kernel/fs-errors'
 import { formatTable, type Column } from '../format/table.ts'
 import { printableBytes } from '../format/width.ts'
 
@@ -150,7 +151,9 @@ export function writeAll(fd: number, bytes: Uint8Array): void {
     try {
       written += writeSync(fd, bytes, written)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+      const { code = 'EIO' } = error as NodeJS.ErrnoException
+      if (code === 'EPIPE') throw error // Nobody reads on: no failure that is told.
+      if (code !== 'EAGAIN') throw fsError(code, 'write the output', undefined, error)
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_PAUSE_MS)
     }
   }

@@ -116,6 +116,8 @@ function reportFailure(
     return reportError(cancelled ? signal.reason : error, out, options)
   } catch (second) {
     if (isClosedPipe(second)) return EXIT_PIPE_CLOSED
+    // Nowhere to tell it: the exit code still does.
+    if (isMaasError(second)) return isMaasError(error) ? error.exitCode : second.exitCode
     throw second
   }
 }
