@@ -21,7 +21,7 @@ export async function run(input: Input, site: Site): Promise<void> {
     throw new MaasError('USAGE', 'plug wants either a point or --resume <medium>')
   }
   checkOptions(input)
-  const reader = await openReader(site, () => import('@openmaas/agent/media/plug'))
+  const reader = await openReader(site, loadPlug)
   const point =
     wanted === undefined ? undefined : resolvePoint(listPoints(reader), wanted, site.clock.wallMs())
   const access = await mediaAccess(reader, site)
@@ -33,6 +33,14 @@ export async function run(input: Input, site: Site): Promise<void> {
     return
   }
   await plugPoint(access, plugOptions(input, point, site), site)
+}
+
+/** Loaded ahead, while the passphrase is stretched. */
+function loadPlug(): Promise<unknown> {
+  return Promise.all([
+    import('@openmaas/agent/media/plug'),
+    import('@openmaas/agent/media/reconcile'),
+  ])
 }
 
 async function plugPoint(access: PoolAccess, wish: PlugOptions, site: Site): Promise<void> {

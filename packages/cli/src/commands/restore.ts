@@ -26,7 +26,7 @@ export async function run(input: Input, site: Site): Promise<number> {
   const conflict = input.choice('conflict', ['fail', 'skip', 'overwrite', 'rename'])
   const owners = input.choice('owners', ['auto', 'numbers', 'none'])
   const lanes = laneCount(input, site)
-  const reader = await openReader(site, () => import('@openmaas/agent/restore/restore-tree'))
+  const reader = await openReader(site, loadRestore)
   refusePoolAsTarget(target, reader.brickPaths)
   const [wanted, ...paths] = input.positionals
   const point = resolvePoint(listPoints(reader), wanted!, site.clock.wallMs())
@@ -56,6 +56,14 @@ export async function run(input: Input, site: Site): Promise<number> {
   const result = await withPin(reader, point, site, () => restore(options, isVolume))
   progress.end()
   return report(result, options, site, input.has('verbose'))
+}
+
+/** Loaded ahead, while the passphrase is stretched. */
+function loadRestore(): Promise<unknown> {
+  return Promise.all([
+    import('@openmaas/agent/restore/restore-tree'),
+    import('@openmaas/agent/owner/owner-socket'),
+  ])
 }
 
 async function restore(options: RestoreOptions, isVolume: boolean): Promise<RestoreResult> {

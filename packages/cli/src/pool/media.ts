@@ -5,7 +5,6 @@ import { fsError } from '@openmaas/kernel/fs-errors'
 import { makeDirectories } from '@openmaas/kernel/make-directories'
 import { NodeFs } from '@openmaas/kernel/node-fs'
 import { systemRandom } from '@openmaas/kernel/random'
-import { reconcile } from '@openmaas/agent/media/reconcile'
 import type { PlugResult, PoolAccess } from '@openmaas/agent/media/types'
 import { deviceOf, type MediumRecord } from '@openmaas/medium/media/record'
 import type { PoolReader } from '@openmaas/pool/pool/reader'
@@ -28,6 +27,8 @@ export async function mediaAccess(reader: PoolReader, site: Site): Promise<PoolA
     clock: site.clock,
     random: systemRandom,
   }
+  // Loaded here, so that a command can load it while the passphrase is stretched.
+  const { reconcile } = await import('@openmaas/agent/media/reconcile')
   await reconcile(access)
   return access
 }

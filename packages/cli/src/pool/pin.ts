@@ -6,7 +6,7 @@ import { isMaasError } from '@openmaas/kernel/errors'
 import { NodeFs } from '@openmaas/kernel/node-fs'
 import { systemRandom } from '@openmaas/kernel/random'
 import { bootId } from '@openmaas/kernel/sysinfo'
-import { withPinOwner } from '@openmaas/agent/owner/owner-socket'
+import type { PinOwner } from '@openmaas/pool/pool/owner-protocol'
 import type { PoolReader } from '@openmaas/pool/pool/reader'
 import type { Site } from '../program/site.ts'
 import type { Point } from './points.ts'
@@ -37,8 +37,6 @@ export async function withPin<T>(
   }
 }
 
-type PinOwner = Parameters<Parameters<typeof withPinOwner>[1]>[0]
-
 const UNPINNED = ['POOL_BUSY', 'POOL_BRICK_MISSING', 'FS_DENIED', 'FS_NO_SPACE'] as const
 
 /** @returns false when the pool cannot be written to at this moment */
@@ -48,6 +46,7 @@ async function asOwner(
   work: (owner: PinOwner) => Promise<void>,
 ): Promise<boolean> {
   const path = brickPaths[0]!
+  const { withPinOwner } = await import('@openmaas/agent/owner/owner-socket')
   const deps = { fs: new NodeFs(), clock, random: systemRandom, pid: process.pid }
   try {
     await withPinOwner({ path, masterKey, ...deps }, work)

@@ -8,7 +8,7 @@
  */
 import path from 'node:path'
 import process from 'node:process'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import type { Server } from 'node:net'
 import { systemClock } from '@openmaas/kernel/clock'
 import type { SyncBlockDevice } from '@openmaas/kernel/block-device'
@@ -31,10 +31,9 @@ import {
 import { FUSE_FD, KEY_FD, startKeeper } from './keeper.ts'
 import { freezeTop } from './freeze.ts'
 import { KernelDisk } from './kernel-disk.ts'
+import { FUSE_THREADS, startFuseThread } from './warm-threads.ts'
 import { exportMedium, ExchangeableDevice, type MediumExport } from './nbd.ts'
 
-/** Threads that serve FUSE. More than two help only where reads wait for a slow disk. */
-const FUSE_THREADS = 2
 const KEEPER_LOOK_MS = 1000
 
 export interface EngineOptions {
@@ -42,6 +41,8 @@ export interface EngineOptions {
   readonly masterKey: Buffer
   /** 1 for the first engine of the medium; later ones ask for unanswered requests. */
   readonly generation: number
+  /** FUSE threads that were started ahead. */
+  readonly warm?: Worker[]
 }
 
 export class Engine {
@@ -161,7 +162,8 @@ export class Engine {
       stack: this.#stack.handoff,
       control: this.#control.buffer as SharedArrayBuffer,
     }
-    const worker = new Worker(new URL('fuse-thread.ts', import.meta.url), { workerData: start })
+    const worker = this.#options.warm?.pop() ?? startFuseThread()
+    worker.postMessage(start)
     return new Promise((resolve, reject) => {
       let reason: 'unmounted' | 'stopped' | undefined
       worker.on('message', (message: FuseThreadMessage) => {

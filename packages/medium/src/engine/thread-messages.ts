@@ -6,6 +6,7 @@ import type { StackHandoff } from '../stack/device-stack.ts'
 export const SLOT = { stop: 0, requests: 1, failures: 2 } as const
 export const CONTROL_WORDS = 3
 
+/** The first and only message to a thread. */
 export interface FuseThreadStart {
   readonly fd: number
   readonly stack: StackHandoff
