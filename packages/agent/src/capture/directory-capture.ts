@@ -10,6 +10,7 @@ import { readXattrsAt } from '@openmaas/kernel/posix/xattr'
 import type { ChunkSink } from '@openmaas/pool/chunk/chunk'
 import {
   type BuiltDirectory,
+  builtDirectory,
   DirectoryBuilder,
   directoryRef,
   type EntryOptions,
@@ -18,6 +19,8 @@ import {
 import type { EntryStat } from '@openmaas/pool/tree/entry'
 import { encodeEntry } from '@openmaas/pool/tree/entry-encoder'
 import { ENTRY_FLAG, ENTRY_KIND } from '@openmaas/pool/tree/entry-layout'
+import type { TreeEntry } from '@openmaas/pool/tree/entry'
+import type { TreeNodeView } from '@openmaas/pool/tree/node-view'
 import type { TreeReader } from '@openmaas/pool/tree/tree-reader'
 import { type FileStat, fillFileStat, makeFileStat } from '@openmaas/source-files/file-stat'
 import type { LaneCounters } from './counters.ts'
@@ -57,6 +60,8 @@ export interface DirectoryRequest {
   readonly children: readonly (DirectoryResult | undefined)[]
   /** Node of the same directory in the parent snapshot. */
   readonly oldNode: Buffer | undefined
+  /** Its entry there, when the node may be taken over as a whole. */
+  readonly oldEntry?: TreeEntry | undefined
 }
 
 export class DirectoryCapture {
@@ -78,9 +83,14 @@ export class DirectoryCapture {
 
   capture(request: DirectoryRequest): BuiltDirectory {
     const { old: reader } = this.#deps
-    const { names, oldNode } = request
-    const old =
+    const { names, oldNode, oldEntry } = request
+    const open = (): OldDirectory | undefined =>
       reader !== undefined && oldNode !== undefined ? new OldDirectory(reader, oldNode) : undefined
+    let old = open()
+    if (old !== undefined && oldEntry !== undefined) {
+      if (this.#isUnchanged(request, old)) return builtDirectory(oldEntry)
+      old = open()
+    }
     let child = 0
     for (let i = 0; i < names.length; i += 1) {
       const listed = names[i]!
@@ -93,6 +103,41 @@ export class DirectoryCapture {
     }
     this.#deps.counters.add('entries', names.length)
     return this.#builder.finish()
+  }
+
+  /**
+   * True when every name is there with the entry it had: the old node, which the parent snapshot
+   * keeps in the pool, stands for the directory as it is now. Most directories of most runs end
+   * here. Subdirectories and files with several names are left to the long way.
+   */
+  #isUnchanged({ dirfd, names }: DirectoryRequest, old: OldDirectory): boolean {
+    const stat = this.#stat
+    let files = 0
+    let bytes = 0
+    for (let i = 0; i < names.length; i += 1) {
+      const listed = names[i]!
+      if (old.isEnded || listedType(listed) === DT_DIRECTORY) return false
+      this.#name.write(listed, 0, 'latin1')
+      const { view, index } = old
+      if (!view.hasName(index, this.#name, listedLength(listed))) return false
+      const flags = AT_SYMLINK_NOFOLLOW
+      if (statx(dirfd, this.#name, flags, STATX_BASIC_STATS, this.#statx) < 0) return false
+      fillFileStat(this.#statx, stat)
+      if (stat.nlink > 1 || !isSame(view, index, stat)) return false
+      this.noteOwner(stat.uid, stat.gid)
+      if ((stat.mode & S_IFMT) === S_IFREG) {
+        files += 1
+        bytes += stat.size
+      }
+      old.next()
+    }
+    if (!old.isEnded) return false
+    const { counters } = this.#deps
+    counters.add('entries', names.length)
+    counters.add('files', files)
+    counters.add('unchangedFiles', files)
+    counters.add('bytes', bytes)
+    return true
   }
 
   #addDirectory(name: Buffer, result: DirectoryResult | undefined): void {
@@ -131,10 +176,8 @@ export class DirectoryCapture {
   /** @returns true when the old entry stands for the file as it is now */
   #takeOver(old: OldDirectory, stat: FileStat): boolean {
     const { view, index } = old
-    if (!view.statMatches(index, stat)) return false
-    if ((view.flagsAt(index) & ENTRY_FLAG.uncertain) !== 0) return false
+    if (!isSame(view, index, stat)) return false
     const kind = view.kindAt(index)
-    if (kind === ENTRY_KIND.directory) return false
     if ((kind === ENTRY_KIND.hardLink) !== stat.nlink > 1) return false
     const link = kind === ENTRY_KIND.hardLink ? this.#takeOverLink(old, stat) : 'first'
     if (link === 'changed') return false
@@ -259,6 +302,13 @@ export class DirectoryCapture {
     if (uid !== this.#lastUid) this.owners.uids.add((this.#lastUid = uid))
     if (gid !== this.#lastGid) this.owners.gids.add((this.#lastGid = gid))
   }
+}
+
+/** No directory, and nothing says that it changed since, or that it may have. */
+function isSame(view: TreeNodeView, index: number, stat: FileStat): boolean {
+  if (!view.statMatches(index, stat)) return false
+  if ((view.flagsAt(index) & ENTRY_FLAG.uncertain) !== 0) return false
+  return view.kindAt(index) !== ENTRY_KIND.directory
 }
 
 function pathOf({ path }: DirectoryRequest, listed: string): string {

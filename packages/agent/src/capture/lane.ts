@@ -281,6 +281,7 @@ export class CaptureLane {
         names,
         children: [],
         oldNode,
+        oldEntry: old,
       })
       this.#updateCounters()
       this.#deliver(waiting, { stat, built, xattrs })

@@ -24,14 +24,23 @@ export class OldDirectory {
     return this.#index
   }
 
+  /** True behind the last entry. */
+  get isEnded(): boolean {
+    return this.#leaf === undefined
+  }
+
+  next(): void {
+    this.#index += 1
+    if (this.#index === this.#leaf!.count) this.#nextLeaf()
+  }
+
   /** Names are asked for in ascending order. @returns true when the parent had that name */
   seek(name: Buffer): boolean {
     while (this.#leaf !== undefined) {
       const order = this.#leaf.compareName(this.#index, name)
       if (order === 0) return true
       if (order > 0) return false
-      this.#index += 1
-      if (this.#index === this.#leaf.count) this.#nextLeaf()
+      this.next()
     }
     return false
   }

@@ -1,15 +1,21 @@
 /** When "unchanged" may be said of a file: never on the word of times that cannot tell. */
-import { linkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { symlinkSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '@openmaas/kernel/posix/constants'
 import { close, openat } from '@openmaas/kernel/posix/files'
 import { cString, posixAvailable } from '@openmaas/kernel/posix/library'
-import { listSorted } from '@openmaas/kernel/posix/listing'
+import { listedType, listSorted } from '@openmaas/kernel/posix/listing'
 import { fstatx, makeStatx, STATX_BASIC_STATS, statx } from '@openmaas/kernel/posix/statx'
 import { ChunkType } from '@openmaas/pool/chunk/chunk'
 import { Chunker } from '@openmaas/pool/chunker/chunker'
-import { DirectoryBuilder, directoryRef, makeLinkKey } from '@openmaas/pool/tree/directory-builder'
-import { decodeEntry } from '@openmaas/pool/tree/entry'
+import {
+  builtDirectory,
+  DirectoryBuilder,
+  directoryRef,
+  makeLinkKey,
+} from '@openmaas/pool/tree/directory-builder'
+import { decodeEntry, type TreeEntry } from '@openmaas/pool/tree/entry'
 import { encodeEntry } from '@openmaas/pool/tree/entry-encoder'
 import { ENTRY_FLAG } from '@openmaas/pool/tree/entry-layout'
 import { MemoryChunks } from '@openmaas/pool/tree/memory-chunks.test-support'
@@ -20,7 +26,7 @@ import { ContentCapture } from '@openmaas/source-files/content-capture'
 import { type FileStat, fillFileStat, makeFileStat } from '@openmaas/source-files/file-stat'
 import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
 import { LaneCounters, makeCounterMemory } from './counters.ts'
-import { DirectoryCapture } from './directory-capture.ts'
+import { DirectoryCapture, DT_DIRECTORY } from './directory-capture.ts'
 import { FileCapture } from './file-capture.ts'
 import { CaptureLane } from './lane.ts'
 import { makeLargeFileMemory, wantsHelp } from './large-file.ts'
@@ -125,6 +131,94 @@ describe.skipIf(!posixAvailable())('the recognition of what is unchanged', () =>
     const [arena] = deps.links.batch()
     const { content } = decodeEntry(Buffer.from(arena!), 0)
     expect(chunks.read(content!.id).toString()).toBe('young')
+  })
+
+  describe('a directory as a whole', () => {
+    /** From its beginning: a directory that stays open is listed once. */
+    function list(): string[] {
+      const fd = openat(AT_FDCWD, cString(site.path), O_RDONLY | O_DIRECTORY)
+      const names = listSorted(fd) as string[]
+      close(fd)
+      return names.filter((listed) => listedType(listed) !== DT_DIRECTORY)
+    }
+
+    /** What a run finds that has the directory of before as its parent's. */
+    async function captureTwice(change: () => void) {
+      for (const name of ['a', 'b', 'c']) writeFileSync(site.join(name), name.repeat(9))
+      symlinkSync('a', site.join('link'))
+      await settle()
+      const request = (oldEntry?: TreeEntry) => ({
+        dirfd,
+        path: '',
+        names: list(),
+        children: [],
+        oldNode: oldEntry?.directory!.node,
+        oldEntry,
+      })
+      const first = new DirectoryCapture(makeDeps()).capture(request())
+      const fields = { stat: makeFileStat(), directory: directoryRef(first, []), xattrs: [] }
+      const root = writeTreeRoot(chunks, { ...fields, links: undefined })
+      const old = new TreeReader(chunks, root)
+      change()
+      await settle()
+      const fresh = new DirectoryCapture(makeDeps()).capture(request())
+      const put = chunks.put.bind(chunks)
+      let puts = 0
+      chunks.put = (type, raw) => {
+        puts += 1
+        return put(type, raw)
+      }
+      const again = new DirectoryCapture(makeDeps(old)).capture(request(old.rootEntry))
+      chunks.put = put
+      return { fresh, again, puts }
+    }
+
+    test('is its old node, which is not even written again, when nothing changed', async () => {
+      const { fresh, again, puts } = await captureTwice(() => {})
+      expect(again).toEqual(fresh)
+      expect(puts).toBe(0)
+    })
+
+    test.each([
+      ['the last file is written to', () => writeFileSync(site.join('c'), 'another')],
+      ['the first is gone', () => rmSync(site.join('a'))],
+      ['the last is gone', () => rmSync(site.join('link'))],
+      ['one came before all', () => writeFileSync(site.join('A'), 'new')],
+      ['one came behind all', () => writeFileSync(site.join('z'), 'new')],
+      ['one took the place of another', () => renameSync(site.join('a'), site.join('d'))],
+      ['a file got a second name', () => linkSync(site.join('b'), site.join('b2'))],
+      [
+        'a file became a directory',
+        () => {
+          rmSync(site.join('b'))
+          mkdirSync(site.join('b'))
+        },
+      ],
+    ] as const)('is captured anew when %s', async (_, change) => {
+      const { fresh, again } = await captureTwice(change)
+      expect(again).toEqual(fresh)
+    })
+
+    test('weighs what it was built of, whatever its attributes', () => {
+      const built = (count: number) => {
+        const builder = new DirectoryBuilder(chunks)
+        for (let i = 0; i < count; i += 1)
+          builder.addSocket(Buffer.from(`s${1000 + i}`), makeFileStat())
+        return builder.finish()
+      }
+      for (const count of [0, 1, 700]) {
+        for (const size of [0, 10, 600, 9000]) {
+          const value = Buffer.alloc(size, 'v')
+          const xattrs = size === 0 ? [] : [{ name: Buffer.from('user.x'), value }]
+          const one = built(count)
+          const name = Buffer.from('d')
+          const bytes = encodeEntry(chunks, (builder) =>
+            builder.addDirectory(name, makeFileStat(), directoryRef(one, xattrs), { xattrs }),
+          )
+          expect(builtDirectory(decodeEntry(bytes, 0)), `${count}, ${size}`).toEqual(one)
+        }
+      }
+    })
   })
 
   test('a lane does not help with a file that has taken the name of the one it was asked for', () => {

@@ -26,6 +26,7 @@ import {
   type EntryStat,
 } from './entry.ts'
 import { direntSize, directoryBlocks, type XattrPair, xattrsNeedBlock } from './footprint.ts'
+import type { TreeEntry } from './entry.ts'
 import { NodeWriter } from './node-writer.ts'
 import type { TreeNodeView } from './node-view.ts'
 import { type Weights, writeWeights } from './weights.ts'
@@ -69,6 +70,23 @@ export function directoryRef(built: BuiltDirectory, xattrs: readonly XattrPair[]
     chunks: built.weights.chunks + (external ? 1 : 0),
   }
   return { node, weights, entryCount, subdirectoryCount, direntBytes }
+}
+
+/** The other way round: what was built when the directory of this entry was. */
+export function builtDirectory(entry: TreeEntry): BuiltDirectory {
+  const { directory, flags } = entry
+  assert(directory !== undefined, 'the entry is a directory')
+  const { node, weights, entryCount, subdirectoryCount, direntBytes } = directory
+  const xattrBlocks = (flags & ENTRY_FLAG.xattrBlock) === 0 ? 0 : 1
+  const built = {
+    ...weights,
+    names: weights.names - 1,
+    directories: weights.directories - 1,
+    inodes: weights.inodes - 1,
+    blocks: weights.blocks - directoryBlocks(direntBytes).total - xattrBlocks,
+    chunks: weights.chunks - ((flags & ENTRY_FLAG.xattrsExternal) === 0 ? 0 : 1),
+  }
+  return { node, weights: built, entryCount, subdirectoryCount, direntBytes }
 }
 
 export class DirectoryBuilder {

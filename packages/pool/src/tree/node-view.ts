@@ -169,6 +169,17 @@ export class TreeNodeView {
     return this.bytes.compare(name, 0, name.length, start, end)
   }
 
+  /** True when the entry of a leaf has the name that stands in the first bytes. */
+  hasName(index: number, name: Buffer, length: number): boolean {
+    const { bytes } = this
+    const offset = this.#offsets[index]!
+    if (bytes.readUInt16LE(offset + OFFSET.nameLength) !== length) return false
+    const start = offset + OFFSET.name
+    // From the end, where names of one directory differ.
+    for (let i = length - 1; i >= 0; i -= 1) if (bytes[start + i] !== name[i]) return false
+    return true
+  }
+
   /** Index of the entry with that name in a leaf, or -1. */
   indexOf(name: Buffer): number {
     const index = this.lowerBound(name)
