@@ -84,7 +84,7 @@ export class Trial implements Disposable {
     }
     for (const point of points) {
       const expected = known.get(point.id) ?? stage.contents
-      demand(point.contents() === expected, `point ${point.id} reads back otherwise`)
+      demand(point.contents === expected, `point ${point.id} reads back otherwise`)
     }
     if (random.below(RESTORE_ONE_IN) === 0) await this.#restore(next.id, stage.contents)
   }

@@ -35,21 +35,27 @@ export function directoryContents(directory: string): string {
   return lines.toSorted().join('\n')
 }
 
-export interface StoredPoint {
-  readonly id: string
-  /** Not read before it is called; throws what reading throws. */
-  contents(): string
-}
-
-/** Every point of a pool, newest first. */
+/**
+ * Every point of a pool, newest first, with its contents.
+ *
+ * @throws MaasError what reading throws: then no point is believed
+ */
 export async function storedPoints(pool: string, passphrase: string): Promise<StoredPoint[]> {
   const unlock = { passphrase }
   const reader = await PoolReader.open({ path: pool, unlock, fs: new NodeFs(), clock: systemClock })
-  const rows = reader.snapshots().toSorted((a, b) => b.seq - a.seq)
-  return rows.map((row) => ({
-    id: row.id,
-    contents: () => treeContents(new TreeReader(reader.chunks, Buffer.from(row.root, 'hex'))),
-  }))
+  try {
+    const rows = reader.snapshots().toSorted((a, b) => b.seq - a.seq)
+    return rows.map(({ id, root }) => {
+      return { id, contents: treeContents(new TreeReader(reader.chunks, Buffer.from(root, 'hex'))) }
+    })
+  } finally {
+    reader.chunks.close()
+  }
+}
+
+export interface StoredPoint {
+  readonly id: string
+  readonly contents: string
 }
 
 function treeContents(tree: TreeReader): string {

@@ -37,7 +37,14 @@ export async function withPin<T>(
   }
 }
 
-const UNPINNED = ['POOL_BUSY', 'POOL_BRICK_MISSING', 'FS_DENIED', 'FS_NO_SPACE'] as const
+/** POOL_READ_ONLY: the log could not be written, as on a disk that is full to the last byte. */
+const UNPINNED = [
+  'POOL_BUSY',
+  'POOL_BRICK_MISSING',
+  'POOL_READ_ONLY',
+  'FS_DENIED',
+  'FS_NO_SPACE',
+] as const
 
 /** @returns false when the pool cannot be written to at this moment */
 async function asOwner(
