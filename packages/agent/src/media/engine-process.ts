@@ -1,5 +1,6 @@
 /** The engine of one medium as seen from outside: waiting for it, ending it. */
 import { readFileSync } from 'node:fs'
+import path from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MaasError, reviveError } from '@openmaas/kernel/errors'
@@ -96,10 +97,13 @@ function endProcess(pid: number): void {
   }
 }
 
-/** A pid may have been given to another process since: its command line must name the medium. */
+/**
+ * A pid may have been given to another process since: its command line must name the medium. By
+ * its id, for the pool may have been moved since.
+ */
 export function isKeeper(pid: number, mediumDirectory: string): boolean {
   const start = processStart(pid)
-  return start !== undefined && commandLine(pid).includes(mediumDirectory)
+  return start !== undefined && commandLine(pid).includes(path.basename(mediumDirectory))
 }
 
 function commandLine(pid: number): string {

@@ -1,6 +1,6 @@
 /** What killed and concurrent media commands may never do: give up what somebody wrote. */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '@openmaas/kernel/clock'
@@ -116,6 +116,23 @@ test('what looked interrupted before its lock was taken is looked at again', asy
   })()
   expect(await reconcile({ ...access, fs })).toEqual([])
   expect(listMediaStatus(access)).toMatchObject([{ state: 'plugged' }])
+})
+
+test('of a pool that was moved meanwhile, a medium is ejected whole: no process is left', async () => {
+  await resume(access, record)
+  renameSync(access.path, site.join('moved'))
+  access = { ...access, path: site.join('moved') }
+  await eject(access, record, { force: false, keep: false })
+  const living = readdirSync('/proc').filter((name) => {
+    if (!/^\d+$/.test(name)) return false
+    try {
+      return readFileSync(`/proc/${name}/cmdline`, 'latin1').includes(record.id)
+    } catch {
+      return false // It has just ended.
+    }
+  })
+  expect(living).toEqual([])
+  expect(listMediaStatus(access)).toEqual([])
 })
 
 test('a plug killed before it wrote a record stands in nobody’s way', async () => {

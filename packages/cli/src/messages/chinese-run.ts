@@ -140,7 +140,8 @@ export const chineseRun: Readonly<Record<keyof typeof englishRun, string>> = {
   'fsck.affected': '受影响  {id}  {name}：{message}',
   'fsck.checked': '已检查 {points} 个恢复点和 {packs} 个打包文件，读取 {size}。',
   'fsck.problems': '发现 {count} 个问题，其中 {repaired} 个已修复。',
-  'fsck.heal': '{count} 个恢复点受影响；再次备份同一数据源可修复其仍有的内容。',
+  'fsck.heal':
+    '{count} 个恢复点受影响。先运行 "pool fsck --data --repair"，再对同一数据源运行 "backup --full"，即可重新存储其仍有的内容。',
   'fsck.healthy': '一切正常。',
   'seal.reading': '读取已写入的内容',
   'seal.done': '{name} 的恢复点 {id}：存储 {stored}。磁盘继续可用。',

@@ -141,7 +141,7 @@ export const englishRun = {
   'fsck.checked': '{points} points and {packs} packs checked, {size} read.',
   'fsck.problems': '{count} problems, {repaired} of them repaired.',
   'fsck.heal':
-    '{count} points are affected; the next backup of the same source heals what it still has.',
+    '{count} points are affected. What their sources still have is stored again by "pool fsck --data --repair", then "backup --full".',
   'fsck.healthy': 'All is well.',
   'seal.reading': 'reading what was written',
   'seal.done': 'Point {id} of {name}: {stored} stored. The disk goes on.',
