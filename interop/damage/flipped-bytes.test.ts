@@ -7,7 +7,15 @@
  * OPENMAAS_FLIPS sets how many positions, OPENMAAS_SEED which ones.
  */
 import { createHash } from 'node:crypto'
-import { appendFileSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, join } from 'node:path'
 import process from 'node:process'
 import { globSync } from 'node:fs'
@@ -49,7 +57,9 @@ const fsck = (...options: string[]): Promise<Report> =>
   site.cli.json<Report>(['pool', 'fsck', '--data', ...options], [0, 10])
 
 const packsOf = (brick: string): string[] =>
-  globSync('packs/*/*', { cwd: brick }).map((path) => join(brick, path)).toSorted()
+  globSync('packs/*/*', { cwd: brick })
+    .map((path) => join(brick, path))
+    .toSorted()
 
 /** All but packs, and but what says nothing of the pool's content. */
 const othersOf = (brick: string): string[] =>
@@ -123,7 +133,8 @@ async function flipOthers(count: number, random: SeededRandom): Promise<void> {
   }
 }
 
-const hashOf = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex')
+const hashOf = (path: string): string =>
+  createHash('sha256').update(readFileSync(path)).digest('hex')
 
 test(
   'with one copy every flipped byte of a pack is found, and the points it affects are named',
@@ -167,7 +178,10 @@ test('a pack that is truncated, too long or gone is found and hides nothing that
     damage()
     const report = await fsck()
     expect(report.healthy, what).toBe(false)
-    expect(report.problems.some(({ packId }) => packId?.endsWith(basename(biggest))), what).toBe(true)
+    expect(
+      report.problems.some(({ packId }) => packId?.endsWith(basename(biggest))),
+      what,
+    ).toBe(true)
     // Each point restores whole, or fails with a code; a damaged byte is never handed out.
     for (const [id, contents] of points) {
       const target = site.join('restored')

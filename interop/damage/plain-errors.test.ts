@@ -40,14 +40,34 @@ describe('a failure', () => {
   test.each<[string, string, number, (site: Site) => string[]]>([
     ['a source that is not there', 'PATH_NOT_FOUND', 3, (s) => ['backup', s.join('nowhere')]],
     ['a source that is a file', 'SOURCE_UNSUPPORTED', 2, (s) => ['backup', s.join('file')]],
-    ['a volume that is a directory', 'SOURCE_UNSUPPORTED', 2, (s) => ['backup', s.join('source'), '--volume']],
-    ['a pool that is not there', 'POOL_NOT_FOUND', 3, (s) => ['points', '--pool', s.join('nowhere')]],
+    [
+      'a volume that is a directory',
+      'SOURCE_UNSUPPORTED',
+      2,
+      (s) => ['backup', s.join('source'), '--volume'],
+    ],
+    [
+      'a pool that is not there',
+      'POOL_NOT_FOUND',
+      3,
+      (s) => ['points', '--pool', s.join('nowhere')],
+    ],
     ['a pool where one is', 'POOL_EXISTS', 5, (s) => ['pool', 'init', s.pool]],
     ['a pool among other files', 'POOL_EXISTS', 5, (s) => ['pool', 'init', s.join('source')]],
     ['a point that is not there', 'SNAPSHOT_NOT_FOUND', 3, () => ['plug', 'ABCDEF']],
-    ['a point to delete that is not there', 'SNAPSHOT_NOT_FOUND', 3, () => ['points', 'delete', 'ABCDEF', '--yes']],
+    [
+      'a point to delete that is not there',
+      'SNAPSHOT_NOT_FOUND',
+      3,
+      () => ['points', 'delete', 'ABCDEF', '--yes'],
+    ],
     ['a medium that is not there', 'MEDIUM_NOT_FOUND', 3, () => ['eject', 'ABCDEF']],
-    ['a passphrase file that is not there', 'CONFIG_INVALID', 2, (s) => ['points', '--passphrase-file', s.join('nowhere')]],
+    [
+      'a passphrase file that is not there',
+      'CONFIG_INVALID',
+      2,
+      (s) => ['points', '--passphrase-file', s.join('nowhere')],
+    ],
     ['a command that is none', 'USAGE', 2, () => ['frobnicate']],
     ['an option that is none', 'USAGE', 2, () => ['points', '--frobnicate']],
   ])('%s is %s, exit code %i', async (_what, code, exitCode, args) => {

@@ -4,7 +4,15 @@
  * cannot be read; and what stood still is there byte for byte.
  */
 import { spawnSync } from 'node:child_process'
-import { chmodSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -42,10 +50,19 @@ requires({ root: true, programs: ['setpriv', 'chown'], paths: OTHERS }, () => {
     mkdirSync(join(source, 'closed'))
     writeFileSync(join(source, 'closed', 'inside'), 'nor this')
     chmodSync(join(source, 'closed'), 0o700)
-    await run(['chown', '-R', 'nobody:nogroup', site.pool, site.passphraseFile, site.join('compile-cache')])
+    await run([
+      'chown',
+      '-R',
+      'nobody:nogroup',
+      site.pool,
+      site.passphraseFile,
+      site.join('compile-cache'),
+    ])
     await run(['chmod', '755', site.path])
     const environment = { ...site.cli.environment, HOME: site.path }
-    const outcome = await attempt([...NOBODY, OPENMAAS, 'backup', source, '--json'], { environment })
+    const outcome = await attempt([...NOBODY, OPENMAAS, 'backup', source, '--json'], {
+      environment,
+    })
     expect(outcome.exitCode, outcome.stderr).toBe(EXIT_WARNINGS)
     const result = JSON.parse(outcome.stdout) as BackupResult
     expect(result).toMatchObject({ status: 'warnings', warningCount: 2 })

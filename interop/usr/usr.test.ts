@@ -6,7 +6,18 @@
  *
  * A part of /usr by default; OPENMAAS_USR=/usr takes all of it (minutes).
  */
-import { appendFileSync, chmodSync, existsSync, globSync, linkSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  globSync,
+  linkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
@@ -34,7 +45,14 @@ const disks: PlugResult[] = []
 
 /** What rsync would do to make the second like the first, both ways: nothing. */
 async function expectEqual(one: string, other: string): Promise<void> {
-  const compare = ['rsync', '-aHAXn', '--numeric-ids', '--checksum', '--itemize-changes', '--delete']
+  const compare = [
+    'rsync',
+    '-aHAXn',
+    '--numeric-ids',
+    '--checksum',
+    '--itemize-changes',
+    '--delete',
+  ]
   expect(await run([...compare, `${one}/`, `${other}/`])).toBe('')
   expect(await run([...compare, `${other}/`, `${one}/`])).toBe('')
 }

@@ -1,6 +1,7 @@
 /**
- * One thread of the engine: waits to be told what to serve, builds its own device stack over what the threads share, then reads
- * requests from /dev/fuse, serves and answers them, one after another, until told to stop.
+ * One thread of the engine: waits to be told what to serve, builds its own device stack over what
+ * the threads share, then reads requests from /dev/fuse, serves and answers them, one after
+ * another, until told to stop.
  */
 import { parentPort } from 'node:worker_threads'
 import { assert } from '@openmaas/kernel/assert'
