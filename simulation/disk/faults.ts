@@ -36,5 +36,7 @@ export function randomRates(random: SeededRandom): FaultRates {
     const kind = weather < 8 ? kinds[random.below(kinds.length)]! : kinds[i]!
     rates[kind] = [0.002, 0.01, 0.03][random.below(3)]!
   }
+  // The one that lies afterwards: half of the bad weather has it.
+  if (random.below(2) === 0) rates.dataSync = 0.02
   return rates
 }

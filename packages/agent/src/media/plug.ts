@@ -10,7 +10,7 @@ import { closeSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { MaasError } from '@openmaas/kernel/errors'
+import { isMaasError, MaasError } from '@openmaas/kernel/errors'
 import { makeLayerId, makeMediumId, type MediumId } from '@openmaas/kernel/ids'
 import { makeDirectories } from '@openmaas/kernel/make-directories'
 import { bootId } from '@openmaas/kernel/sysinfo'
@@ -235,9 +235,9 @@ async function undoPlug(pool: PoolAccess, record: MediumRecord, reason: unknown)
     removeMedium(pool, record)
   } catch (cause) {
     // What could not be undone has its record: the next command tries again.
-    throw new AggregateError(
-      [reason, cause],
-      `plugging ${record.id} failed and was not undone whole`,
-    )
+    const both = new AggregateError([reason, cause], `${record.id} was not undone whole`)
+    if (!isMaasError(reason)) throw both
+    const message = `${reason.message}; the next command clears away what was begun`
+    throw new MaasError(reason.code, message, reason.details, { cause: both })
   }
 }

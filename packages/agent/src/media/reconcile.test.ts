@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '@openmaas/kernel/clock'
+import { MaasError } from '@openmaas/kernel/errors'
 import type { MediumId } from '@openmaas/kernel/ids'
 import { makeMediumId } from '@openmaas/kernel/ids'
 import { NodeFs } from '@openmaas/kernel/node-fs'
@@ -133,6 +134,27 @@ test('of a pool that was moved meanwhile, a medium is ejected whole: no process 
   })
   expect(living).toEqual([])
   expect(listMediaStatus(access)).toEqual([])
+})
+
+test('a plug that a full disk stops says so, and the next command clears it away', async () => {
+  let full = false
+  const fs = new (class extends NodeFs {
+    override write(...args: Parameters<NodeFs['write']>): void {
+      if (full) throw new MaasError('FS_NO_SPACE', 'full')
+      super.write(...args)
+    }
+    override rename(source: string, target: string): void {
+      super.rename(source, target)
+      if (target.endsWith('medium.json')) full = true
+    }
+  })()
+  const options = { snapshotId: record.snapshotId, sourceName: 't', readOnly: false }
+  const how = { mount: false, attach: false, nbd: site.join('other.sock') }
+  await expect(plug({ ...access, fs }, { ...options, ...how })).rejects.toMatchObject({
+    code: 'FS_NO_SPACE',
+  })
+  expect((await reconcile(access)).map(({ id }) => id)).toEqual([record.id])
+  expect(listMedia(access.fs, access.path)).toEqual([record.id])
 })
 
 test('a plug killed before it wrote a record stands in nobody’s way', async () => {

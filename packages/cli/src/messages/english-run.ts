@@ -141,7 +141,7 @@ export const englishRun = {
   'fsck.checked': '{points} points and {packs} packs checked, {size} read.',
   'fsck.problems': '{count} problems, {repaired} of them repaired.',
   'fsck.heal':
-    '{count} points are affected. What their sources still have is stored again by "pool fsck --data --repair", then "backup --full".',
+    '{count} points are affected; "pool fsck --data --repair", then "backup --full" heals.',
   'fsck.healthy': 'All is well.',
   'seal.reading': 'reading what was written',
   'seal.done': 'Point {id} of {name}: {stored} stored. The disk goes on.',

@@ -34,7 +34,7 @@ const PID_UNKNOWN = 0
 
 /** @throws MaasError POOL_EXISTS, POOL_BUSY while another init is making it, USAGE, FS_* */
 export function createPool(options: PoolCreateOptions): { poolId: PoolId; masterKey: Buffer } {
-  const { fs, clock, random, bricks, redundancy, passphrase } = options
+  const { fs, bricks, redundancy } = options
   if (bricks.length < 1 || bricks.length > BRICK_COUNT_MAX) {
     throw new MaasError('USAGE', `a pool has 1 to ${BRICK_COUNT_MAX} bricks`)
   }
