@@ -3,11 +3,12 @@
  * a stale socket file of an owner that died is replaced, since only the holder of the lock gets
  * here.
  */
-import { chmodSync, closeSync, openSync, rmSync } from 'node:fs'
+import { chmodSync, closeSync, openSync } from 'node:fs'
 import { createConnection, createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MaasError, isMaasError } from '@openmaas/kernel/errors'
+import { NodeFs } from '@openmaas/kernel/node-fs'
 import { systemRandom } from '@openmaas/kernel/random'
 import { KeyRing } from '@openmaas/pool/keys/key-ring'
 import {
@@ -42,7 +43,7 @@ export class PoolOwnerSocket implements AsyncDisposable {
   /** @throws Error of node:net when the socket cannot be made */
   static async listen(pool: Pool): Promise<PoolOwnerSocket> {
     const path = `${pool.core.brickPaths[0]!}/owner.sock`
-    rmSync(path, { force: true })
+    removeSocket(path)
     const { socketKey } = pool.core.keys
     const server = createServer((socket) => serve(socket, pool, socketKey))
     server.maxConnections = CONNECTIONS_MAX
@@ -59,7 +60,7 @@ export class PoolOwnerSocket implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    rmSync(this.#path, { force: true })
+    removeSocket(this.#path)
     await new Promise<void>((resolve) => this.#server.close(() => resolve()))
   }
 }
@@ -177,4 +178,10 @@ async function withShortPath<T>(path: string, use: (path: string) => Promise<T>)
   } finally {
     closeSync(directory)
   }
+}
+
+/** @throws MaasError FS_* */
+function removeSocket(path: string): void {
+  const fs = new NodeFs()
+  if (fs.stat(path) !== undefined) fs.unlink(path)
 }
