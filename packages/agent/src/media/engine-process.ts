@@ -20,6 +20,8 @@ const ABSENT_MAX_MS = 4000
 /** What of the engine's log goes into the error. */
 const LOG_TAIL_MAX = 600
 const END_TIMEOUT_MS = 60_000
+/** A keeper ends at once when its engine ended as it should. */
+const KEEPER_ALONE_MAX_MS = 1000
 const PAUSE_MS = 5
 
 /**
@@ -80,7 +82,9 @@ export async function endEngine(
     const living = [...keepers].filter((pid) => pid !== undefined && isKeeper(pid, mediumDirectory))
     const running = engineRuns(current)
     if (!running && living.length === 0) return
-    if (options.force || waitedMs > END_TIMEOUT_MS / 4) {
+    // Without an engine the keeper has nothing to flush; it may be trying in vain to start one.
+    const idle = !running && waitedMs > KEEPER_ALONE_MAX_MS
+    if (options.force || idle || waitedMs > END_TIMEOUT_MS / 4) {
       for (const pid of living) endProcess(pid!)
       if (running) endProcess(current!.pid)
     }
