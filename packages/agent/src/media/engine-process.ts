@@ -16,7 +16,7 @@ import { controlSocketOf } from '@openmaas/medium/media/runtime-directory'
 /** Opening a pool reads its log and index: seconds at the most, minutes on a disk in trouble. */
 const START_TIMEOUT_MS = 120_000
 /** Time without a living engine, restarts included, after which it is not going to come. */
-const ABSENT_MAX_MS = 4000
+const ABSENT_MAX_MS = 20_000
 /** What of the engine's log goes into the error. */
 const LOG_TAIL_MAX = 600
 const END_TIMEOUT_MS = 60_000
