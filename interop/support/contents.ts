@@ -49,7 +49,7 @@ export async function storedPoints(pool: string, passphrase: string): Promise<St
       return { id, contents: treeContents(new TreeReader(reader.chunks, Buffer.from(root, 'hex'))) }
     })
   } finally {
-    reader.chunks.close()
+    reader.close()
   }
 }
 

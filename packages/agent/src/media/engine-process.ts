@@ -85,7 +85,8 @@ export async function endEngine(
     // Without an engine the keeper has nothing to flush; it may be trying in vain to start one.
     const idle = !running && waitedMs > KEEPER_ALONE_MAX_MS
     if (options.force || idle || waitedMs > END_TIMEOUT_MS / 4) {
-      for (const pid of living) endProcess(pid!)
+      // With the engine that it may be starting, which has not said its pid yet.
+      for (const pid of living) endProcess(-pid!)
       if (running) endProcess(current!.pid)
     }
     await delay(PAUSE_MS)
@@ -93,6 +94,7 @@ export async function endEngine(
   throw new MaasError('MEDIUM_BUSY', 'the engine of the medium does not end', { mediumDirectory })
 }
 
+/** @param pid negative: the group of that process, as for kill(2). A keeper has one of its own. */
 function endProcess(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')

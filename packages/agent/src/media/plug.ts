@@ -79,14 +79,15 @@ export async function plug(pool: PoolAccess, options: PlugOptions): Promise<Plug
       ...(nbd !== undefined && { nbd }),
     },
   }
+  let keeperPid: number | undefined
   try {
     saveMedium(pool.fs, pool.path, record)
     // The engine opens the pool while the pin is written; nothing is handed out before both.
-    const keeperPid = startEngine(pool, record)
+    keeperPid = startEngine(pool, record)
     await pinMedium(pool, record)
     return await attachServed(pool, record, { keeperPid, begin })
   } catch (error) {
-    await undoPlug(pool, record, error)
+    await undoPlug(pool, withKeeper(record, keeperPid), error)
     throw error
   }
 }
@@ -121,13 +122,21 @@ export async function resume(
     },
   }
   saveMedium(pool.fs, pool.path, next)
+  let keeperPid: number | undefined
   try {
-    return await attachServed(pool, next, { keeperPid: startEngine(pool, next), begin })
+    keeperPid = startEngine(pool, next)
+    return await attachServed(pool, next, { keeperPid, begin })
   } catch (error) {
-    await takeDown(pool, next, { force: true })
+    await takeDown(pool, withKeeper(next, keeperPid), { force: true })
     saveMedium(pool.fs, pool.path, { ...next, state: 'plugged' })
     throw error
   }
+}
+
+/** For taking it down: the engine may not have said yet who keeps it. */
+function withKeeper(record: MediumRecord, keeperPid: number | undefined): MediumRecord {
+  if (keeperPid === undefined) return record
+  return { ...record, attachment: { ...record.attachment!, keeperPid } }
 }
 
 /** One of its own for each attachment: the kernel may still hold the disk of an earlier one. */

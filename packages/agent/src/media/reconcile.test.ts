@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '@openmaas/kernel/clock'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { MediumId } from '@openmaas/kernel/ids'
-import { makeMediumId } from '@openmaas/kernel/ids'
+import { makeMediumId, makeSnapshotId } from '@openmaas/kernel/ids'
 import { NodeFs } from '@openmaas/kernel/node-fs'
 import { systemRandom } from '@openmaas/kernel/random'
 import { freezeTop } from '@openmaas/medium/engine/freeze'
@@ -119,20 +119,35 @@ test('what looked interrupted before its lock was taken is looked at again', asy
   expect(listMediaStatus(access)).toMatchObject([{ state: 'plugged' }])
 })
 
+/** Processes that have that word on their command line. */
+function processesOf(word: string): string[] {
+  return readdirSync('/proc').filter((name) => {
+    if (!/^\d+$/.test(name)) return false
+    try {
+      return readFileSync(`/proc/${name}/cmdline`, 'latin1').includes(word)
+    } catch {
+      return false // It has just ended.
+    }
+  })
+}
+
+test('a plug whose point has been deleted leaves no process behind', async () => {
+  const snapshotId = makeSnapshotId(access.clock, access.random)
+  const options = { snapshotId, sourceName: 't', readOnly: false }
+  const how = { mount: false, attach: false, nbd: site.join('other.sock') }
+  await expect(plug(access, { ...options, ...how })).rejects.toMatchObject({
+    code: 'SNAPSHOT_NOT_FOUND',
+  })
+  expect(processesOf(site.path)).toEqual([])
+  expect(listMedia(access.fs, access.path)).toEqual([record.id])
+})
+
 test('of a pool that was moved meanwhile, a medium is ejected whole: no process is left', async () => {
   await resume(access, record)
   renameSync(access.path, site.join('moved'))
   access = { ...access, path: site.join('moved') }
   await eject(access, record, { force: false, keep: false })
-  const living = readdirSync('/proc').filter((name) => {
-    if (!/^\d+$/.test(name)) return false
-    try {
-      return readFileSync(`/proc/${name}/cmdline`, 'latin1').includes(record.id)
-    } catch {
-      return false // It has just ended.
-    }
-  })
-  expect(living).toEqual([])
+  expect(processesOf(record.id)).toEqual([])
   expect(listMediaStatus(access)).toEqual([])
 })
 

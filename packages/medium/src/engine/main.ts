@@ -7,11 +7,12 @@
  *
  *   starting ──▶ serving ──unmounted or told to stop──▶ ended, status 0: the keeper ends too
  *      │            └──keeper lost──▶ a new keeper is started, status 0
- *      └──cannot──▶ failed, status 1: the keeper tries again
+ *      └──cannot──▶ failed, status 1: the keeper tries again, until the medium has no record
  *
  * Whatever kills it, the next engine starts from the overlay's files and asks the kernel for
  * the requests that were not answered.
  */
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
 import { errorToMessage, MaasError } from '@openmaas/kernel/errors'
@@ -27,6 +28,8 @@ const mediumDirectory = process.argv[2]
 if (mediumDirectory === undefined) {
   throw new MaasError('USAGE', 'the engine is started by "openmaas plug"')
 }
+// Or the keeper would try for ever: a plug or an eject that was killed has been cleared away.
+if (isRemoved(mediumDirectory)) process.exit(0)
 setIoFlusher() // Before there are threads, which inherit it. It is a help where it is granted.
 const generation = (readStatus(mediumDirectory)?.generation ?? 0) + 1
 const about = {
@@ -53,6 +56,14 @@ try {
   writeStatus(mediumDirectory, { ...about, state: 'failed', error: errorToMessage(error) })
   process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
   process.exit(1)
+}
+
+/** A pool that is away altogether is waited for. */
+function isRemoved(directory: string): boolean {
+  const brick = path.dirname(path.dirname(directory))
+  return (
+    existsSync(path.join(brick, 'pool.json')) && !existsSync(path.join(directory, 'medium.json'))
+  )
 }
 
 function isServedByFuse(directory: string): boolean {
