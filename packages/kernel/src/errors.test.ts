@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { AssertionFailure, assert } from './assert.ts'
-import { ERROR_CATEGORIES, ERRORS, errorToMessage, isMaasError, MaasError } from './errors.ts'
-import { reviveError } from './errors.ts'
+import { ERROR_CATEGORIES, ERRORS, isMaasError, MaasError } from './errors.ts'
 
 const CJK = /[\u4e00-\u9fff]/
 
@@ -43,15 +42,6 @@ describe('the error table', () => {
     ])
     expect([error.category, error.exitCode]).toEqual(['conflict', 5])
     expect(error.hint()).not.toBe(error.hint('zh'))
-  })
-
-  test('carries an error to another thread and back', () => {
-    const error = new MaasError('FS_NO_SPACE', 'write /a: ENOSPC', { path: '/a' })
-    const revived = reviveError(structuredClone(errorToMessage(error)))
-    expect(revived).toMatchObject({ code: 'FS_NO_SPACE', details: { path: '/a' } })
-    expect(revived.stack).toBe(error.stack)
-    expect(errorToMessage(new TypeError('odd'))).toMatchObject({ code: 'INTERNAL', message: 'odd' })
-    expect(errorToMessage('text')).toMatchObject({ code: 'INTERNAL', message: 'text' })
   })
 
   test('an assertion says which invariant does not hold', () => {

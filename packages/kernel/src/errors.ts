@@ -156,25 +156,3 @@ export class MaasError extends Error {
 export function isMaasError(error: unknown, code?: ErrorCode): error is MaasError {
   return error instanceof MaasError && (code === undefined || error.code === code)
 }
-
-/** The plain object that crosses a thread or process boundary; see `reviveError`. */
-export interface ErrorMessage {
-  readonly code: ErrorCode
-  readonly message: string
-  readonly details: ErrorDetails
-  readonly stack?: string | undefined
-}
-
-export function errorToMessage(error: unknown): ErrorMessage {
-  if (error instanceof MaasError) {
-    return { code: error.code, message: error.message, details: error.details, stack: error.stack }
-  }
-  const cause = error instanceof Error ? error : new Error(String(error))
-  return { code: 'INTERNAL', message: cause.message, details: {}, stack: cause.stack }
-}
-
-export function reviveError(message: ErrorMessage): MaasError {
-  const error = new MaasError(message.code, message.message, message.details)
-  if (message.stack !== undefined) error.stack = message.stack
-  return error
-}

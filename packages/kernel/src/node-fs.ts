@@ -52,13 +52,7 @@ export class NodeFs implements Fs {
   close(file: FileHandle): void {
     const path = this.#pathOf(file)
     this.#files.delete(file)
-    try {
-      fs.closeSync(file)
-    } catch (error) {
-      assert(errnoOf(error) !== 'EBADF', 'a file is closed once')
-      // After EINTR the descriptor is closed, and its number may be another's: no second try.
-      if (errnoOf(error) !== 'EINTR') throw fsError(errnoOf(error), 'close', path, error)
-    }
+    closeOnce(file, path)
   }
 
   read(file: FileHandle, target: Uint8Array, offset: number): number {
@@ -125,10 +119,10 @@ export class NodeFs implements Fs {
     try {
       fs.fsyncSync(file)
     } catch (cause) {
-      throw fsError(errnoOf(cause), 'fsync', path, cause)
-    } finally {
       fs.closeSync(file)
+      throw fsError(errnoOf(cause), 'fsync', path, cause)
     }
+    closeOnce(file, path)
   }
 
   rename(source: string, target: string): void {
@@ -175,6 +169,18 @@ function setDirect(file: FileHandle, on: boolean): boolean {
   if (result === -E.EINVAL || result === -E.EOPNOTSUPP) return false
   checked(result, 'fcntl')
   return on
+}
+
+/** Closed it is, whatever close says: what it may say is that something was not written. */
+function closeOnce(file: FileHandle, path: string | undefined): void {
+  try {
+    fs.closeSync(file)
+  } catch (error) {
+    const errno = errnoOf(error)
+    assert(errno !== 'EBADF', 'a file is closed once')
+    // After EINTR the descriptor is closed, and its number may be another's: no second try.
+    if (errno !== 'EINTR') throw fsError(errno, 'close', path, error)
+  }
 }
 
 /** The errno name of a system error; anything else is a bug and goes on as it is. */

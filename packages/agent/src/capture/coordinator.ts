@@ -4,7 +4,8 @@
  */
 import type { Worker } from 'node:worker_threads'
 import { unreachable } from '@openmaas/kernel/assert'
-import { MaasError, reviveError } from '@openmaas/kernel/errors'
+import { reviveError } from '@openmaas/kernel/error-message'
+import { MaasError } from '@openmaas/kernel/errors'
 import type { SealedPack } from '@openmaas/pool/pool/types'
 import { wantsHelp } from './large-file.ts'
 import { WarmLanes } from './warm-lanes.ts'

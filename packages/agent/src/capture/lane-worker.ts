@@ -1,7 +1,7 @@
 /** The worker thread of one lane: messages in, work, messages out. */
 import { parentPort, receiveMessageOnPort } from 'node:worker_threads'
 import { assert, unreachable } from '@openmaas/kernel/assert'
-import { errorToMessage } from '@openmaas/kernel/errors'
+import { errorToMessage } from '@openmaas/kernel/error-message'
 import { NodeFs } from '@openmaas/kernel/node-fs'
 import { O_DIRECTORY, O_RDONLY, AT_FDCWD } from '@openmaas/kernel/posix/constants'
 import { close, openat } from '@openmaas/kernel/posix/files'

@@ -1,5 +1,5 @@
 /** What coordinator and lanes say to each other. Everything is structured-cloneable. */
-import type { ErrorMessage } from '@openmaas/kernel/errors'
+import type { ErrorMessage } from '@openmaas/kernel/error-message'
 import type { ReaderHandoff } from '@openmaas/pool/pool/chunk-reader'
 import type { LaneHandoff } from '@openmaas/pool/pool/lane'
 import type { SealedPack } from '@openmaas/pool/pool/types'

@@ -4,7 +4,8 @@
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { assert } from '@openmaas/kernel/assert'
-import { errorToMessage, MaasError } from '@openmaas/kernel/errors'
+import { errorToMessage } from '@openmaas/kernel/error-message'
+import { MaasError } from '@openmaas/kernel/errors'
 import { NodeFs } from '@openmaas/kernel/node-fs'
 import { systemRandom } from '@openmaas/kernel/random'
 import { MiB } from '@openmaas/kernel/units'

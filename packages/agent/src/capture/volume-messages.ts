@@ -1,5 +1,5 @@
 /** What captureVolume and its lanes say to each other. Everything is structured-cloneable. */
-import type { ErrorMessage } from '@openmaas/kernel/errors'
+import type { ErrorMessage } from '@openmaas/kernel/error-message'
 import type { LaneHandoff } from '@openmaas/pool/pool/lane'
 import type { SealedPack } from '@openmaas/pool/pool/types'
 import type { DiskImage } from '@openmaas/source-disk/image'

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
-import { MaasError, reviveError } from '@openmaas/kernel/errors'
+import { reviveError } from '@openmaas/kernel/error-message'
+import { MaasError } from '@openmaas/kernel/errors'
 import { askEngine } from '@openmaas/medium/engine/control'
 import {
   engineRuns,

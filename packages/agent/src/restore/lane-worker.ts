@@ -1,7 +1,7 @@
 /** The worker thread of one restore lane. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { assert, unreachable } from '@openmaas/kernel/assert'
-import { errorToMessage } from '@openmaas/kernel/errors'
+import { errorToMessage } from '@openmaas/kernel/error-message'
 import { NodeFs } from '@openmaas/kernel/node-fs'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '@openmaas/kernel/posix/constants'
 import { close, openat } from '@openmaas/kernel/posix/files'

@@ -1,7 +1,7 @@
 /** The worker threads of a restore: each step is given to all of them and awaited. */
 import { Worker } from 'node:worker_threads'
 import { unreachable } from '@openmaas/kernel/assert'
-import { reviveError } from '@openmaas/kernel/errors'
+import { reviveError } from '@openmaas/kernel/error-message'
 import type { FromRestoreLane, RestoreSetup, ToRestoreLane } from './messages.ts'
 import type { RestoreWarning } from './types.ts'
 

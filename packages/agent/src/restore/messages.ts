@@ -1,5 +1,5 @@
 /** What the restore and its lanes say to each other. */
-import type { ErrorMessage } from '@openmaas/kernel/errors'
+import type { ErrorMessage } from '@openmaas/kernel/error-message'
 import type { ReaderHandoff } from '@openmaas/pool/pool/chunk-reader'
 import type { ConflictRule, RestoreWarning } from './types.ts'
 

@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { MaasError, reviveError, type ErrorMessage } from '@openmaas/kernel/errors'
+import { reviveError, type ErrorMessage } from '@openmaas/kernel/error-message'
+import { MaasError } from '@openmaas/kernel/errors'
 import type { Site } from '../program/site.ts'
 
 const ENTRY = fileURLToPath(new URL('../main.ts', import.meta.url))

@@ -1,5 +1,6 @@
 /** How a failure is told: a line and a hint for people, one JSON object for programs. */
-import { errorToMessage, isMaasError, MaasError } from '@openmaas/kernel/errors'
+import { toMaasError } from '@openmaas/kernel/error-message'
+import type { MaasError } from '@openmaas/kernel/errors'
 import { printable } from '../format/width.ts'
 import type { Language } from '../messages/language.ts'
 import type { Text } from '../messages/text.ts'
@@ -20,7 +21,7 @@ export interface ReportOptions {
  * @returns the exit code
  */
 export function reportError(error: unknown, out: Output, options: ReportOptions): number {
-  const known = isMaasError(error) ? error : internal(error)
+  const known = toMaasError(error)
   const hint = known.hint(options.language)
   const { code, message, exitCode } = known
   if (out.json) {
@@ -36,11 +37,6 @@ export function reportError(error: unknown, out: Output, options: ReportOptions)
     for (const line of describeCauses(error, known)) out.error(line)
   }
   return exitCode
-}
-
-function internal(error: unknown): MaasError {
-  const { message } = errorToMessage(error)
-  return new MaasError('INTERNAL', message, {}, { cause: error })
 }
 
 function describeCauses(error: unknown, known: MaasError): string[] {

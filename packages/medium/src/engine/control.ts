@@ -11,7 +11,8 @@ import { createConnection, createServer, type Server } from 'node:net'
 import { rmSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { umask } from 'node:process'
-import { errorToMessage, MaasError, reviveError, type ErrorMessage } from '@openmaas/kernel/errors'
+import { errorToMessage, reviveError, type ErrorMessage } from '@openmaas/kernel/error-message'
+import { MaasError } from '@openmaas/kernel/errors'
 import type { LayerId } from '@openmaas/kernel/ids'
 
 export interface EngineCounters {

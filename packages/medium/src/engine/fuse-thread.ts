@@ -5,7 +5,7 @@
  */
 import { parentPort } from 'node:worker_threads'
 import { assert } from '@openmaas/kernel/assert'
-import { errorToMessage } from '@openmaas/kernel/errors'
+import { errorToMessage } from '@openmaas/kernel/error-message'
 import { NodeFs } from '@openmaas/kernel/node-fs'
 import { FuseDiskServer } from '@openmaas/protocols/fuse/disk-server'
 import { serveDescriptor } from '@openmaas/protocols/fuse/serve-descriptor'

@@ -4,7 +4,7 @@
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import type { ErrorMessage } from '@openmaas/kernel/errors'
+import type { ErrorMessage } from '@openmaas/kernel/error-message'
 
 export interface EngineStatus {
   readonly pid: number

@@ -1,5 +1,5 @@
 /** What the engine's main thread and its FUSE threads say to each other. */
-import type { ErrorMessage } from '@openmaas/kernel/errors'
+import type { ErrorMessage } from '@openmaas/kernel/error-message'
 import type { StackHandoff } from '../stack/device-stack.ts'
 
 /** Words of the shared control block. */

@@ -53,10 +53,7 @@ export interface OpenedPool {
 export async function openPool(options: PoolOpenOptions): Promise<OpenedPool> {
   const { fs } = options
   const bricks = findBricks(fs, options.path)
-  if (bricks.missing.length > 0) {
-    const firstThere = !bricks.missing.some(({ index }) => index === 0)
-    if (options.degraded !== true || !firstThere) throw brickMissing(bricks)
-  }
+  refuseMissing(bricks, options.degraded === true)
   const masterKey = openMasterKey(fs, bricks.paths, options.unlock)
   const lock = OwnerLock.acquire(fs, bricks.paths[0]!, options.pid ?? 0)
   let mirrors: LogMirrors | undefined
@@ -97,6 +94,18 @@ export async function openPool(options: PoolOpenOptions): Promise<OpenedPool> {
     lock.release()
     throw error
   }
+}
+
+/**
+ * A brick that is there and cannot be read is not one to go on without: its log would be left
+ * behind by an error that may pass. Whoever means to do without it takes it away.
+ */
+function refuseMissing(bricks: PoolBricks, degraded: boolean): void {
+  if (bricks.missing.length === 0) return
+  const firstThere = !bricks.missing.some(({ index }) => index === 0)
+  const unreadable = bricks.missing.find(({ error }) => error.code.startsWith('FS_'))
+  if (degraded && firstThere && unreadable !== undefined) throw unreadable.error
+  if (!degraded || !firstThere) throw brickMissing(bricks)
 }
 
 function restoreMirrors(

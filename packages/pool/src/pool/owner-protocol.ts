@@ -12,8 +12,9 @@
  */
 import { timingSafeEqual } from 'node:crypto'
 import { Blake3Hasher } from '@napi-rs/blake-hash'
-import { MaasError, errorToMessage, reviveError } from '@openmaas/kernel/errors'
-import type { ErrorMessage } from '@openmaas/kernel/errors'
+import { errorToMessage, reviveError } from '@openmaas/kernel/error-message'
+import { MaasError } from '@openmaas/kernel/errors'
+import type { ErrorMessage } from '@openmaas/kernel/error-message'
 import type { Random } from '@openmaas/kernel/random'
 import { canonicalJson } from '../keys/canonical-json.ts'
 import type { Json } from '../keys/canonical-json.ts'
