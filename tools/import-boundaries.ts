@@ -1,8 +1,8 @@
 /**
  * Enforces who may import whom: DESIGN.md, section 9. Workspaces alone do not.
  *
- *   kernel ◀── pool, protocols, source-kit ◀── medium, source-* ◀── agent ◀── cli
- *      ▲
+ *   kernel ◀── pool, protocols, source-kit ◀── medium, source-* ◀── agent ◀── node ◀── cli
+ *      ▲  ▲── api, protocols ◀──────────────── control ◀──────────────────────────────┘
  *   testkit ◀── tests only                     simulation, interop, bench, tools: anything
  *
  * And: a relative import stays in its package; an imported package is in that package's own
@@ -21,12 +21,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   testkit: ['kernel'],
   pool: ['kernel'],
   protocols: ['kernel'],
+  api: ['kernel'],
   'source-kit': ['kernel'],
   // Every other package below packages/sources; never one another.
   'source-*': ['kernel', 'pool', 'source-kit'],
   medium: ['kernel', 'pool', 'protocols'],
   agent: ['kernel', 'pool', 'protocols', 'medium', 'source-*'],
-  cli: ['kernel', 'pool', 'protocols', 'medium', 'source-*', 'agent'],
+  // Decides and remembers; never touches user bytes, so never a pool.
+  control: ['kernel', 'api', 'protocols'],
+  node: ['kernel', 'pool', 'protocols', 'medium', 'agent'],
+  cli: ['kernel', 'api', 'pool', 'protocols', 'medium', 'source-*', 'agent', 'node', 'control'],
 }
 
 /** The simulator gives these to pool/ in its own form; the real ones would escape it. */
