@@ -62,8 +62,8 @@ requires(
     const leave = (bytes: number): Promise<string> =>
       run(['fallocate', '-l', String(freeBytes() - bytes), join(disk, 'ballast')])
     async function leaveNothing(): Promise<void> {
-      await leave(4 * MiB)
-      // The file system needs some for itself, so how much fits is only known by trying.
+      // The backup takes some meanwhile, and the file system too: what fits is known by trying.
+      await attempt(['fallocate', '-l', String(freeBytes() - 4 * MiB), join(disk, 'ballast')])
       const { exitCode } = await attempt([
         'dd',
         'if=/dev/zero',
