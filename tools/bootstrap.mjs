@@ -179,6 +179,15 @@ function installPrograms(purpose) {
   if (child.error !== undefined) fail(`tools/install-debian does not run: ${child.error.message}`)
 }
 
+/** The command starts in half the time from one file; without it the sources run. */
+function bundleSources(node) {
+  const script = join(ROOT, 'tools', 'bundle.ts')
+  if (!existsSync(script) || !existsSync(join(ROOT, 'node_modules', 'rolldown'))) return
+  const options = { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] }
+  const child = spawnSync(node, [script, '--if-stale'], options)
+  if (child.status !== 0) say('the sources could not be bundled; they run as they are')
+}
+
 /** Runs the command with the found Node first in PATH; signals reach it through the terminal. */
 function runCommand(node, command) {
   const environment = { ...process.env, OPENMAAS_NODE: node, PATH: pathWith(node) }
@@ -210,5 +219,6 @@ if (!modulesAreCurrent()) {
     npm(node, ['ci'])
   })
 }
+bundleSources(node)
 installPrograms(purpose)
 if (command.length > 0) runCommand(node, command)

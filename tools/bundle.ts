@@ -1,0 +1,230 @@
+/**
+ * Joins the sources of the command, and of each of its threads and processes, to one JavaScript
+ * file each in .build/: 150 modules less to find, to strip of types and to link, in each thread.
+ *
+ *     node tools/bundle.ts [--if-stale]
+ *
+ * Nothing depends on it. The launcher runs .build/openmaas.mjs when it is there; that compares
+ * every source with what was bundled, and runs the sources themselves when one has changed. So a
+ * bundle that is out of date is never run, and a working tree works without one.
+ *
+ *   .build/openmaas.mjs   the check, with sizes and times of the sources
+ *   .build/sources.json   their paths
+ *   .build/<time>/*.js    one file per entry; packages of others stay in node_modules
+ */
+import { existsSync, globSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Plugin } from 'rolldown'
+
+const MAIN = 'packages/cli/src/main.ts'
+/** The new one, and the one that processes may still be loading threads from. */
+const BUNDLES_KEPT = 2
+/** The clock of a file system may lag behind the one that Date reads by a tick: 10 ms at most. */
+const CLOCK_LAG_MS = 20
+/** Packages with a binary of their own for each platform. */
+const NATIVE = ['@napi-rs/blake-hash', '@node-rs/crc32']
+const NATIVE_PREFIX = '\0native:'
+
+/** `new URL('./thread.ts', import.meta.url)`: a thread or process, an entry of its own. */
+const THREAD = /new URL\(\s*'([^']+\.ts)',\s*import\.meta\.url\s*,?\s*\)/g
+/** `import.meta.resolve('@openmaas/…')`: the same, in another package. */
+const PROCESS = /import\.meta\.resolve\(\s*'@openmaas\/([a-z-]+)\/([^']+)'\s*\)/g
+
+/** Entry → its name in the bundle; threads and processes are found while sources are read. */
+class Entries {
+  readonly #root: string
+  readonly #names = new Map<string, string>()
+  /** In the order found; grows while it is walked. */
+  readonly paths: string[] = []
+
+  constructor(root: string) {
+    this.#root = root
+  }
+
+  nameOf(path: string): string {
+    const known = this.#names.get(path)
+    if (known !== undefined) return known
+    const name = relative(join(this.#root, 'packages'), path)
+      .replace(/\.ts$/, '')
+      .replaceAll(/\/src\/|\//g, '-')
+    this.#names.set(path, name)
+    this.paths.push(path)
+    return name
+  }
+
+  /** What a module says of places becomes true again two folders below the root. */
+  rewritePlaces(code: string, path: string): string {
+    const here = 'OPENMAAS_BUNDLE_URL'
+    const own = JSON.stringify(`../../${relative(this.#root, path)}`)
+    const entry = (target: string): string | undefined =>
+      existsSync(target) ? `new URL("./${this.nameOf(target)}.js", ${here})` : undefined
+    return code
+      .replaceAll(THREAD, (whole, target: string) => entry(join(dirname(path), target)) ?? whole)
+      .replaceAll(PROCESS, (whole, folder: string, module: string) => {
+        const url = entry(join(this.#root, 'packages', folder, 'src', `${module}.ts`))
+        return url === undefined ? whole : `${url}.href`
+      })
+      .replaceAll('import.meta.url', `new URL(${own}, ${here}).href`)
+      .replaceAll(here, 'import.meta.url')
+  }
+}
+
+function placesPlugin(root: string, entries: Entries, sources: Set<string>): Plugin {
+  return {
+    name: 'places',
+    transform(code, id) {
+      if (!id.startsWith(join(root, 'packages'))) return null
+      sources.add(relative(root, id))
+      return code.includes('import.meta') ? entries.rewritePlaces(code, id) : null
+    },
+  }
+}
+
+/**
+ * Native packages load when a module that needs them does, as in the sources: as imports of the
+ * one file every command would load them. Their own loaders ask `process.report` for the C
+ * library, which costs more than the rest of the loading, so the usual binary is tried first.
+ */
+function nativePlugin(): Plugin {
+  return {
+    name: 'native',
+    resolveId: (id) => (NATIVE.includes(id) ? NATIVE_PREFIX + id : null),
+    async load(id) {
+      if (!id.startsWith(NATIVE_PREFIX)) return null
+      const name = id.slice(NATIVE_PREFIX.length)
+      const names = Object.keys((await import(name)) as object).filter((key) =>
+        /^(?!default$)[A-Za-z]\w*$/.test(key),
+      )
+      return `import { createRequire } from 'node:module'
+const require = createRequire(import.meta.url)
+function load() {
+  try {
+    return require('${name}-${process.platform}-${process.arch}-gnu')
+  } catch {
+    return require('${name}')
+  }
+}
+export const { ${names.join(', ')} } = load()
+`
+    },
+  }
+}
+
+/** Packages of others stay where npm put them. */
+function isExternal(id: string): boolean {
+  if (NATIVE.includes(id) || id.startsWith(NATIVE_PREFIX)) return false
+  return !id.startsWith('.') && !id.startsWith('/') && !id.startsWith('@openmaas/')
+}
+
+/** Files that decide what an import means: a change of theirs is a change of the bundle. */
+function listManifests(root: string): string[] {
+  const exclude = (path: string): boolean => path.includes('node_modules')
+  const manifests = globSync('packages/**/package.json', { cwd: root, exclude })
+  return ['package.json', 'package-lock.json', ...manifests].filter((path) =>
+    existsSync(join(root, path)),
+  )
+}
+
+/** The file that runs first: imports nothing before the check has been made. */
+function renderLauncher(root: string, directory: string, sources: readonly string[]): string {
+  const facts = sources.map((source) => {
+    const { size, ino, mtimeMs, ctimeMs } = statSync(join(root, source))
+    return `  ${JSON.stringify([source, size, ino, mtimeMs, ctimeMs])},\n`
+  })
+  return `// Made by tools/bundle.ts; do not edit.
+import { statSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+// Path, size, inode, time of the content, time of the inode: the last is no program's to set.
+const sources = [
+${facts.join('')}]
+const root = fileURLToPath(new URL('../', import.meta.url))
+
+function isCurrent() {
+  for (const [path, size, ino, mtimeMs, ctimeMs] of sources) {
+    const now = statSync(root + path, { throwIfNoEntry: false })
+    if (now === undefined || now.size !== size || now.ino !== ino) return false
+    if (now.mtimeMs !== mtimeMs || now.ctimeMs !== ctimeMs) return false
+  }
+  return true
+}
+
+await import(isCurrent() ? './${directory}/cli-main.js' : '../${MAIN}')
+`
+}
+
+/** True when the bundle is that of the sources as they are now. */
+export function isCurrent(root: string): boolean {
+  try {
+    const launcher = readFileSync(join(root, '.build/openmaas.mjs'), 'utf8')
+    const sources = JSON.parse(readFileSync(join(root, '.build/sources.json'), 'utf8')) as string[]
+    const directory = /import\(isCurrent\(\) \? '\.\/([^/]+)\//.exec(launcher)?.[1]
+    return directory !== undefined && renderLauncher(root, directory, sources) === launcher
+  } catch {
+    return false // None was made yet, or a source has gone.
+  }
+}
+
+/**
+ * Makes the bundle of a working tree. A command that starts meanwhile runs the sources.
+ *
+ * @returns false when a source changed meanwhile: then nobody knows which state was read
+ */
+export async function bundle(root: string): Promise<boolean> {
+  const beganMs = Date.now()
+  const { rolldown } = await import('rolldown')
+  const target = join(root, '.build')
+  const entries = new Entries(root)
+  const sources = new Set<string>(listManifests(root))
+  // Names sort by time.
+  const directory = String(Date.now())
+  mkdirSync(join(target, directory), { recursive: true })
+  entries.nameOf(join(root, MAIN))
+  for (const path of entries.paths) {
+    const build = await rolldown({
+      cwd: root,
+      input: path,
+      platform: 'node',
+      external: isExternal,
+      plugins: [placesPlugin(root, entries, sources), nativePlugin()],
+      logLevel: 'warn',
+    })
+    const file = join(target, directory, `${entries.nameOf(path)}.js`)
+    // One file: each module costs a millisecond, and to read past code that is not run nothing.
+    await build.write({ file, format: 'esm', codeSplitting: false, comments: false })
+    await build.close()
+  }
+  const inputs = [...sources].toSorted()
+  const changed = (path: string): boolean =>
+    statSync(join(root, path)).ctimeMs > beganMs - CLOCK_LAG_MS
+  if (inputs.some(changed)) {
+    rmSync(join(target, directory), { recursive: true })
+    return false
+  }
+  replace(join(target, 'sources.json'), JSON.stringify(inputs))
+  replace(join(target, 'openmaas.mjs'), renderLauncher(root, directory, inputs))
+  removeOld(target)
+  return true
+}
+
+function replace(path: string, text: string): void {
+  const temporary = `${path}.${process.pid}`
+  writeFileSync(temporary, text)
+  renameSync(temporary, path)
+}
+
+function removeOld(target: string): void {
+  const bundles = readdirSync(target).filter((name) => /^\d+$/.test(name))
+  for (const name of bundles.toSorted().slice(0, -BUNDLES_KEPT)) {
+    rmSync(join(target, name), { recursive: true, force: true })
+  }
+}
+
+if (import.meta.main) {
+  const root = dirname(dirname(fileURLToPath(import.meta.url)))
+  if (!process.argv.includes('--if-stale') || !isCurrent(root)) {
+    if (!(await bundle(root))) process.stderr.write('bundle: a source changed meanwhile\n')
+  }
+}
