@@ -1,0 +1,123 @@
+/**
+ * Kysely on node:sqlite. One connection; Kysely's own mutex gives it to one query, or one
+ * transaction, at a time. Statements run synchronously, so they stay small.
+ */
+import { DatabaseSync } from 'node:sqlite'
+import type { SQLInputValue, StatementSync } from 'node:sqlite'
+import { CompiledQuery, SqliteAdapter, SqliteDialect, SqliteDriver } from 'kysely'
+import type { DatabaseConnection, Driver, SqliteDatabase, SqliteStatement } from 'kysely'
+import { MaasError } from '@openmaas/kernel/errors'
+
+/** Prepared statements kept: more than the product's queries; lists with filters vary. */
+const STATEMENT_MAX = 500
+/** Only another process (a backup tool, sqlite3) can hold it: it has this long. */
+const BUSY_TIMEOUT_MS = 10_000
+
+const SETTINGS = [
+  'pragma journal_mode = wal',
+  // A commit is on the disk before anybody hears of it.
+  'pragma synchronous = full',
+  'pragma foreign_keys = on',
+  `pragma busy_timeout = ${BUSY_TIMEOUT_MS}`,
+  // KiB, negative by convention: the upper levels of the indexes of a million points.
+  'pragma cache_size = -65536',
+  'pragma temp_store = memory',
+]
+
+/** As Kysely wants a statement; prepared once and kept. */
+class CachedStatement implements SqliteStatement {
+  readonly reader: boolean
+  readonly #statement: StatementSync
+
+  constructor(statement: StatementSync) {
+    this.#statement = statement
+    this.reader = statement.columns().length > 0
+  }
+
+  all(parameters: readonly unknown[]): unknown[] {
+    return this.#statement.all(...(parameters as readonly SQLInputValue[]))
+  }
+
+  run(parameters: readonly unknown[]): {
+    changes: number | bigint
+    lastInsertRowid: number | bigint
+  } {
+    return this.#statement.run(...(parameters as readonly SQLInputValue[]))
+  }
+
+  iterate(parameters: readonly unknown[]): IterableIterator<unknown> {
+    return this.#statement.iterate(...(parameters as readonly SQLInputValue[]))
+  }
+}
+
+class StatementCache implements SqliteDatabase {
+  readonly #database: DatabaseSync
+  /** Oldest use first. */
+  readonly #statements = new Map<string, CachedStatement>()
+
+  constructor(database: DatabaseSync) {
+    this.#database = database
+  }
+
+  prepare(text: string): CachedStatement {
+    const kept = this.#statements.get(text)
+    const statement = kept ?? new CachedStatement(this.#database.prepare(text))
+    this.#statements.delete(text)
+    this.#statements.set(text, statement)
+    if (this.#statements.size > STATEMENT_MAX) {
+      const [oldest] = this.#statements.keys()
+      if (oldest !== undefined) this.#statements.delete(oldest)
+    }
+    return statement
+  }
+
+  close(): void {
+    this.#statements.clear()
+    this.#database.close()
+  }
+}
+
+/** A transaction that begins as a reader could not become a writer once another has written. */
+class ImmediateDriver extends SqliteDriver {
+  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('begin immediate'))
+  }
+}
+
+export class NodeSqliteDialect extends SqliteDialect {
+  readonly #config: { readonly database: SqliteDatabase }
+
+  constructor(database: DatabaseSync) {
+    const config = { database: new StatementCache(database) }
+    super(config)
+    this.#config = config
+  }
+
+  override createDriver(): Driver {
+    return new ImmediateDriver(this.#config)
+  }
+
+  override createAdapter(): SqliteAdapter {
+    return new SqliteAdapter()
+  }
+}
+
+/**
+ * @param path of the file, or ':memory:'
+ * @throws MaasError CATALOG_UNAVAILABLE, CATALOG_CORRUPT
+ */
+export function openSqlite(path: string): DatabaseSync {
+  let database: DatabaseSync
+  try {
+    database = new DatabaseSync(path)
+  } catch (cause) {
+    throw new MaasError('CATALOG_UNAVAILABLE', 'cannot open the catalog', { path }, { cause })
+  }
+  try {
+    for (const setting of SETTINGS) database.exec(setting)
+  } catch (cause) {
+    database.close()
+    throw new MaasError('CATALOG_CORRUPT', 'the catalog is not readable', { path }, { cause })
+  }
+  return database
+}
