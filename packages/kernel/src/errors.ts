@@ -167,12 +167,21 @@ export const ERRORS = {
   ORDERS_TOO_MANY: { category: 'exhausted', en: 'Wait until some orders of that host have ended.', zh: '请等待该主机的部分任务结束。' },
   TICKET_INVALID: { category: 'denied', en: 'Start the work again from the server, which writes a new ticket.', zh: '请从服务器重新发起,以获取新的票据。' },
   TICKET_EXPIRED: { category: 'denied', en: 'Start the work again from the server; if it repeats, compare the clocks of server and host.', zh: '请从服务器重新发起;若反复出现,请核对服务器与主机的时钟。' },
+  // Requests to the API.
+  REQUEST_INVALID: { category: 'invalid', en: 'Correct the fields named and send the request again.', zh: '请更正所指字段后重新发送请求。' },
   // The catalog.
   CATALOG_UNAVAILABLE: { category: 'unavailable', en: 'Check the path, or address and password of the database, and that it runs.', zh: '请检查路径,或数据库的地址与口令,并确认其正在运行。' },
   CATALOG_CORRUPT: { category: 'corrupt', en: 'Keep the file as it is and run "openmaas catalog rebuild" into a new one.', zh: '请原样保留该文件,并用 openmaas catalog rebuild 重建到新文件。' },
   CATALOG_NEWER: { category: 'unsupported', en: 'Use the version of OpenMaaS that wrote the catalog, or a newer one. Nothing was changed.', zh: '请使用写入该目录库的版本或更新的版本。未作任何更改。' },
   CATALOG_NOT_EMPTY: { category: 'conflict', en: 'Rebuild or import into a new catalog: what this one holds is not overwritten.', zh: '请重建或导入到新的目录库:现有内容不会被覆盖。' },
   CATALOG_EXPORT_INVALID: { category: 'corrupt', en: 'The export is damaged or not whole; take an older one from the pool.', zh: '导出文件已损坏或不完整;请从存储池取用更早的一份。' },
+  // Nodes and the data wire.
+  NODE_POOLS_TOO_MANY: { category: 'exhausted', en: 'Use another node for the next pool, or a larger pool.', zh: '请将下一个存储池放到其他节点,或使用更大的存储池。' },
+  NODE_POOL_UNREACHABLE: { category: 'unavailable', en: 'The node knows the pool and cannot open it; attach its disks, or end the process that owns it.', zh: '节点已登记该存储池但无法打开;请接回其磁盘,或结束占用它的进程。' },
+  DATA_PROTOCOL_VIOLATION: { category: 'invalid', en: 'The peer does not speak the data wire as specified; check that both ends are OpenMaaS of one version.', zh: '对端不符合数据通道协议;请确认两端 OpenMaaS 版本一致。' },
+  DATA_REFUSED: { category: 'denied', en: 'The host asked for data that its ticket does not cover, or named data it never sent. Look at that host.', zh: '主机请求了票据之外的数据,或引用了其未发送的数据。请检查该主机。' },
+  DATA_UNREACHABLE: { category: 'unavailable', en: 'Check that the node runs, its data address and the firewalls between; then run again. Nothing half was kept.', zh: '请检查节点是否运行、数据地址及防火墙,然后重试。未保留任何不完整内容。' },
+  DATA_SESSIONS_TOO_MANY: { category: 'exhausted', en: 'Wait until other captures or restores of that node have ended.', zh: '请等待该节点的其他备份或恢复结束。' },
   // Anything that should not have happened.
   INTERNAL: { category: 'corrupt', en: 'This is a bug. Nothing was acknowledged; report it with the output.', zh: '这是程序缺陷。未确认任何写入;请附输出报告。' },
 } as const satisfies Record<string, ErrorRow>
