@@ -1,0 +1,29 @@
+/** What needs attention, with its cause and the next step. */
+import { z } from 'zod'
+import { idOf, labels, lineText, timeOrNull, timeShown } from './common.ts'
+
+export const severity = z.enum(['info', 'warning', 'critical'])
+
+export const alert = z
+  .object({
+    id: idOf('alert'),
+    rule: z.string(),
+    severity,
+    state: z.enum(['firing', 'resolved']),
+    /** Id of what it is about. */
+    subject: z.string(),
+    labels,
+    params: z.record(z.string(), z.unknown()),
+    title: z.string(),
+    cause: z.string(),
+    nextStep: z.string(),
+    openedAt: timeShown,
+    seenAt: timeShown,
+    resolvedAt: timeOrNull,
+    acknowledgedBy: z.string().nullable(),
+    acknowledgedAt: timeOrNull,
+  })
+  .meta({ id: 'Alert' })
+export type Alert = z.infer<typeof alert>
+
+export const acknowledgement = z.strictObject({ note: lineText.optional() })

@@ -1,0 +1,90 @@
+/** One run of something that takes longer than a request. */
+import { z } from 'zod'
+import { count, failure, idOf, labels, timeOrNull, timeShown } from './common.ts'
+
+export const jobState = z.enum([
+  'queued',
+  'running',
+  'paused',
+  'succeeded',
+  'warning',
+  'failed',
+  'cancelled',
+])
+export const JOB_STATES_ENDED = ['succeeded', 'warning', 'failed', 'cancelled'] as const
+
+export const jobProgress = z
+  .object({
+    phase: z.string(),
+    pct: z.number().min(0).max(100).nullable(),
+    bytesDone: count,
+    bytesTotal: count.nullable(),
+    itemsDone: count,
+    rateBytesPerSecond: z.number().nonnegative().nullable(),
+    etaMs: z.number().nonnegative().nullable(),
+    stalledSince: timeOrNull,
+    /** Which part the others wait for. */
+    bottleneck: z.enum(['source', 'network', 'pool', 'cpu']).nullable(),
+  })
+  .partial()
+  .meta({ id: 'JobProgress' })
+export type JobProgress = z.infer<typeof jobProgress>
+
+export const jobStep = z
+  .object({
+    position: count,
+    name: z.string(),
+    state: z.enum(['running', 'done', 'failed', 'undone']),
+    attempt: count,
+    problem: failure.nullable(),
+    startedAt: timeShown,
+    endedAt: timeOrNull,
+  })
+  .meta({ id: 'JobStep' })
+
+export const job = z
+  .object({
+    id: idOf('job'),
+    kind: z.string(),
+    state: jobState,
+    phase: z.string(),
+    priority: z.number().int(),
+    sourceId: idOf('source').nullable(),
+    hostId: idOf('host').nullable(),
+    nodeId: idOf('host').nullable(),
+    poolId: idOf('pool').nullable(),
+    pointId: idOf('point').nullable(),
+    mediumId: idOf('medium').nullable(),
+    policyId: idOf('policy').nullable(),
+    parentId: idOf('job').nullable(),
+    retryOf: idOf('job').nullable(),
+    actor: z.string(),
+    labels,
+    progress: jobProgress,
+    result: z.record(z.string(), z.unknown()).nullable(),
+    problem: failure.nullable(),
+    attempt: count,
+    attemptMax: count,
+    queuedAt: timeShown,
+    notBefore: timeOrNull,
+    startedAt: timeOrNull,
+    endedAt: timeOrNull,
+    deadlineAt: timeOrNull,
+    cancelRequestedAt: timeOrNull,
+    logUrl: z.string(),
+  })
+  .meta({ id: 'Job' })
+export type Job = z.infer<typeof job>
+
+export const jobDetail = job.extend({ steps: z.array(jobStep) }).meta({ id: 'JobDetail' })
+export type JobDetail = z.infer<typeof jobDetail>
+
+export const jobLogLine = z
+  .object({
+    seq: count,
+    at: timeShown,
+    level: z.enum(['info', 'warning', 'error']),
+    code: z.string(),
+    text: z.string(),
+  })
+  .meta({ id: 'JobLogLine' })

@@ -1,0 +1,167 @@
+/** People, their tokens, and consent to the dangerous verbs. */
+import { z } from 'zod'
+import { approval, approvalCreate, decision } from '../resources/approval.ts'
+import { idOf, nameText, pageOf } from '../resources/common.ts'
+import { token } from '../resources/token.ts'
+import { role, user, userChange, userCreate, userCreated } from '../resources/user.ts'
+import { defineRoute, listQuery } from './define-route.ts'
+
+const tag = 'users'
+const userParams = z.strictObject({ userId: idOf('user') })
+const approvalParams = z.strictObject({ approvalId: idOf('approval') })
+
+export const userRoutes = {
+  listUsers: defineRoute({
+    method: 'GET',
+    path: '/api/v1/users',
+    permission: 'user.read',
+    tag,
+    list: true,
+    summary: { en: 'People', zh: '用户列表' },
+    query: listQuery({
+      sorts: ['name', 'createdAt', 'lastLoginAt'],
+      filters: { name: nameText, role, state: z.enum(['active', 'disabled']) },
+    }),
+    response: { 200: pageOf(user) },
+  }),
+  createUser: defineRoute({
+    method: 'POST',
+    path: '/api/v1/users',
+    permission: 'user.write',
+    tag,
+    summary: { en: 'Add a person', zh: '添加用户' },
+    body: userCreate,
+    response: { 201: userCreated },
+  }),
+  getUser: defineRoute({
+    method: 'GET',
+    path: '/api/v1/users/{userId}',
+    permission: 'user.read',
+    tag,
+    summary: { en: 'One person', zh: '用户详情' },
+    params: userParams,
+    response: { 200: user },
+  }),
+  changeUser: defineRoute({
+    method: 'PATCH',
+    path: '/api/v1/users/{userId}',
+    permission: 'user.write',
+    tag,
+    precondition: true,
+    summary: { en: 'Change a person', zh: '修改用户' },
+    params: userParams,
+    body: userChange,
+    response: { 200: user },
+  }),
+  deleteUser: defineRoute({
+    method: 'DELETE',
+    path: '/api/v1/users/{userId}',
+    permission: 'user.write',
+    tag,
+    dryRun: true,
+    summary: { en: 'Remove a person with all tokens', zh: '删除用户及其全部令牌' },
+    params: userParams,
+    response: { 200: z.object({ plan: z.array(z.unknown()) }), 204: null },
+  }),
+  resetPassword: defineRoute({
+    method: 'POST',
+    path: '/api/v1/users/{userId}/reset-password',
+    permission: 'user.write',
+    tag,
+    summary: { en: 'Give a new password, shown once', zh: '重置密码(仅显示一次)' },
+    params: userParams,
+    response: { 200: z.object({ password: z.string() }) },
+  }),
+  lockUser: defineRoute({
+    method: 'POST',
+    path: '/api/v1/users/{userId}/lock',
+    permission: 'user.lock',
+    tag,
+    summary: { en: 'Lock a person out at once', zh: '立即锁定用户' },
+    params: userParams,
+    response: { 200: user },
+  }),
+  unlockUser: defineRoute({
+    method: 'POST',
+    path: '/api/v1/users/{userId}/unlock',
+    permission: 'user.lock',
+    tag,
+    summary: { en: 'Let a person in again', zh: '解锁用户' },
+    params: userParams,
+    response: { 200: user },
+  }),
+  listTokens: defineRoute({
+    method: 'GET',
+    path: '/api/v1/tokens',
+    permission: 'token.write',
+    tag,
+    list: true,
+    summary: { en: "Everybody's API tokens", zh: '所有 API 令牌' },
+    query: listQuery({
+      sorts: ['name', 'createdAt', 'expiresAt', 'lastUsedAt'],
+      filters: { userId: idOf('user') },
+    }),
+    response: { 200: pageOf(token) },
+  }),
+  revokeToken: defineRoute({
+    method: 'DELETE',
+    path: '/api/v1/tokens/{tokenId}',
+    permission: 'token.write',
+    tag,
+    summary: { en: 'Revoke a token', zh: '吊销令牌' },
+    params: z.strictObject({ tokenId: idOf('token') }),
+    response: { 204: null },
+  }),
+  listApprovals: defineRoute({
+    method: 'GET',
+    path: '/api/v1/approvals',
+    permission: 'approval.read',
+    tag,
+    list: true,
+    summary: { en: 'Requests for consent', zh: '审批请求' },
+    query: listQuery({
+      sorts: ['requestedAt'],
+      defaultSort: '-requestedAt',
+      filters: { state: z.enum(['waiting', 'approved', 'refused', 'used', 'expired']) },
+    }),
+    response: { 200: pageOf(approval) },
+  }),
+  getApproval: defineRoute({
+    method: 'GET',
+    path: '/api/v1/approvals/{approvalId}',
+    permission: 'approval.read',
+    tag,
+    summary: { en: 'One request for consent', zh: '审批详情' },
+    params: approvalParams,
+    response: { 200: approval },
+  }),
+  requestApproval: defineRoute({
+    method: 'POST',
+    path: '/api/v1/approvals',
+    permission: 'self',
+    tag,
+    summary: { en: 'Ask for consent to a dangerous verb', zh: '申请危险操作审批' },
+    body: approvalCreate,
+    response: { 201: approval },
+  }),
+  approve: defineRoute({
+    method: 'POST',
+    path: '/api/v1/approvals/{approvalId}/approve',
+    permission: 'approval.decide',
+    tag,
+    summary: { en: 'Consent', zh: '批准' },
+    params: approvalParams,
+    body: decision,
+    response: { 200: approval },
+  }),
+  refuse: defineRoute({
+    method: 'POST',
+    path: '/api/v1/approvals/{approvalId}/refuse',
+    permission: 'approval.decide',
+    tag,
+    summary: { en: 'Refuse', zh: '拒绝' },
+    params: approvalParams,
+    body: decision,
+    response: { 200: approval },
+  }),
+} as const
