@@ -5,4 +5,5 @@
 import process from 'node:process'
 import { runProgram } from './program/run.ts'
 
-process.exitCode = await runProgram(process)
+// At once: all is written and closed, and to take the memory apart piece by piece takes 10 ms.
+process.exit(await runProgram(process))

@@ -68,10 +68,11 @@ async function capture(options: CaptureOptions, isVolume: boolean): Promise<Capt
 }
 
 /** Loaded ahead, while the passphrase is stretched. */
-function loadCapture(isVolume: boolean): Promise<unknown> {
-  return isVolume
-    ? import('@openmaas/agent/capture/capture-volume')
-    : import('@openmaas/agent/capture/capture-tree')
+async function loadCapture(isVolume: boolean): Promise<void> {
+  if (isVolume) await import('@openmaas/agent/capture/capture-volume')
+  else await import('@openmaas/agent/capture/capture-tree')
+  const { posixAvailable } = await import('@openmaas/kernel/posix/library')
+  posixAvailable()
 }
 
 /** Before the passphrase is asked for. */

@@ -44,7 +44,9 @@ function collect(size: number, names: string[]): void {
     const length = listing[offset + 16]! | (listing[offset + 17]! << 8)
     assert(length > 19 && offset + length <= size, 'a directory record is whole')
     const start = offset + 19
-    const end = listing.indexOf(0, start)
+    let end = start
+    // Names are short: a call of indexOf costs as much as thirty turns.
+    while (end < offset + length && listing[end] !== 0) end += 1
     assert(end > start && end < offset + length, 'a name in a directory record ends in NUL')
     const dots =
       listing[start] === 0x2e &&

@@ -83,6 +83,18 @@ export class Memtable {
     }
   }
 
+  /** Adds the number of every pack that has an entry here. */
+  addPacksTo(numbers: Set<number>): void {
+    const words = this.#words
+    let last = -1
+    for (let word = 0; word < words.length; word += SLOT_WORDS) {
+      const control = Atomics.load(words, word)
+      if (control === 0 || control === CLAIMED) continue
+      const packNo = words[word + 9]! >>> 0
+      if (packNo !== last) numbers.add((last = packNo))
+    }
+  }
+
   clear(): void {
     this.#words.fill(0)
   }

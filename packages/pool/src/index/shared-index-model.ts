@@ -135,7 +135,7 @@ async function takeStep(world: World): Promise<void> {
     index.save(world.sequence, `mac-${world.sequence}`, world.logged())
     index.removeOldRuns()
   } else if (action === 18) {
-    index.consolidate()
+    index.consolidate(world.logged())
   } else {
     if (random.below(2) === 0) index.save(world.sequence, `mac-${world.sequence}`, world.logged())
     index.close()

@@ -35,10 +35,21 @@ import type { IndexHandoff } from './view.ts'
 
 /** 131,072 slots: about 98,000 chunks, 6 GB at 64 KiB, in 7 MiB. */
 export const MEMTABLE_SLOTS = 2 ** 17
-/** An active memtable filled to one in so many becomes a run when the owner ends… */
-const CONSOLIDATE_SHARE = 8
-/** … or one that holds entries of more packs than this. */
+/**
+ * When the owner ends, the active memtable becomes a run if the next owner would have to read
+ * more records than this from the footers of its packs (a microsecond each)…
+ */
+const UNCOVERED_RECORDS_MAX = 2048
+/** … or than one in so many of a small table's slots, for the simulator's sake… */
+const UNCOVERED_SHARE = 8
+/** … or the footers of more packs than this. */
 const UNCOVERED_PACKS_MAX = 64
+
+/** A pack as the log names it. */
+interface LoggedPack {
+  readonly packNo: number
+  readonly recordCount: number
+}
 /** Milliseconds after which a lane that is inside an insert is taken for dead (worker ended). */
 const WRITER_WAITS_MAX = 5_000
 
@@ -180,15 +191,21 @@ export class SharedIndex {
 
   /**
    * Before the owner ends: turns the active memtable into a run when reading its packs' footers
-   * at the next opening would cost more than a few milliseconds.
+   * at the next opening would cost more than a few milliseconds. A pack is read whole for the
+   * sake of one entry.
    */
-  consolidate(): void {
+  consolidate(logged: Iterable<LoggedPack>): void {
     if (!this.#options.writable) return
-    const active = this.#arena.load(Word.active)
-    const entries = this.#arena.load(this.#arena.memtableWord(active, 2))
-    const isMuch = entries > this.#arena.load(Word.slotCount) / CONSOLIDATE_SHARE
     this.#ensureFree()
-    if (isMuch || this.#packsInMemory().size > UNCOVERED_PACKS_MAX) this.view.freezeActive()
+    const inMemory = this.#packsInMemory()
+    let records = 0
+    for (const { packNo, recordCount } of logged) {
+      if (inMemory.has(packNo)) records += recordCount
+    }
+    const slotCount = this.#arena.load(Word.slotCount)
+    const recordsMax = Math.min(UNCOVERED_RECORDS_MAX, slotCount / UNCOVERED_SHARE)
+    const isMuch = records > recordsMax || inMemory.size > UNCOVERED_PACKS_MAX
+    if (isMuch) this.view.freezeActive()
     this.maintain()
   }
 
@@ -198,11 +215,7 @@ export class SharedIndex {
    * @param logged packs of the log: one whose entries were not all seen to become part of a run is
    *   not called covered, for whatever reason an entry was lost on the way
    */
-  save(
-    logSequence: number,
-    logMac: string,
-    logged: Iterable<{ readonly packNo: number; readonly recordCount: number }>,
-  ): void {
+  save(logSequence: number, logMac: string, logged: Iterable<LoggedPack>): void {
     if (!this.#options.writable || !(this.#runs.changed || this.view.damaged)) return
     this.#runs.changed = false
     if (this.view.damaged) {
@@ -389,7 +402,7 @@ export class SharedIndex {
     const inUse = this.#arena.load(Word.inUse)
     for (let number = 0; number < MEMTABLE_COUNT_MAX; number += 1) {
       if ((inUse & (1 << number)) === 0) continue
-      this.#arena.memtable(number).forEach((_, packNo) => numbers.add(packNo))
+      this.#arena.memtable(number).addPacksTo(numbers)
     }
     return numbers
   }

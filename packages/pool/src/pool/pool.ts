@@ -328,7 +328,7 @@ export class Pool {
     const { core } = this
     const { index, deps } = core
     try {
-      index.consolidate()
+      index.consolidate(core.state.packs.values())
       index.mergeInBackground(deps.yieldTurn)
       await index.settled()
       // Both in one turn: the mac has to be that of the record with this sequence.
