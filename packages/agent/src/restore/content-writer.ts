@@ -22,6 +22,10 @@ export class ContentWriter {
 
   /** Writes the bytes of [start, end); the file has its full size when `end` is the entry's. */
   write(fd: number, entry: TreeEntry, start = 0, end = entry.size): void {
+    if (entry.content?.kind === 'single' && start === 0 && end === entry.size) {
+      this.#writeSingle(fd, entry.content.id, entry.size)
+      return
+    }
     /** Where the gathered bytes begin in the file, and how many they are. */
     let base = start
     let filled = 0
@@ -43,9 +47,7 @@ export class ContentWriter {
         base = from
       }
       const chunk = this.#chunks.readInto(id, this.#gather.subarray(filled))
-      if (chunk.length !== length) {
-        throw new MaasError('TREE_INVALID', 'a chunk is not as long as its list says', { length })
-      }
+      requireLength(chunk, length)
       if (from > offset)
         this.#gather.copyWithin(filled, filled + from - offset, filled + to - offset)
       filled += to - from
@@ -53,6 +55,19 @@ export class ContentWriter {
     flush()
     if (end === entry.size && sized < end) ftruncate(fd, end)
   }
+
+  /** As most files are: without anything that is made for each extent. */
+  #writeSingle(fd: number, id: Buffer, size: number): void {
+    const chunk = this.#chunks.readInto(id, this.#gather)
+    requireLength(chunk, size)
+    writeAll(fd, chunk, 0)
+    this.#onBytes(size)
+  }
+}
+
+function requireLength(chunk: Buffer, length: number): void {
+  if (chunk.length === length) return
+  throw new MaasError('TREE_INVALID', 'a chunk is not as long as its list says', { length })
 }
 
 function writeAll(fd: number, bytes: Buffer, offset: number): void {

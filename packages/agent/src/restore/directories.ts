@@ -80,7 +80,7 @@ export function finishDirectories({ lane, targetFd, states, targetState }: Direc
     if (path === '' && targetState !== DIRECTORY_STATE.fresh) continue
     const fd = openTargetDirectory(targetFd, path)
     try {
-      lane.metadata.writeOpen(fd, entry, path)
+      lane.metadata.writeOpen(fd, entry, event.directory)
     } finally {
       close(fd)
     }

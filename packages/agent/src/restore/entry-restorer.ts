@@ -1,10 +1,13 @@
 /**
  * Restores single entries into an open directory. Nothing is ever written through a name that was
- * there before: everything is made under a temporary name and renamed when it is complete.
+ * there before: everything is made under a temporary name and renamed when it is complete. A file
+ * in a directory of this run gets its only name when it is complete (O_TMPFILE), where the file
+ * system has that: one change of the directory instead of three.
  */
 import { MaasError } from '@openmaas/kernel/errors'
 import { errnoName } from '@openmaas/kernel/fs-errors'
 import {
+  AT_EMPTY_PATH,
   AT_REMOVEDIR,
   AT_SYMLINK_NOFOLLOW,
   E,
@@ -14,12 +17,20 @@ import {
   O_NOFOLLOW,
   O_RDONLY,
   O_RDWR,
+  O_TMPFILE,
   RENAME_NOREPLACE,
 } from '@openmaas/kernel/posix/constants'
 import { readDirectory } from '@openmaas/kernel/posix/directory'
 import { close, openat } from '@openmaas/kernel/posix/files'
 import { checked, cString, posixError } from '@openmaas/kernel/posix/library'
-import { mknodat, readlinkat, renameat2, symlinkat, unlinkat } from '@openmaas/kernel/posix/names'
+import {
+  linkat,
+  mknodat,
+  readlinkat,
+  renameat2,
+  symlinkat,
+  unlinkat,
+} from '@openmaas/kernel/posix/names'
 import { makeStatx, STATX_BASIC_STATS, statx } from '@openmaas/kernel/posix/statx'
 import { ENTRY_KIND } from '@openmaas/pool/tree/entry-layout'
 import type { TreeEntry } from '@openmaas/pool/tree/entry'
@@ -31,6 +42,10 @@ import type { RestoreWarnings } from './warnings.ts'
 
 const TEMPORARY_PREFIX = '.openmaas-restore.'
 const S_IFMT = 0o170000
+/** Nobody else reads a file whose owner and mode are not set yet. */
+const MODE_CLOSED = 0o600
+const HERE = cString('.')
+const EMPTY = cString('')
 /** Renamed-away names tried before it is given up. */
 const RENAME_ATTEMPTS_MAX = 10_000
 
@@ -55,6 +70,8 @@ export interface Place {
   readonly fresh: boolean
   /** What is made there has the owner and group of this process without being told. */
   readonly own: boolean
+  /** Taken off the mode of what is made there; undefined when a default ACL rules instead. */
+  readonly umask?: number | undefined
 }
 
 /**
@@ -76,6 +93,8 @@ export class EntryRestorer {
   readonly #statx = makeStatx()
   readonly #stat = makeFileStat()
   readonly #link = Buffer.alloc(4096)
+  /** Whether files can be made without a name and get one later; undefined until it was tried. */
+  #namesLater: boolean | undefined
 
   constructor(deps: EntryRestorerDeps) {
     this.#deps = deps
@@ -87,10 +106,11 @@ export class EntryRestorer {
     if (room !== 'free') return room
     switch (entry.kind) {
       case ENTRY_KIND.file: {
-        const fd = this.openTemporary(place)
+        if (this.#restoreUnnamed(entry, place)) return 'restored'
+        const fd = this.#openFirst(place) ?? this.openTemporary(place)
         try {
           this.#deps.content.write(fd, entry)
-          this.#deps.metadata.writeOpen(fd, entry, place.path, place.own)
+          this.#deps.metadata.writeOpen(fd, entry, place, { own: place.own })
         } finally {
           close(fd)
         }
@@ -98,7 +118,7 @@ export class EntryRestorer {
       }
       case ENTRY_KIND.symlink:
         this.#make(place, (name) => symlinkat(cString(entry.target!), place.dirfd, name))
-        this.#deps.metadata.writeNamed(place.dirfd, temporaryName(place.name), entry, place.path)
+        this.#deps.metadata.writeNamed(place.dirfd, temporaryName(place.name), entry, place)
         break
       default: {
         const made = this.#makeSpecial(entry, place)
@@ -153,15 +173,62 @@ export class EntryRestorer {
     }
   }
 
+  /** @returns false when the file has to be made under a temporary name */
+  #restoreUnnamed(entry: TreeEntry, place: Place): boolean {
+    if (this.#namesLater !== true || !place.fresh) return false
+    const { dirfd, umask, own } = place
+    const asked = umask === undefined ? MODE_CLOSED : entry.mode & 0o777
+    const fd = openat(dirfd, HERE, O_RDWR | O_TMPFILE, asked)
+    // Another file system than that of the first file, or no room: the other way tells.
+    if (fd < 0) return false
+    try {
+      this.#deps.content.write(fd, entry)
+      const mode = umask === undefined ? undefined : asked & ~umask
+      this.#deps.metadata.writeOpen(fd, entry, place, { own, mode })
+      this.#nameLater(fd, place)
+    } finally {
+      close(fd)
+    }
+    return true
+  }
+
+  /** @throws MaasError RESTORE_CONFLICT when the name has come up meanwhile */
+  #nameLater(fd: number, place: Place): void {
+    const { dirfd, name } = place
+    const names = { sourceDirectory: fd, source: EMPTY, targetDirectory: dirfd, target: name }
+    const status = linkat(names, AT_EMPTY_PATH)
+    if (status === -E.EEXIST) throw cameUp(place.path)
+    checked(status, 'link', name)
+  }
+
+  /**
+   * The first file of a directory of this run gets its temporary name by a link: so it is known
+   * whether that works here, before it matters. Older kernels allow it to root alone.
+   */
+  #openFirst({ dirfd, name, fresh }: Place): number | undefined {
+    if (!fresh || this.#namesLater !== undefined) return undefined
+    this.#namesLater = false
+    const fd = openat(dirfd, HERE, O_RDWR | O_TMPFILE, MODE_CLOSED)
+    if (fd < 0) return undefined
+    const target = temporaryName(name)
+    const names = { sourceDirectory: fd, source: EMPTY, targetDirectory: dirfd, target }
+    if (linkat(names, AT_EMPTY_PATH) < 0) {
+      close(fd)
+      return undefined
+    }
+    this.#namesLater = true
+    return fd
+  }
+
   /** A new file under the temporary name, for reading and writing. */
   openTemporary({ dirfd, name }: Place): number {
     const temporary = temporaryName(name)
     const flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW
-    const fd = openat(dirfd, temporary, flags, 0o600)
+    const fd = openat(dirfd, temporary, flags, MODE_CLOSED)
     if (fd !== -E.EEXIST) return checked(fd, 'open', temporary)
     // Left behind by a run that was interrupted.
     removeAll(dirfd, temporary)
-    return checked(openat(dirfd, temporary, flags, 0o600), 'open', temporary)
+    return checked(openat(dirfd, temporary, flags, MODE_CLOSED), 'open', temporary)
   }
 
   /** What a run that was interrupted has left behind. */
@@ -170,7 +237,8 @@ export class EntryRestorer {
   }
 
   /** Gives what is complete its name. @throws MaasError RESTORE_CONFLICT when one has come up */
-  moveIn({ dirfd, name, path }: Place): void {
+  moveIn(place: Place): void {
+    const { dirfd, name } = place
     const source = temporaryName(name)
     const names = { sourceDirectory: dirfd, source, targetDirectory: dirfd, target: name }
     if (this.#deps.conflict === 'overwrite') {
@@ -183,9 +251,7 @@ export class EntryRestorer {
     if (status === -E.EINVAL || status === -E.ENOSYS) status = renameat2(names)
     if (status === -E.EEXIST) {
       unlinkat(dirfd, source)
-      throw new MaasError('RESTORE_CONFLICT', 'a name came up in the target meanwhile', {
-        path: Buffer.from(path, 'latin1').toString('utf8'),
-      })
+      throw cameUp(place.path)
     }
     checked(status, 'rename', name)
   }
@@ -215,7 +281,7 @@ export class EntryRestorer {
       return false
     }
     checked(status, 'mknod', temporary)
-    this.#deps.metadata.writeNamed(place.dirfd, temporary, entry, place.path)
+    this.#deps.metadata.writeNamed(place.dirfd, temporary, entry, place)
     return true
   }
 
@@ -236,6 +302,12 @@ export class EntryRestorer {
       stat.size === entry.size && stat.mtimeSec === entry.mtimeSec && stat.mtimeNs === entry.mtimeNs
     )
   }
+}
+
+function cameUp(path: string): MaasError {
+  return new MaasError('RESTORE_CONFLICT', 'a name came up in the target meanwhile', {
+    path: Buffer.from(path, 'latin1').toString('utf8'),
+  })
 }
 
 /** `name` → `name.~1~`, or the first number that is free. */

@@ -1,23 +1,32 @@
 /** The worker thread of one restore lane. */
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { assert, unreachable } from '@openmaas/kernel/assert'
 import { errorToMessage } from '@openmaas/kernel/error-message'
 import { NodeFs } from '@openmaas/kernel/node-fs'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '@openmaas/kernel/posix/constants'
 import { close, openat } from '@openmaas/kernel/posix/files'
-import { checked, cString } from '@openmaas/kernel/posix/library'
+import { checked, cString, posixAvailable } from '@openmaas/kernel/posix/library'
+import { makePrimitives } from '@openmaas/pool/chunk/native-primitives'
 import { ChunkReader } from '@openmaas/pool/pool/chunk-reader'
 import type { FromRestoreLane, RestoreSetup, ToRestoreLane } from './messages.ts'
 import { RestoreLane } from './restore-lane.ts'
 
 assert(parentPort !== null, 'this module runs in a worker thread')
 const port = parentPort
-const setup = workerData as RestoreSetup
 const post = (message: FromRestoreLane): void => port.postMessage(message)
 
-let opened: { lane: RestoreLane; close(): void } | undefined
+// Bound now, while the caller still unlocks the pool.
+makePrimitives()
+posixAvailable()
 
-function open(): { lane: RestoreLane; close(): void } {
+interface OpenLane {
+  readonly lane: RestoreLane
+  close(): void
+}
+
+let opened: OpenLane | undefined
+
+function open(setup: RestoreSetup): OpenLane {
   const chunks = new ChunkReader(setup.reader, { fs: new NodeFs() })
   const path = cString(setup.target)
   const targetFd = checked(openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY), 'open', setup.target)
@@ -28,27 +37,41 @@ function open(): { lane: RestoreLane; close(): void } {
   return { lane: new RestoreLane(setup, targetFd, chunks), close: closeLane }
 }
 
-function receive(message: ToRestoreLane): void {
-  if (message.kind === 'stop') {
-    if (opened !== undefined) {
-      const { kept, count } = opened.lane.warnings
-      post({ kind: 'warnings', kept, count })
-      opened.close()
+async function receive(message: ToRestoreLane): Promise<void> {
+  switch (message.kind) {
+    case 'setup':
+      opened = open(message.setup)
+      return
+    case 'stop':
+      stop()
+      return
+    case 'volume': {
+      // Only here: a tree restore does not wait for the code of the device stack.
+      const { restoreSegments } = await import('./volume-lane.ts')
+      restoreSegments(message.data)
+      break
     }
-    port.close()
-    return
+    case 'units':
+      opened!.lane.restoreUnits()
+      break
+    case 'large':
+      opened!.lane.writeLarge(message.task)
+      break
+    default:
+      unreachable(message)
   }
-  opened ??= open()
-  if (message.kind === 'units') opened.lane.restoreUnits()
-  else if (message.kind === 'large') opened.lane.writeLarge(message.task)
-  else unreachable(message)
   post({ kind: 'done' })
 }
 
-port.on('message', (message: ToRestoreLane) => {
-  try {
-    receive(message)
-  } catch (error) {
-    post({ kind: 'failed', error: errorToMessage(error) })
+function stop(): void {
+  if (opened !== undefined) {
+    const { kept, count } = opened.lane.warnings
+    post({ kind: 'warnings', kept, count })
+    opened.close()
   }
+  port.close()
+}
+
+port.on('message', (message: ToRestoreLane) => {
+  receive(message).catch((error: unknown) => post({ kind: 'failed', error: errorToMessage(error) }))
 })

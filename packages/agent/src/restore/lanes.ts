@@ -1,9 +1,10 @@
 /** The worker threads of a restore: each step is given to all of them and awaited. */
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { unreachable } from '@openmaas/kernel/assert'
 import { reviveError } from '@openmaas/kernel/error-message'
 import type { FromRestoreLane, RestoreSetup, ToRestoreLane } from './messages.ts'
 import type { RestoreWarning } from './types.ts'
+import { WarmRestoreLanes } from './warm-lanes.ts'
 
 const STOP_WAIT_MS = 5_000
 
@@ -18,10 +19,9 @@ export class RestoreLanes {
   #step: PromiseWithResolvers<void> | undefined
   #failure: Error | undefined
 
-  constructor(setups: readonly RestoreSetup[]) {
+  constructor(setups: readonly RestoreSetup[], warm = new WarmRestoreLanes(0)) {
     this.#control = new Int32Array(setups[0]!.control)
-    for (const workerData of setups) {
-      const worker = new Worker(new URL('./lane-worker.ts', import.meta.url), { workerData })
+    for (const [i, worker] of warm.take(setups.length).entries()) {
       worker.on('message', (message: FromRestoreLane) => this.#receive(message))
       worker.on('error', (error) => this.fail(error))
       this.#exits.push(
@@ -33,6 +33,7 @@ export class RestoreLanes {
         }),
       )
       this.#workers.push(worker)
+      this.#send(worker, { kind: 'setup', setup: setups[i]! })
     }
   }
 
@@ -41,7 +42,7 @@ export class RestoreLanes {
     if (this.#failure !== undefined) throw this.#failure
     this.#step = Promise.withResolvers()
     this.#pending = this.#workers.length
-    for (const worker of this.#workers) worker.postMessage(message)
+    for (const worker of this.#workers) this.#send(worker, message)
     await this.#step.promise
     this.#step = undefined
   }
@@ -55,12 +56,16 @@ export class RestoreLanes {
   /** Collects the warnings and ends the threads. */
   async stop(): Promise<void> {
     this.#stopping = true
-    for (const worker of this.#workers) worker.postMessage({ kind: 'stop' })
+    for (const worker of this.#workers) this.#send(worker, { kind: 'stop' })
     const late = Promise.withResolvers<void>()
     const timer = setTimeout(() => late.resolve(), STOP_WAIT_MS)
     await Promise.race([Promise.all(this.#exits), late.promise])
     clearTimeout(timer)
     await Promise.all(this.#workers.map((worker) => worker.terminate()))
+  }
+
+  #send(worker: Worker, message: ToRestoreLane): void {
+    worker.postMessage(message)
   }
 
   #receive(message: FromRestoreLane): void {

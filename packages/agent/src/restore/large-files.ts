@@ -83,7 +83,7 @@ async function restoreOne(
     const below = joinName(directory.path, temporary.toString('latin1', 0, temporary.length - 1))
     const next = new SharedArrayBuffer(4)
     await how.write({ path: below, raw: entry.raw, next })
-    metadata.writeOpen(fd, entry, path)
+    metadata.writeOpen(fd, entry, place)
   } finally {
     close(fd)
   }

@@ -2,6 +2,7 @@
 import type { ErrorMessage } from '@openmaas/kernel/error-message'
 import type { ReaderHandoff } from '@openmaas/pool/pool/chunk-reader'
 import type { ConflictRule, RestoreWarning } from './types.ts'
+import type { RestoreVolumeLaneData } from './volume-messages.ts'
 
 export interface RestoreSetup {
   readonly lane: number
@@ -47,6 +48,10 @@ export interface LargeFileTask {
 }
 
 export type ToRestoreLane =
+  /** The first message of a lane of a tree restore; units and large files follow. */
+  | { readonly kind: 'setup'; readonly setup: RestoreSetup }
+  /** The only message of a lane of a volume restore, whose thread then ends. */
+  | { readonly kind: 'volume'; readonly data: RestoreVolumeLaneData }
   | { readonly kind: 'units' }
   | { readonly kind: 'large'; readonly task: LargeFileTask }
   | { readonly kind: 'stop' }

@@ -32,6 +32,20 @@ export interface MetadataOptions {
   readonly warnings: RestoreWarnings
 }
 
+/** Whose metadata it is, for messages: bytes of the path from the target as latin1 characters. */
+export interface Named {
+  readonly path: string
+}
+
+/** What creation gave a file. */
+export interface MadeFile {
+  /** Owner and group are those of this process. */
+  readonly own: boolean
+  readonly mode?: number | undefined
+}
+
+const NOT_KNOWN: MadeFile = { own: false }
+
 export class MetadataWriter {
   readonly #options: MetadataOptions
   readonly #uids = new Map<number, number>()
@@ -46,38 +60,41 @@ export class MetadataWriter {
   /**
    * Of an open file or directory.
    *
-   * @param isOwn owner and group are those of this process already
+   * @param made what it has already
    */
-  writeOpen(fd: number, entry: TreeEntry, path: string, isOwn = false): void {
+  writeOpen(fd: number, entry: TreeEntry, place: Named, made: MadeFile = NOT_KNOWN): void {
     const { owners, removeAcls } = this.#options
     let chowned = false
     if (owners !== undefined) {
       const owner = this.#ownerOf(entry, owners)
       chowned =
-        (isOwn && owner.uid === this.#ownUid && owner.gid === this.#ownGid) ||
-        this.#checked(fchown(fd, owner), 'owner', path)
+        (made.own && owner.uid === this.#ownUid && owner.gid === this.#ownGid) ||
+        this.#checked(fchown(fd, owner), 'owner', place)
     }
     if (removeAcls) this.#removeAcls(fd, entry)
-    if (hasXattrs(entry)) this.#setXattrs(fd, entry, path)
-    this.#checked(fchmod(fd, this.#modeOf(entry, chowned)), 'mode', path)
-    this.#checked(futimens(fd, timeOf(entry), timeOf(entry)), 'times', path)
+    if (hasXattrs(entry)) this.#setXattrs(fd, entry, place)
+    const mode = this.#modeOf(entry, chowned)
+    // An ACL changes the mode behind our back.
+    const isSet = mode === made.mode && !hasXattrs(entry)
+    if (!isSet) this.#checked(fchmod(fd, mode), 'mode', place)
+    this.#checked(futimens(fd, timeOf(entry), timeOf(entry)), 'times', place)
   }
 
   /** Of a symlink, fifo, socket or device just made under that name. */
-  writeNamed(dirfd: number, name: Buffer, entry: TreeEntry, path: string): void {
+  writeNamed(dirfd: number, name: Buffer, entry: TreeEntry, place: Named): void {
     const { owners } = this.#options
     let chowned = false
     if (owners !== undefined) {
       const owner = this.#ownerOf(entry, owners)
-      chowned = this.#checked(fchownat(dirfd, name, owner), 'owner', path)
+      chowned = this.#checked(fchownat(dirfd, name, owner), 'owner', place)
     }
-    if (hasXattrs(entry)) this.#setXattrs(pathBeneath(dirfd, name), entry, path)
+    if (hasXattrs(entry)) this.#setXattrs(pathBeneath(dirfd, name), entry, place)
     if (entry.kind !== ENTRY_KIND.symlink) {
       // Links have no mode; nothing else that was just made here can be one.
       const mode = this.#modeOf(entry, chowned)
-      this.#checked(fchmodat(AT_FDCWD, pathBeneath(dirfd, name), mode), 'mode', path)
+      this.#checked(fchmodat(AT_FDCWD, pathBeneath(dirfd, name), mode), 'mode', place)
     }
-    this.#checked(utimensat(dirfd, name, timeOf(entry), timeOf(entry)), 'times', path)
+    this.#checked(utimensat(dirfd, name, timeOf(entry), timeOf(entry)), 'times', place)
   }
 
   /** Set-id bits for an owner who is not the recorded one would give away rights. */
@@ -92,10 +109,10 @@ export class MetadataWriter {
     return { uid, gid }
   }
 
-  #setXattrs(file: number | Buffer, entry: TreeEntry, path: string): void {
+  #setXattrs(file: number | Buffer, entry: TreeEntry, place: Named): void {
     for (const { name, value } of this.#options.xattrs(entry)) {
       const status = setxattr(file, cString(name), value)
-      this.#checked(status, `attribute ${name.toString()}`, path)
+      this.#checked(status, `attribute ${name.toString()}`, place)
     }
   }
 
@@ -110,12 +127,12 @@ export class MetadataWriter {
     }
   }
 
-  #checked(status: number, what: string, path: string): boolean {
+  #checked(status: number, what: string, place: Named): boolean {
     if (status >= 0) return true
     const errno = -status
     const denied = errno === E.EPERM || errno === E.EOPNOTSUPP || errno === E.EACCES
     const reason = denied ? 'is not permitted or not supported there' : 'failed'
-    this.#options.warnings.add(path, `setting its ${what} ${reason}: ${errnoName(errno)}`)
+    this.#options.warnings.add(place.path, `setting its ${what} ${reason}: ${errnoName(errno)}`)
     return false
   }
 }

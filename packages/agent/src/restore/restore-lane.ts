@@ -1,8 +1,10 @@
 /** The part of a restore that one lane does: units of entries, and segments of large files. */
+import { readFileSync } from 'node:fs'
 import { openBeneath } from '@openmaas/kernel/posix/beneath'
 import { E, O_DIRECTORY, O_RDONLY, O_RDWR } from '@openmaas/kernel/posix/constants'
 import { close } from '@openmaas/kernel/posix/files'
-import { checked } from '@openmaas/kernel/posix/library'
+import { checked, cString } from '@openmaas/kernel/posix/library'
+import { getxattr } from '@openmaas/kernel/posix/xattr'
 import { fstatx, makeStatx, STATX_BASIC_STATS, statxGid } from '@openmaas/kernel/posix/statx'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { ChunkReader } from '@openmaas/pool/pool/chunk-reader'
@@ -11,7 +13,7 @@ import { decodeEntry, type TreeEntry } from '@openmaas/pool/tree/entry'
 import { TreeReader } from '@openmaas/pool/tree/tree-reader'
 import { ContentWriter } from './content-writer.ts'
 import { RestoreCounters } from './counters.ts'
-import { EntryRestorer } from './entry-restorer.ts'
+import { EntryRestorer, type Place } from './entry-restorer.ts'
 import { DIRECTORY_STATE, type LargeFileTask, type RestoreSetup } from './messages.ts'
 import { MetadataWriter } from './metadata.ts'
 import { RestoreWarnings } from './warnings.ts'
@@ -23,6 +25,8 @@ import {
   type RestoreUnit,
   restoreUnits,
 } from './walk.ts'
+
+const DEFAULT_ACL = cString('system.posix_acl_default')
 
 /** Of a large file; a lane takes one at a time. */
 const SEGMENT_SIZE = 16 << 20
@@ -44,12 +48,42 @@ export function openTargetDirectory(targetFd: number, path: string): number {
   return checked(fd, 'open', Buffer.from(path, 'latin1'))
 }
 
+interface DirectoryPlace extends Omit<Place, 'name' | 'path'> {
+  /** From the target, bytes as latin1 characters. */
+  readonly directory: string
+}
+
+/** The path is for messages: most entries never need it. */
+class EntryPlace implements Place {
+  readonly dirfd: number
+  readonly name: Buffer
+  readonly fresh: boolean
+  readonly own: boolean
+  readonly umask: number | undefined
+  readonly #directory: string
+
+  constructor({ dirfd, fresh, own, umask, directory }: DirectoryPlace, name: Buffer) {
+    this.dirfd = dirfd
+    this.name = name
+    this.fresh = fresh
+    this.own = own
+    this.umask = umask
+    this.#directory = directory
+  }
+
+  get path(): string {
+    return joinName(this.#directory, this.name.toString('latin1', 0, this.name.length - 1))
+  }
+}
+
 export class RestoreLane {
   readonly #targetFd: number
   readonly #statx = makeStatx()
   readonly #control: Int32Array
   readonly #directories: Uint8Array
   readonly #roots: readonly RestoreRoot[]
+  readonly #umask = readUmask()
+  readonly #acl = Buffer.alloc(1)
   readonly reader: TreeReader
   readonly counters: RestoreCounters
   readonly warnings = new RestoreWarnings()
@@ -112,10 +146,17 @@ export class RestoreLane {
     const dirfd = openTargetDirectory(this.#targetFd, directory.path)
     try {
       const own = fresh && this.#givesOwnGroup(dirfd)
+      const umask = fresh ? this.#umaskIn(dirfd) : undefined
       for (let i = begin; i < end; i += 1) {
         const entry = root?.entry ?? node!.entryAt(i)
         const name = root === undefined ? entry.name : Buffer.from(root.name, 'latin1')
-        this.#restoreEntry(entry, name, { dirfd, directory: directory.path, fresh, own })
+        this.#restoreEntry(entry, name, {
+          dirfd,
+          directory: directory.path,
+          fresh,
+          own,
+          umask,
+        })
       }
     } finally {
       close(dirfd)
@@ -128,28 +169,18 @@ export class RestoreLane {
     return statxGid(this.#statx) === process.getegid?.()
   }
 
-  #restoreEntry(
-    entry: TreeEntry,
-    name: Buffer,
-    where: {
-      readonly dirfd: number
-      readonly directory: string
-      readonly fresh: boolean
-      readonly own: boolean
-    },
-  ): void {
+  /** A default ACL takes the place of the umask. */
+  #umaskIn(dirfd: number): number | undefined {
+    const found = getxattr(dirfd, DEFAULT_ACL, this.#acl)
+    return found === -E.ENODATA || found === -E.EOPNOTSUPP ? this.#umask : undefined
+  }
+
+  #restoreEntry(entry: TreeEntry, name: Buffer, where: DirectoryPlace): void {
     // Directories were made before; links and large files come after.
     if (entry.kind === ENTRY_KIND.directory || entry.kind === ENTRY_KIND.hardLink) return
     const isFile = entry.kind === ENTRY_KIND.file
     if (isFile && entry.size >= LARGE_FILE_SIZE_MIN) return
-    const path = joinName(where.directory, name.toString('latin1'))
-    const place = {
-      dirfd: where.dirfd,
-      name: plainName(name),
-      path,
-      fresh: where.fresh,
-      own: where.own,
-    }
+    const place = new EntryPlace(where, plainName(name))
     const outcome = this.entries.restore(entry, place)
     this.counters.add('entries', 1)
     if (outcome !== 'restored') this.counters.add('skipped', 1)
@@ -171,5 +202,16 @@ export class RestoreLane {
     } finally {
       close(fd)
     }
+  }
+}
+
+/** @returns undefined where the kernel does not say: reading it by umask(2) would change it */
+function readUmask(): number | undefined {
+  try {
+    const text = readFileSync('/proc/thread-self/status', 'latin1')
+    const digits = /^Umask:\s+([0-7]+)$/m.exec(text)?.[1]
+    return digits === undefined ? undefined : Number.parseInt(digits, 8)
+  } catch {
+    return undefined
   }
 }

@@ -66,7 +66,7 @@ export async function restoreTree(options: RestoreOptions): Promise<RestoreResul
   })
   if (options.dryRun === true) return makeResult(progress(), [], 0, startedMs)
   const setup = makeSetup(options, { selected, counters, treeRoot })
-  const run = new RestoreRun(setup, lanes)
+  const run = new RestoreRun(setup, lanes, options.warm)
   // After all that may refuse: a timer that nobody clears keeps the process alive.
   const timer = onProgress && setInterval(() => onProgress(progress()), PROGRESS_INTERVAL_MS)
   const cancel = (): void => run.fail(new MaasError('CANCELLED', 'the restore was cancelled'))
@@ -192,7 +192,11 @@ class RestoreRun {
   readonly #targetState: number
   readonly #local: RestoreLane
 
-  constructor(setup: Omit<RestoreSetup, 'lane' | 'removeAcls'>, lanes: number) {
+  constructor(
+    setup: Omit<RestoreSetup, 'lane' | 'removeAcls'>,
+    lanes: number,
+    warm: RestoreOptions['warm'],
+  ) {
     this.#targetState = prepareTarget(setup.target)
     const path = cString(setup.target)
     this.#targetFd = checked(openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY), 'open', setup.target)
@@ -202,7 +206,7 @@ class RestoreRun {
     this.#chunks = new ChunkReader(setup.reader, { fs: new NodeFs() })
     this.#local = new RestoreLane(this.#setup, this.#targetFd, this.#chunks)
     const setups = Array.from({ length: lanes }, (_, i) => ({ ...this.#setup, lane: i + 1 }))
-    this.#lanes = new RestoreLanes(setups)
+    this.#lanes = new RestoreLanes(setups, warm)
   }
 
   get warnings(): RestoreResult['warnings'] {

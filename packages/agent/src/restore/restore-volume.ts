@@ -11,7 +11,7 @@ import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync } from 'node:
 import { renameSync, rmSync, type Stats, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { reviveError } from '@openmaas/kernel/error-message'
 import { MaasError } from '@openmaas/kernel/errors'
 import { fsError } from '@openmaas/kernel/fs-errors'
@@ -21,13 +21,10 @@ import { lseek } from '@openmaas/kernel/posix/files'
 import type { StackHandoff } from '@openmaas/medium/stack/device-stack'
 import { readVolumeRoot } from '@openmaas/pool/volume/root'
 import { makeRestoreCounters, sumRestoreCounters } from './counters.ts'
+import type { FromRestoreLane, ToRestoreLane } from './messages.ts'
 import type { ConflictRule, RestoreOptions, RestoreProgress, RestoreResult } from './types.ts'
-import {
-  type FromRestoreVolumeLane,
-  OVER,
-  type RestoreVolumeLaneData,
-  VOLUME_SEGMENT_SIZE,
-} from './volume-messages.ts'
+import { OVER, type RestoreVolumeLaneData, VOLUME_SEGMENT_SIZE } from './volume-messages.ts'
+import { WarmRestoreLanes } from './warm-lanes.ts'
 
 const LANES_MAX = 8
 const PROGRESS_INTERVAL_MS = 100
@@ -83,7 +80,7 @@ export async function restoreVolume(options: RestoreOptions): Promise<RestoreRes
       counters,
       control: control.buffer as SharedArrayBuffer,
     }))
-    await runLanes(data, cancel)
+    await runLanes(data, cancel, options.warm)
     phase = 'finishing'
     finish(target)
     phase = 'done'
@@ -174,8 +171,13 @@ function finish({ path: written, finalPath }: Target): void {
   }
 }
 
-async function runLanes(lanes: readonly RestoreVolumeLaneData[], cancel: () => void) {
-  const running = lanes.map(runLane)
+async function runLanes(
+  lanes: readonly RestoreVolumeLaneData[],
+  cancel: () => void,
+  warm = new WarmRestoreLanes(0),
+): Promise<void> {
+  const workers = warm.take(lanes.length)
+  const running = lanes.map((data, i) => runLane(workers[i]!, data))
   for (const lane of running) lane.catch(cancel) // One that fails ends the others.
   const settled = await Promise.allSettled(running)
   const failed = settled
@@ -186,14 +188,15 @@ async function runLanes(lanes: readonly RestoreVolumeLaneData[], cancel: () => v
   if (failed.length > 0) throw cause ?? failed[0]
 }
 
-function runLane(workerData: RestoreVolumeLaneData): Promise<void> {
-  const worker = new Worker(new URL('volume-lane-worker.ts', import.meta.url), { workerData })
-  return new Promise((settle, reject) => {
-    worker.on('message', (message: FromRestoreVolumeLane) => {
-      if (message.kind === 'ended') settle()
-      else reject(reviveError(message.error))
+function runLane(worker: Worker, data: RestoreVolumeLaneData): Promise<void> {
+  const send = (message: ToRestoreLane): void => worker.postMessage(message)
+  return new Promise<void>((settle, reject) => {
+    worker.on('message', (message: FromRestoreLane) => {
+      if (message.kind === 'done') settle()
+      else if (message.kind === 'failed') reject(reviveError(message.error))
     })
     worker.on('error', reject)
     worker.on('exit', () => reject(new MaasError('INTERNAL', 'a lane ended without a word')))
-  })
+    send({ kind: 'volume', data })
+  }).finally(() => send({ kind: 'stop' }))
 }

@@ -1,6 +1,7 @@
 /** What restoreTree takes, tells and gives back. */
 import type { PoolReader } from '@openmaas/pool/pool/reader'
 import type { SnapshotRow } from '@openmaas/pool/pool/types'
+import type { WarmRestoreLanes } from './warm-lanes.ts'
 
 /**
  * What happens where the target already has something of that name.
@@ -35,6 +36,8 @@ export interface RestoreOptions {
   readonly dryRun?: boolean
   /** Worker threads; default: one per core, at most 8. */
   readonly lanes?: number
+  /** Threads that were started ahead; those that are needed are taken. */
+  readonly warm?: WarmRestoreLanes
   readonly onProgress?: (progress: RestoreProgress) => void
   /** Ends with CANCELLED; what stands in the target is complete or has a temporary name. */
   readonly signal?: AbortSignal

@@ -1,6 +1,5 @@
 /** What restoreVolume and its lanes say to each other. Everything is structured-cloneable. */
 import type { StackHandoff } from '@openmaas/medium/stack/device-stack'
-import type { ErrorMessage } from '@openmaas/kernel/error-message'
 import { MiB } from '@openmaas/kernel/units'
 
 /** What a lane takes at a time: what one map node covers, so that each is read by one lane. */
@@ -20,7 +19,3 @@ export interface RestoreVolumeLaneData {
 
 export const NEXT_SEGMENT = 0
 export const OVER = 1
-
-export type FromRestoreVolumeLane =
-  | { readonly kind: 'ended' }
-  | { readonly kind: 'failed'; readonly error: ErrorMessage }

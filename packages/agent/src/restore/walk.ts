@@ -6,7 +6,6 @@
  * each node its subdirectories are gone into, and at last the directory is left.
  */
 import { MaasError } from '@openmaas/kernel/errors'
-import { cString } from '@openmaas/kernel/posix/library'
 import { ENTRY_KIND } from '@openmaas/pool/tree/entry-layout'
 import type { TreeEntry } from '@openmaas/pool/tree/entry'
 import type { TreeNodeView } from '@openmaas/pool/tree/node-view'
@@ -45,9 +44,17 @@ export const joinName = (path: string, name: string): string =>
  * @throws MaasError RESTORE_ESCAPE
  */
 export function plainName(name: Buffer): Buffer {
-  const [first, second] = name
-  const isDots = first === 0x2e && (name.length === 1 || (second === 0x2e && name.length === 2))
-  if (name.length > 0 && !isDots && !name.includes(0x2f) && !name.includes(0)) return cString(name)
+  const { length } = name
+  const plain = Buffer.allocUnsafe(length + 1)
+  let isPlain = length > 0
+  for (let i = 0; i < length; i += 1) {
+    const byte = name[i]!
+    if (byte === 0x2f || byte === 0) isPlain = false
+    plain[i] = byte
+  }
+  plain[length] = 0
+  const isDots = name[0] === 0x2e && (length === 1 || (name[1] === 0x2e && length === 2))
+  if (isPlain && !isDots) return plain
   const shown = JSON.stringify(name.toString('utf8'))
   throw new MaasError('RESTORE_ESCAPE', `the point holds ${shown}, which is no name`)
 }

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { MaasError } from '@openmaas/kernel/errors'
 import { formatBytes, formatDuration } from '@openmaas/kernel/units'
 import type { RestoreOptions, RestoreResult } from '@openmaas/agent/restore/types'
+import { WarmRestoreLanes } from '@openmaas/agent/restore/warm-lanes'
 import { printable } from '../format/width.ts'
 import { listPoints, openReader } from '../pool/open.ts'
 import { refusePoolAsTarget } from '../pool/own-directories.ts'
@@ -26,6 +27,8 @@ export async function run(input: Input, site: Site): Promise<number> {
   const conflict = input.choice('conflict', ['fail', 'skip', 'overwrite', 'rename'])
   const owners = input.choice('owners', ['auto', 'numbers', 'none'])
   const lanes = laneCount(input, site)
+  // The lanes' threads load their code while the passphrase is stretched.
+  await using warm = new WarmRestoreLanes(input.has('dry-run') ? 0 : lanes)
   const reader = await openReader(site, loadRestore)
   refusePoolAsTarget(target, reader.brickPaths)
   const [wanted, ...paths] = input.positionals
@@ -41,6 +44,7 @@ export async function run(input: Input, site: Site): Promise<number> {
     target,
     dryRun: input.has('dry-run'),
     signal: site.signal,
+    warm,
     onProgress: (amount) =>
       progress.update({
         phase: site.text(amount.phase === 'finishing' ? 'restore.finishing' : 'restore.writing'),

@@ -123,7 +123,8 @@ export function decodeRecordHeader(bytes: Buffer): RecordHeader | undefined {
   if (bytes[4] !== PACK_VERSION || !isChunkType(type)) return undefined
   if (codec !== CODEC_RAW && codec !== CODEC_ZSTD) return undefined
   if (!lengthsFit(codec, rawLength, encodedLength)) return undefined
-  const chunkId = Buffer.from(bytes.subarray(16, 48))
+  const chunkId = Buffer.allocUnsafe(CHUNK_ID_SIZE)
+  bytes.copy(chunkId, 0, 16, 48)
   return { type, codec, numberLow: bytes[7]!, rawLength, encodedLength, chunkId }
 }
 

@@ -116,6 +116,7 @@ export class ReadAhead {
 
   #use(file: FileHandle): Window {
     const windows = this.#windows
+    if (windows[0]!.file === file) return windows[0]!
     const index = windows.findIndex((window) => window.file === file)
     const [window] = windows.splice(index < 0 ? windows.length - 1 : index, 1)
     windows.unshift(window!)

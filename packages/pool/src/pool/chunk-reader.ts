@@ -63,7 +63,8 @@ const OLD_INDEX_CODES = [
 
 interface Loaded {
   readonly raw: Buffer
-  readonly kind: 'data' | 'metadata'
+  /** The pack it came from. */
+  readonly packNo: number
 }
 
 export class ChunkReader implements ChunkSource {
@@ -106,8 +107,8 @@ export class ChunkReader implements ChunkSource {
     const key = id.toString('latin1')
     const cached = this.#caches.metadata.get(key) ?? this.#caches.data.get(key)
     if (cached !== undefined) return cached
-    const { raw, kind } = this.#load(id)
-    this.#caches[kind].set(key, raw)
+    const { raw, packNo } = this.#load(id)
+    this.#caches[this.#index.packs.file(packNo).kind].set(key, raw)
     return raw
   }
 
@@ -175,7 +176,7 @@ export class ChunkReader implements ChunkSource {
       tried.add(location.packNo)
       try {
         const raw = this.#packs.read(this.#recordAt(id, location), target)
-        return { raw, kind: this.#index.packs.file(location.packNo).kind }
+        return { raw, packNo: location.packNo }
       } catch (error) {
         // Another pack may hold the chunk too; the first failure is told when none does.
         if (!isMaasError(error)) throw error
@@ -194,7 +195,7 @@ export class ChunkReader implements ChunkSource {
     const status = packs.status(packNo)
     if (status !== PackStatus.live && status !== PackStatus.condemned) return undefined
     try {
-      return { raw: this.#packs.read(location, target), kind: packs.file(packNo).kind }
+      return { raw: this.#packs.read(location, target), packNo }
     } catch (error) {
       if (!isMaasError(error)) throw error
       // As with every location that fails: the index may know a better one.

@@ -1,11 +1,8 @@
 /**
- * The worker thread of one lane of a volume restore: takes segments by an atomic counter until
- * none is left, and writes what is not zeros.
+ * The part of a volume restore that one lane does: takes segments by an atomic counter until none
+ * is left, and writes what is not zeros.
  */
 import { closeSync, openSync } from 'node:fs'
-import { parentPort, workerData } from 'node:worker_threads'
-import { assert } from '@openmaas/kernel/assert'
-import { errorToMessage } from '@openmaas/kernel/error-message'
 import { MaasError } from '@openmaas/kernel/errors'
 import { NodeFs } from '@openmaas/kernel/node-fs'
 import { posixError } from '@openmaas/kernel/posix/library'
@@ -14,7 +11,6 @@ import { MiB } from '@openmaas/kernel/units'
 import { DeviceStack } from '@openmaas/medium/stack/device-stack'
 import { RestoreCounters } from './counters.ts'
 import {
-  type FromRestoreVolumeLane,
   NEXT_SEGMENT,
   OVER,
   type RestoreVolumeLaneData,
@@ -24,11 +20,7 @@ import {
 /** One read of the device and one write: still in the processor's cache in between. */
 const PIECE_SIZE = 1 * MiB
 
-assert(parentPort !== null, 'this module runs in a worker thread')
-const port = parentPort
-const post = (message: FromRestoreVolumeLane): void => port.postMessage(message)
-
-function restoreSegments(data: RestoreVolumeLaneData): void {
+export function restoreSegments(data: RestoreVolumeLaneData): void {
   const control = new Int32Array(data.control)
   const counters = new RestoreCounters(data.counters, data.lane)
   const device = DeviceStack.open(data.stack, { fs: new NodeFs() })
@@ -67,11 +59,4 @@ function writeAll(file: number, bytes: Buffer, at: { offset: number; path: strin
     if (count < 0) throw posixError(-count, 'pwrite', at.path)
     done += count
   }
-}
-
-try {
-  restoreSegments(workerData as RestoreVolumeLaneData)
-  post({ kind: 'ended' })
-} catch (error) {
-  post({ kind: 'failed', error: errorToMessage(error) })
 }

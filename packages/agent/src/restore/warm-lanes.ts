@@ -1,0 +1,39 @@
+/**
+ * Lane threads started ahead: they load their code while the caller unlocks the pool. Imports
+ * nothing of the product, so that starting them is the first thing a command can do.
+ */
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+
+export class WarmRestoreLanes implements AsyncDisposable {
+  readonly #workers: Worker[]
+
+  constructor(count = availableParallelism()) {
+    this.#workers = Array.from({ length: count }, startRestoreLane)
+  }
+
+  /** Hands over that many threads, new ones where too few are warm. */
+  take(count: number): Worker[] {
+    const taken = this.#workers.splice(0, count)
+    while (taken.length < count) taken.push(startRestoreLane())
+    return taken
+  }
+
+  /** Ends the threads that nobody has taken. @throws what kept one of them from loading */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#workers.splice(0).map((worker) => endLane(worker)))
+  }
+}
+
+/** Asked, not terminated: to terminate a thread that is loading a native module aborts us all. */
+function endLane(worker: Worker): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  worker.once('error', reject)
+  worker.once('exit', () => resolve())
+  worker.postMessage({ kind: 'stop' })
+  return promise
+}
+
+export function startRestoreLane(): Worker {
+  return new Worker(new URL('./lane-worker.ts', import.meta.url))
+}
