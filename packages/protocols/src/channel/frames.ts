@@ -145,7 +145,9 @@ export function toWireError(thrown: unknown): WireError {
   for (const [key, value] of Object.entries(error.details)) {
     if (value === undefined || rows.length === 64) continue
     if (typeof value === 'object') rows.push([key, value.slice(0, 100).map(shorten)])
-    else rows.push([key, typeof value === 'string' ? shorten(value) : value])
+    // JSON has no NaN: it would arrive as null, which is no detail.
+    else if (typeof value === 'boolean' || Number.isFinite(value)) rows.push([key, value])
+    else rows.push([key, shorten(String(value))])
   }
   return { code: error.code, message: shorten(error.message), details: Object.fromEntries(rows) }
 }

@@ -3,8 +3,12 @@
  * connections: after each welcome everything in it is sent again with its old key, and the host
  * joins it to what it is doing. No I/O: the owner sends the frames and settles the promises.
  *
- *   give ──▶ in flight ──result, failure──▶ settled
- *               └──timeout, cancel, host gone──▶ settled, and `cancel` sent when connected
+ *   give ──▶ in flight ──result, failure──────────────────────▶ settled
+ *               ├──timeout: `cancel` sent───────────────────────▶ settled
+ *               ├──host lost for 120 s─────────────────────────▶ settled
+ *               └──cancel──▶ ending ──the host's answer, or 5 s──▶ settled
+ *
+ * What is cancelled while the host is away is cancelled when it comes back.
  */
 import type { Clock } from '@openmaas/kernel/clock'
 import { MaasError } from '@openmaas/kernel/errors'
@@ -12,9 +16,12 @@ import { fromWireError, ORDERS_IN_FLIGHT_MAX } from './frames.ts'
 import type { ControlFrame, HostFrame } from './frames.ts'
 import { ORDERS } from './orders.ts'
 import type { OrderProgress, Verb } from './orders.ts'
+import { ANSWER_KEPT_MS } from './taken-orders.ts'
 
 /** How long an order waits for a host that was lost: a restart of either end fits in. */
 export const RECONNECT_WAIT_MAX_MS = 120_000
+/** A host stops a capture within this; whoever cancelled is not kept longer. */
+export const CANCEL_WAIT_MAX_MS = 5_000
 
 export interface GivenOrder {
   readonly key: string
@@ -33,7 +40,8 @@ export interface Waiter {
 interface Row {
   readonly order: GivenOrder
   readonly waiters: Set<Waiter>
-  readonly deadlineMs: number
+  deadlineMs: number
+  ending: boolean
 }
 
 type Answer = Extract<HostFrame, { type: 'progress' | 'result' | 'failure' }>
@@ -41,6 +49,8 @@ type Answer = Extract<HostFrame, { type: 'progress' | 'result' | 'failure' }>
 export class GivenOrders {
   readonly #clock: Clock
   readonly #rows = new Map<string, Row>()
+  /** Cancelled while the host was away, and when that is forgotten. Oldest first. */
+  readonly #owedCancels = new Map<string, number>()
   /** Monotonic time since which the host is not connected; undefined while it is. */
   #lostMs: number | undefined
 
@@ -62,8 +72,9 @@ export class GivenOrders {
   give(order: GivenOrder, waiter: Waiter): ControlFrame | undefined {
     const known = this.#rows.get(order.key)
     if (known !== undefined) {
-      if (known.order.verb !== order.verb) {
-        const message = `the key ${order.key} is under way as ${known.order.verb}`
+      if (known.order.verb !== order.verb || known.ending) {
+        const what = known.ending ? 'being cancelled' : `under way as ${known.order.verb}`
+        const message = `the key ${order.key} is ${what}`
         throw new MaasError('ORDER_INVALID', message, { key: order.key, verb: order.verb })
       }
       known.waiters.add(waiter)
@@ -73,23 +84,43 @@ export class GivenOrders {
       const count = this.#rows.size
       throw new MaasError('ORDERS_TOO_MANY', `${count} orders are in flight`, { count })
     }
+    this.#owedCancels.delete(order.key)
     const deadlineMs = this.#clock.monotonicMs() + order.timeoutMs
-    this.#rows.set(order.key, { order, waiters: new Set([waiter]), deadlineMs })
+    const waiters = new Set([waiter])
+    this.#rows.set(order.key, { order, waiters, deadlineMs, ending: false })
     return toFrame(order)
   }
 
-  /** Somebody waits no longer. The last one to leave cancels the work. */
-  leave(key: string, waiter: Waiter): ControlFrame | undefined {
+  /**
+   * Somebody wants it no longer. Where others still do, he just leaves; else the host is told,
+   * and he waits for its answer: when this settles, the work has stopped.
+   */
+  cancel(key: string, waiter: Waiter): ControlFrame | undefined {
     const row = this.#rows.get(key)
-    if (row === undefined || !row.waiters.delete(waiter) || row.waiters.size > 0) return undefined
-    this.#rows.delete(key)
+    if (row === undefined || !row.waiters.has(waiter) || row.ending) return undefined
+    if (row.waiters.size > 1 || this.#lostMs !== undefined) {
+      row.waiters.delete(waiter)
+      waiter.reject(cancelled(row))
+      if (row.waiters.size > 0) return undefined
+      this.#rows.delete(key)
+      this.#owe(key)
+      return undefined
+    }
+    row.ending = true
+    row.deadlineMs = this.#clock.monotonicMs() + CANCEL_WAIT_MAX_MS
     return { type: 'cancel', key }
   }
 
-  /** The host is there: everything in flight goes out again. */
+  /** The host is there: what it missed goes out, and everything in flight again. */
   connected(): ControlFrame[] {
     this.#lostMs = undefined
-    return [...this.#rows.values()].map(({ order }) => toFrame(order))
+    const frames: ControlFrame[] = []
+    for (const key of this.#owedCancels.keys()) frames.push({ type: 'cancel', key })
+    this.#owedCancels.clear()
+    for (const { order, ending } of this.#rows.values()) {
+      frames.push(ending ? { type: 'cancel', key: order.key } : toFrame(order))
+    }
+    return frames
   }
 
   disconnected(): void {
@@ -105,7 +136,7 @@ export class GivenOrders {
       return
     }
     this.#rows.delete(answer.key)
-    if (answer.type === 'failure') return rejectAll(row, fromWireError(answer.error))
+    if (answer.type === 'failure') return rejectRow(row, fromWireError(answer.error))
     const checked = ORDERS[row.order.verb].result.safeParse(answer.result)
     if (checked.success) {
       for (const waiter of row.waiters) waiter.resolve(checked.data)
@@ -114,24 +145,29 @@ export class GivenOrders {
     const [issue] = checked.error.issues
     const where = issue?.path.join('.') ?? ''
     const message = `the answer to ${row.order.verb} is not in its form: ${where}`
-    rejectAll(row, new MaasError('ORDER_INVALID', message, { verb: row.order.verb, where }))
+    rejectRow(row, new MaasError('ORDER_INVALID', message, { verb: row.order.verb, where }))
   }
 
-  /** Ends what has run out of time; call it once a second. */
+  /** Ends what has run out of time; call it once a second. @returns what to send if connected */
   tick(): ControlFrame[] {
     const nowMs = this.#clock.monotonicMs()
     const gone = this.#lostMs !== undefined && nowMs - this.#lostMs >= RECONNECT_WAIT_MAX_MS
     const cancels: ControlFrame[] = []
     for (const [key, row] of this.#rows) {
       const { verb, timeoutMs } = row.order
-      if (nowMs >= row.deadlineMs) {
+      if (row.ending && nowMs >= row.deadlineMs) rejectRow(row, cancelled(row))
+      else if (nowMs >= row.deadlineMs) {
         const message = `${verb} took longer than ${timeoutMs / 1000} s`
-        rejectAll(row, new MaasError('ORDER_TIMEOUT', message, { verb, timeoutMs }))
-        cancels.push({ type: 'cancel', key })
+        rejectRow(row, new MaasError('ORDER_TIMEOUT', message, { verb, timeoutMs }))
+        if (this.#lostMs === undefined) cancels.push({ type: 'cancel', key })
+        else this.#owe(key)
       } else if (gone) {
-        rejectAll(row, new MaasError('HOST_OFFLINE', `the host was lost during ${verb}`, { verb }))
+        rejectRow(row, new MaasError('HOST_OFFLINE', `the host was lost during ${verb}`, { verb }))
       } else continue
       this.#rows.delete(key)
+    }
+    for (const [key, untilMs] of this.#owedCancels) {
+      if (nowMs >= untilMs) this.#owedCancels.delete(key)
     }
     return cancels
   }
@@ -140,7 +176,13 @@ export class GivenOrders {
   rejectAll(error: MaasError): void {
     const rows = [...this.#rows.values()]
     this.#rows.clear()
-    for (const row of rows) rejectAll(row, error)
+    for (const row of rows) rejectRow(row, error)
+  }
+
+  #owe(key: string): void {
+    this.#owedCancels.set(key, this.#clock.monotonicMs() + ANSWER_KEPT_MS)
+    const [oldest] = this.#owedCancels.keys()
+    if (this.#owedCancels.size > ORDERS_IN_FLIGHT_MAX) this.#owedCancels.delete(oldest!)
   }
 }
 
@@ -148,6 +190,10 @@ function toFrame({ key, verb, params, timeoutMs }: GivenOrder): ControlFrame {
   return { type: 'order', key, verb, params, timeoutMs }
 }
 
-function rejectAll(row: Row, error: MaasError): void {
+function cancelled({ order: { verb, key } }: Row): MaasError {
+  return new MaasError('CANCELLED', `${verb} was cancelled`, { verb, key })
+}
+
+function rejectRow(row: Row, error: MaasError): void {
   for (const waiter of row.waiters) waiter.reject(error)
 }

@@ -1,7 +1,7 @@
-import { MaasError } from '@openmaas/kernel/errors'
+import type { MaasError } from '@openmaas/kernel/errors'
 import { FakeClock } from '@openmaas/testkit/fake-clock'
 import { describe, expect, test } from 'vitest'
-import { GivenOrders, RECONNECT_WAIT_MAX_MS } from './given-orders.ts'
+import { CANCEL_WAIT_MAX_MS, GivenOrders, RECONNECT_WAIT_MAX_MS } from './given-orders.ts'
 import type { GivenOrder } from './given-orders.ts'
 import { ANSWER_KEPT_MS, ANSWERS_SIZE_MAX, TakenOrders } from './taken-orders.ts'
 
@@ -42,13 +42,46 @@ describe('the book of orders given', () => {
     const [one, two] = [waiter(), waiter()]
     book.give(order, one)
     expect(book.give(order, two)).toBeUndefined()
-    expect(book.leave('j:1', one)).toBeUndefined()
+    book.connected()
+    expect(book.cancel('j:1', one)).toBeUndefined()
+    expect(one.ends).toEqual(['CANCELLED'])
     const progress = { phase: 'x', bytesDone: 1, bytesTotal: null, itemsDone: 2 }
     book.receive({ type: 'progress', key: 'j:1', progress })
-    expect(book.leave('j:1', two)).toEqual({ type: 'cancel', key: 'j:1' })
-    expect([one.ends, two.ends]).toEqual([[], [progress]])
-    book.receive({ type: 'result', key: 'j:1', result })
     expect(two.ends).toEqual([progress])
+    book.receive({ type: 'result', key: 'j:1', result })
+    expect(two.ends).toEqual([progress, result])
+    expect(one.ends).toEqual(['CANCELLED'])
+  })
+
+  test('waits for the host to stop what is cancelled, but 5 s at most', () => {
+    const clock = new FakeClock()
+    const book = new GivenOrders(clock)
+    const someone = waiter()
+    book.give(order, someone)
+    book.connected()
+    expect(book.cancel('j:1', someone)).toEqual({ type: 'cancel', key: 'j:1' })
+    clock.advance(CANCEL_WAIT_MAX_MS - 1)
+    book.tick()
+    expect(someone.ends).toEqual([])
+    clock.advance(1)
+    expect(book.tick()).toEqual([])
+    expect(someone.ends).toEqual(['CANCELLED'])
+    expect(book.size).toBe(0)
+  })
+
+  test('cancels at a host that was away when it comes back, unless it is wanted again', () => {
+    const book = new GivenOrders(new FakeClock())
+    const someone = waiter()
+    for (const key of ['a', 'b']) {
+      book.give({ ...order, key }, someone)
+      expect(book.cancel(key, someone)).toBeUndefined()
+    }
+    expect(someone.ends).toEqual(['CANCELLED', 'CANCELLED'])
+    book.give({ ...order, key: 'b' }, someone)
+    expect(book.connected()).toEqual([
+      { type: 'cancel', key: 'a' },
+      { ...frame, key: 'b' },
+    ])
   })
 
   test('refuses a key that is under way as something else', () => {
