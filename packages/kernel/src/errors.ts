@@ -196,6 +196,17 @@ export const ERRORS = {
   DATA_REFUSED: { category: 'denied', en: 'The host asked for data that its ticket does not cover, or named data it never sent. Look at that host.', zh: '主机请求了票据之外的数据,或引用了其未发送的数据。请检查该主机。' },
   DATA_UNREACHABLE: { category: 'unavailable', en: 'Check that the node runs, its data address and the firewalls between; then run again. Nothing half was kept.', zh: '请检查节点是否运行、数据地址及防火墙,然后重试。未保留任何不完整内容。' },
   DATA_SESSIONS_TOO_MANY: { category: 'exhausted', en: 'Wait until other captures or restores of that node have ended.', zh: '请等待该节点的其他备份或恢复结束。' },
+  // Jobs and policies.
+  JOB_FENCED: { category: 'conflict', en: 'Another server process goes on with this job; nothing is lost.', zh: '另一服务进程正在继续该作业,没有丢失任何内容。' },
+  JOB_DEADLINE: { category: 'cancelled', en: 'Look at its log for the step that took so long, then run it again.', zh: '请在作业日志中查看耗时的步骤,然后重新运行。' },
+  JOB_DEPENDENCY_FAILED: { category: 'conflict', en: 'Look at the job it waited for, then run both again.', zh: '请查看其所依赖的作业,然后重新运行两者。' },
+  JOB_KIND_UNKNOWN: { category: 'unsupported', en: 'The job was made by another version; run it there, or start the work anew.', zh: '该作业由其他版本创建,请用该版本运行,或重新发起。' },
+  JOB_ENDED: { category: 'conflict', en: 'Nothing to do: the job has ended already.', zh: '无需操作:该作业已结束。' },
+  JOB_ACTIVE: { category: 'conflict', en: 'Wait for the job to end, or cancel it first.', zh: '请等待该作业结束,或先取消它。' },
+  JOB_INVALID: { category: 'invalid', en: 'Correct the parameters that the message names.', zh: '请更正所指的参数。' },
+  POLICY_INVALID: { category: 'invalid', en: 'Correct the named field of the policy; "preview" shows what it would do.', zh: '请更正策略中所指的字段;预览会显示其效果。' },
+  SOURCE_HAS_NO_POOL: { category: 'conflict', en: 'Create or adopt a pool, or name one for the source.', zh: '请创建或接管存储池,或为该数据源指定存储池。' },
+  POINT_NOT_AVAILABLE: { category: 'conflict', en: 'The point is being deleted or is gone; choose another one.', zh: '该恢复点正在删除或已不存在,请选择其他恢复点。' },
   // Anything that should not have happened.
   INTERNAL: { category: 'corrupt', en: 'This is a bug. Nothing was acknowledged; report it with the output.', zh: '这是程序缺陷。未确认任何写入;请附输出报告。' },
 } as const satisfies Record<string, ErrorRow>

@@ -1,0 +1,82 @@
+/** How a job ends: once, with its last event, and with what follows for others. */
+import type { Clock } from '@openmaas/kernel/clock'
+import type { ErrorMessage } from '@openmaas/kernel/error-message'
+import type { JobDefinition, JobRow, Outcome, Trx } from './definition.ts'
+import { jsonOf, listDependents } from './job-repository.ts'
+import { appendJobEvent, appendLogLines } from './records.ts'
+
+export interface Ending {
+  readonly job: JobRow
+  readonly definition: JobDefinition | undefined
+  readonly params: unknown
+  readonly outcome: Outcome<Record<string, unknown>>
+  readonly result: object | null
+}
+
+interface EndServices {
+  readonly clock: Clock
+  readonly definitions: ReadonlyMap<string, JobDefinition>
+}
+
+/** What is kept of an error: no stack, for people read it. */
+export function problemJson(problem: ErrorMessage): string {
+  const { code, message, details } = problem
+  return jsonOf({ code, message, details })
+}
+
+/** The caller has made sure that the job is its own: by its token, or because nobody has it. */
+export async function endJob(trx: Trx, services: EndServices, ending: Ending): Promise<void> {
+  const { job, definition, params, outcome, result } = ending
+  const { clock } = services
+  const { state, problem } = outcome
+  const endedAt = clock.wallMs()
+  await trx
+    .updateTable('job')
+    .set({
+      state,
+      endedAt,
+      resultJson: result === null ? null : jsonOf(result),
+      problemJson: problem === null ? null : problemJson(problem),
+      claimedBy: null,
+      claimUntil: null,
+    })
+    .where('id', '=', job.id)
+    .execute()
+  await definition?.ended?.(trx, { job, params, clock }, outcome)
+  const durationMs = job.startedAt === null ? null : Math.max(0, endedAt - job.startedAt)
+  const data = { state, code: problem?.code ?? null, message: problem?.message ?? null, durationMs }
+  await appendJobEvent(trx, 'job.ended', job, data, clock)
+  const level = state === 'failed' ? 'error' : state === 'warning' ? 'warning' : 'info'
+  const code = problem?.code ?? 'JOB_ENDED'
+  const text = problem === null ? state : `${state}: ${problem.message}`
+  await appendLogLines(trx, job.id, [{ at: endedAt, level, code, text }])
+  if (state === 'failed' || state === 'cancelled') await endDependents(trx, services, job)
+}
+
+/** What waits for a job that will never succeed ends too, and what waits for that. */
+async function endDependents(trx: Trx, services: EndServices, needed: JobRow): Promise<void> {
+  for (const job of await listDependents(trx, needed.id)) {
+    await endUnbegun(trx, services, job, {
+      code: 'JOB_DEPENDENCY_FAILED',
+      message: `it waited for ${needed.id}, which did not succeed`,
+      details: { jobId: needed.id },
+    })
+  }
+}
+
+/** Ends a job that has done nothing yet, so there is nothing to undo. */
+export async function endUnbegun(
+  trx: Trx,
+  services: EndServices,
+  job: JobRow,
+  problem: ErrorMessage,
+): Promise<void> {
+  const definition = services.definitions.get(job.kind)
+  await endJob(trx, services, {
+    job,
+    definition,
+    params: definition?.params.parse(JSON.parse(job.paramsJson)),
+    outcome: { state: problem.code === 'CANCELLED' ? 'cancelled' : 'failed', results: {}, problem },
+    result: null,
+  })
+}
