@@ -17,7 +17,7 @@ import { migrate } from './migrate.ts'
 import type { CatalogDialect } from './migrations/migration.ts'
 import { makePostgresDialect, openPostgres } from './postgres.ts'
 import type { CatalogTables } from './schema.ts'
-import { NodeSqliteDialect, openSqlite } from './sqlite.ts'
+import { openSqlite, openSqliteReader } from './sqlite.ts'
 
 export type { CatalogDialect } from './migrations/migration.ts'
 
@@ -42,17 +42,26 @@ interface Running {
   active: boolean
 }
 
+interface Connected {
+  readonly base: Kysely<CatalogTables>
+  readonly dialect: CatalogDialect
+  /** SQLite in a file: another connection, which sees one state while the first goes on. */
+  readonly makeReader?: () => Kysely<CatalogTables>
+}
+
 export class Catalog implements AsyncDisposable {
   /** For single statements, mostly reads. Not within `transaction`: it would wait for itself. */
   readonly db: Kysely<CatalogTables>
   readonly dialect: CatalogDialect
   readonly clock: Clock
   readonly #base: Kysely<CatalogTables>
+  readonly #makeReader: (() => Kysely<CatalogTables>) | undefined
   readonly #listeners = new Set<() => void>()
   readonly #running = new AsyncLocalStorage<Running>()
 
-  constructor(base: Kysely<CatalogTables>, dialect: CatalogDialect, clock: Clock) {
+  constructor({ base, dialect, makeReader }: Connected, clock: Clock) {
     this.#base = base
+    this.#makeReader = makeReader
     this.dialect = dialect
     this.clock = clock
     this.db = base.withPlugin(this.#guard())
@@ -72,6 +81,24 @@ export class Catalog implements AsyncDisposable {
       } catch (error) {
         if (attempt >= ATTEMPT_MAX || !isRetried(error)) throw error
       }
+    }
+  }
+
+  /**
+   * Reads for as long as it takes, and sees the catalog as it was at the beginning. Others go on
+   * writing, except on `:memory:`, where there is no second connection to be had.
+   */
+  async snapshot<T>(body: (db: Transaction<CatalogTables>) => Promise<T>): Promise<T> {
+    if (this.dialect === 'postgres') {
+      const settings = this.#base.transaction().setIsolationLevel('repeatable read')
+      return settings.setAccessMode('read only').execute(body)
+    }
+    if (this.#makeReader === undefined) return this.#base.transaction().execute(body)
+    const reader = this.#makeReader()
+    try {
+      return await reader.transaction().execute(body)
+    } finally {
+      await reader.destroy()
     }
   }
 
@@ -119,18 +146,22 @@ export class Catalog implements AsyncDisposable {
   }
 }
 
-async function connect(url: string): Promise<[Kysely<CatalogTables>, CatalogDialect]> {
+async function connect(url: string): Promise<Connected> {
   const plugins = [new CamelCasePlugin({ maintainNestedObjectKeys: true })]
   if (url.startsWith('sqlite:')) {
-    const dialect = new NodeSqliteDialect(openSqlite(url.slice('sqlite:'.length)))
-    return [new Kysely<CatalogTables>({ dialect, plugins }), 'sqlite']
+    const path = url.slice('sqlite:'.length)
+    const base = new Kysely<CatalogTables>({ dialect: openSqlite(path), plugins })
+    if (path === ':memory:') return { base, dialect: 'sqlite' }
+    const makeReader = (): Kysely<CatalogTables> =>
+      new Kysely<CatalogTables>({ dialect: openSqliteReader(path), plugins })
+    return { base, dialect: 'sqlite', makeReader }
   }
   if (!/^postgres(?:ql)?:\/\//.test(url)) {
     const message = 'the catalog is named by sqlite:<path> or postgres://…'
     throw new MaasError('CONFIG_INVALID', message, { name: 'catalog' })
   }
   const dialect = makePostgresDialect(await openPostgres(url))
-  return [new Kysely<CatalogTables>({ dialect, plugins }), 'postgres']
+  return { base: new Kysely<CatalogTables>({ dialect, plugins }), dialect: 'postgres' }
 }
 
 /**
@@ -139,10 +170,10 @@ async function connect(url: string): Promise<[Kysely<CatalogTables>, CatalogDial
  * @throws MaasError CATALOG_UNAVAILABLE, CATALOG_CORRUPT, CATALOG_NEWER, CONFIG_INVALID
  */
 export async function openCatalog(options: CatalogOptions): Promise<Catalog> {
-  const [base, dialect] = await connect(options.url)
-  const catalog = new Catalog(base, dialect, options.clock)
+  const connected = await connect(options.url)
+  const catalog = new Catalog(connected, options.clock)
   try {
-    await migrate((body) => catalog.transaction(body), dialect)
+    await migrate((body) => catalog.transaction(body), connected.dialect)
   } catch (error) {
     await catalog[Symbol.asyncDispose]()
     throw error

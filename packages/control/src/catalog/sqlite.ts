@@ -4,7 +4,7 @@
  */
 import { DatabaseSync } from 'node:sqlite'
 import type { SQLInputValue, StatementSync } from 'node:sqlite'
-import { CompiledQuery, SqliteAdapter, SqliteDialect, SqliteDriver } from 'kysely'
+import { CompiledQuery, SqliteDialect, SqliteDriver } from 'kysely'
 import type { DatabaseConnection, Driver, SqliteDatabase, SqliteStatement } from 'kysely'
 import { MaasError } from '@openmaas/kernel/errors'
 
@@ -77,28 +77,32 @@ class StatementCache implements SqliteDatabase {
   }
 }
 
-/** A transaction that begins as a reader could not become a writer once another has written. */
-class ImmediateDriver extends SqliteDriver {
+class TransactionDriver extends SqliteDriver {
+  readonly #begin: string
+
+  constructor(database: SqliteDatabase, begin: string) {
+    super({ database })
+    this.#begin = begin
+  }
+
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('begin immediate'))
+    await connection.executeQuery(CompiledQuery.raw(this.#begin))
   }
 }
 
-export class NodeSqliteDialect extends SqliteDialect {
-  readonly #config: { readonly database: SqliteDatabase }
+class NodeSqliteDialect extends SqliteDialect {
+  readonly #database: SqliteDatabase
+  readonly #begin: string
 
-  constructor(database: DatabaseSync) {
-    const config = { database: new StatementCache(database) }
-    super(config)
-    this.#config = config
+  constructor(database: DatabaseSync, begin: string) {
+    const cache = new StatementCache(database)
+    super({ database: cache })
+    this.#database = cache
+    this.#begin = begin
   }
 
   override createDriver(): Driver {
-    return new ImmediateDriver(this.#config)
-  }
-
-  override createAdapter(): SqliteAdapter {
-    return new SqliteAdapter()
+    return new TransactionDriver(this.#database, this.#begin)
   }
 }
 
@@ -106,7 +110,7 @@ export class NodeSqliteDialect extends SqliteDialect {
  * @param path of the file, or ':memory:'
  * @throws MaasError CATALOG_UNAVAILABLE, CATALOG_CORRUPT
  */
-export function openSqlite(path: string): DatabaseSync {
+export function openSqlite(path: string): SqliteDialect {
   let database: DatabaseSync
   try {
     database = new DatabaseSync(path)
@@ -119,5 +123,15 @@ export function openSqlite(path: string): DatabaseSync {
     database.close()
     throw new MaasError('CATALOG_CORRUPT', 'the catalog is not readable', { path }, { cause })
   }
-  return database
+  // A transaction that begins as a reader could not become a writer once another has written.
+  return new NodeSqliteDialect(database, 'begin immediate')
+}
+
+/** A second connection to the same file, which only reads: one state for each transaction. */
+export function openSqliteReader(path: string): SqliteDialect {
+  try {
+    return new NodeSqliteDialect(new DatabaseSync(path, { readOnly: true }), 'begin')
+  } catch (cause) {
+    throw new MaasError('CATALOG_UNAVAILABLE', 'cannot open the catalog', { path }, { cause })
+  }
 }

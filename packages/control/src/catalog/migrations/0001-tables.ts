@@ -27,7 +27,7 @@ type Columns = {
   }
 }
 
-const COLUMNS: Columns = {
+export const COLUMNS_0001: Columns = {
   meta: { key: 'text', value: 'text' },
   user: {
     id: 'text',
@@ -433,7 +433,7 @@ export const migration0001: Migration = {
   name: 'tables',
   apply: async (db, dialect) => {
     // The runner made `meta` before anything: it keeps the version there.
-    for (const [name, columns] of Object.entries(COLUMNS)) {
+    for (const [name, columns] of Object.entries(COLUMNS_0001)) {
       if (name !== 'meta') await createTable(db, name, columns, dialect)
     }
     await addIndexes0001(db)
