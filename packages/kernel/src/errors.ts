@@ -181,6 +181,7 @@ export const ERRORS = {
   IDEMPOTENCY_MISMATCH: { category: 'invalid', en: 'Use a new Idempotency-Key for another request.', zh: '不同的请求请使用新的 Idempotency-Key。' },
   IDEMPOTENCY_PENDING: { category: 'conflict', en: 'The first request with this key is still on its way; ask again in a moment.', zh: '使用该键的首个请求仍在处理中,请稍后再试。' },
   IDEMPOTENCY_SPENT: { category: 'conflict', en: 'It was done already, and its secret was shown once; make a new one.', zh: '该请求已完成,其机密仅显示一次;请重新创建。' },
+  SERVER_UNREACHABLE: { category: 'unavailable', en: 'Check that the server runs, its address, and the firewalls between.', zh: '请检查服务器是否运行、其地址以及中间的防火墙。' },
   SERVER_STOPPING: { category: 'unavailable', en: 'The server is being stopped or started; ask again in a moment.', zh: '服务器正在停止或启动,请稍后再试。' },
   WEBHOOK_REFUSED: { category: 'unavailable', en: 'Check the address and what listens there; the delivery log says what it answered.', zh: '请检查该地址及其服务;投递记录中有其响应。' },
   // The catalog.

@@ -67,9 +67,6 @@ export const danger = z.strictObject({
   approvalId: idOf('approval').optional(),
 })
 
-/** The answer to what takes longer than a request. */
-export const accepted = z.object({ jobId: idOf('job') }).meta({ id: 'Accepted' })
-
 export const fieldProblem = z.object({
   pointer: z.string().meta({ description: 'RFC 6901, into the body; or /query/…, /params/…' }),
   detail: z.string(),

@@ -88,3 +88,8 @@ export const jobLogLine = z
     text: z.string(),
   })
   .meta({ id: 'JobLogLine' })
+
+/** The answer to what takes longer than a request; with `?wait`, the job as it stands then. */
+export const accepted = z
+  .object({ jobId: idOf('job'), job: job.optional() })
+  .meta({ id: 'Accepted' })

@@ -13,6 +13,7 @@ import {
   timeShown,
   version,
 } from './common.ts'
+import { accepted } from './job.ts'
 
 export const medium = z
   .object({
@@ -77,7 +78,7 @@ export const plugRequest = z
   })
 
 export const plugged = z
-  .object({ jobId: idOf('job'), mediumId: idOf('medium') })
+  .object({ ...accepted.shape, mediumId: idOf('medium') })
   .meta({ id: 'MediumAccepted' })
 export const ejectRequest = z.strictObject({
   /** Although programs use it: what they have not written is lost. */

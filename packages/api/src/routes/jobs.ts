@@ -1,7 +1,7 @@
 /** Jobs. */
 import { z } from 'zod'
-import { accepted, idOf, pageOf, time } from '../resources/common.ts'
-import { job, jobDetail, jobLogLine, jobState } from '../resources/job.ts'
+import { idOf, pageOf, time } from '../resources/common.ts'
+import { accepted, job, jobDetail, jobLogLine, jobState } from '../resources/job.ts'
 import { defineRoute, labelFilter, listQuery, oneOfList } from './define-route.ts'
 
 const tag = 'jobs'

@@ -1,6 +1,7 @@
 /** Media: points and clones that are plugged in somewhere. */
 import { z } from 'zod'
-import { accepted, idOf, nameText, pageOf } from '../resources/common.ts'
+import { idOf, nameText, pageOf } from '../resources/common.ts'
+import { accepted } from '../resources/job.ts'
 import { ejectRequest, extendRequest, medium, plugged, plugRequest } from '../resources/medium.ts'
 import { defineRoute, labelFilter, listQuery, oneOfList } from './define-route.ts'
 

@@ -1,6 +1,7 @@
 /** Recovery points. */
 import { z } from 'zod'
-import { accepted, danger, idOf, pageOf, plan, time } from '../resources/common.ts'
+import { danger, idOf, pageOf, plan, time } from '../resources/common.ts'
+import { accepted } from '../resources/job.ts'
 import { mountRequest, plugged } from '../resources/medium.ts'
 import {
   contentQuery,

@@ -1,6 +1,7 @@
 /** What is protected. */
 import { z } from 'zod'
-import { accepted, danger, idOf, nameText, pageOf, plan } from '../resources/common.ts'
+import { danger, idOf, nameText, pageOf, plan } from '../resources/common.ts'
+import { accepted } from '../resources/job.ts'
 import {
   compliance,
   protectRequest,
