@@ -6,6 +6,7 @@ import process from 'node:process'
 import type { MediumId } from '@openmaas/kernel/ids'
 import { bootId } from '@openmaas/kernel/sysinfo'
 import type { MediumRecord } from '@openmaas/medium/media/record'
+import type { PinOwner } from '@openmaas/pool/pool/owner-protocol'
 import { withPinOwner } from '../owner/owner-socket.ts'
 import type { PoolAccess } from './types.ts'
 
@@ -17,14 +18,18 @@ export async function pinMedium(pool: PoolAccess, record: MediumRecord): Promise
     snapshots: [record.snapshotId],
     bootId: bootId(),
   } as const
-  await withPinOwner(ownerOf(pool), (owner) => owner.pin(pin))
+  await withOwner(pool, (owner) => owner.pin(pin))
 }
 
 /** A pin that is not there is gone: no error. */
 export async function unpinMedium(pool: PoolAccess, id: MediumId): Promise<void> {
-  await withPinOwner(ownerOf(pool), (owner) => owner.unpin(id))
+  await withOwner(pool, (owner) => owner.unpin(id))
 }
 
-function ownerOf({ path, fs, clock, random, masterKey }: PoolAccess) {
-  return { path, fs, clock, random, masterKey, pid: process.pid }
+async function withOwner(
+  { owner, path, fs, clock, random, masterKey }: PoolAccess,
+  work: (owner: PinOwner) => Promise<void>,
+): Promise<void> {
+  if (owner !== undefined) await work(owner)
+  else await withPinOwner({ path, fs, clock, random, masterKey, pid: process.pid }, work)
 }

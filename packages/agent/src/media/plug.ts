@@ -69,6 +69,7 @@ export async function plug(pool: PoolAccess, options: PlugOptions): Promise<Plug
     ],
     ...(options.quotaBytes !== undefined && { quotaBytes: options.quotaBytes }),
     ...(options.freeBytes !== undefined && { freeBytes: options.freeBytes }),
+    ...(options.controlId !== undefined && { controlId: options.controlId }),
     attachment: {
       bootId: bootId(),
       host: hostname(),

@@ -3,6 +3,7 @@ import type { Clock } from '@openmaas/kernel/clock'
 import type { Fs } from '@openmaas/kernel/fs'
 import type { LayerId, MediumId, SnapshotId } from '@openmaas/kernel/ids'
 import type { Random } from '@openmaas/kernel/random'
+import type { PinOwner } from '@openmaas/pool/pool/owner-protocol'
 import type { AttachWish } from '../attach/kernel-nbd.ts'
 import type { MediumRecord } from '@openmaas/medium/media/record'
 
@@ -14,6 +15,8 @@ export interface PoolAccess {
   readonly fs: Fs
   readonly clock: Clock
   readonly random: Random
+  /** The owner, when it is this process: pins go to it without a detour. */
+  readonly owner?: PinOwner
 }
 
 export interface PlugOptions {
@@ -35,6 +38,8 @@ export interface PlugOptions {
   readonly freeBytes?: number
   /** Frozen layers the medium stands on: a clone. */
   readonly baseLayers?: readonly LayerId[]
+  /** What control calls it, kept in the record. */
+  readonly controlId?: string
 }
 
 export interface PlugResult {

@@ -30,18 +30,38 @@ const IDLE_TIMEOUT_MS = 10_000
 /** sun_path has 108 bytes with its NUL. Longer paths are reached through an open directory. */
 const SOCKET_PATH_MAX = 107
 
-/** The owner's end; closing it removes the socket file. */
-export class PoolOwnerSocket implements AsyncDisposable {
-  readonly #server: Server
-  readonly #path: string
+interface Listening {
+  readonly server: Server
+  readonly path: string
+}
 
-  private constructor(server: Server, path: string) {
-    this.#server = server
-    this.#path = path
+/** One socket per pool, however many parts of its owner want it. */
+const sockets = new WeakMap<Pool, { users: number; listening: Promise<Listening> }>()
+
+/** The owner's end; when the last user closes it, the socket file is removed. */
+export class PoolOwnerSocket implements AsyncDisposable {
+  readonly #pool: Pool
+  #closed = false
+
+  private constructor(pool: Pool) {
+    this.#pool = pool
   }
 
   /** @throws Error of node:net when the socket cannot be made */
   static async listen(pool: Pool): Promise<PoolOwnerSocket> {
+    const known = sockets.get(pool) ?? { users: 0, listening: PoolOwnerSocket.#open(pool) }
+    sockets.set(pool, known)
+    known.users += 1
+    try {
+      await known.listening
+      return new PoolOwnerSocket(pool)
+    } catch (error) {
+      sockets.delete(pool)
+      throw error
+    }
+  }
+
+  static async #open(pool: Pool): Promise<Listening> {
     const path = `${pool.core.brickPaths[0]!}/owner.sock`
     removeSocket(path)
     const { socketKey } = pool.core.keys
@@ -56,12 +76,19 @@ export class PoolOwnerSocket implements AsyncDisposable {
     chmodSync(path, 0o600)
     // The owner's other work decides how long the process lives.
     server.unref()
-    return new PoolOwnerSocket(server, path)
+    return { server, path }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    removeSocket(this.#path)
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    const known = sockets.get(this.#pool)
+    if (this.#closed || known === undefined) return
+    this.#closed = true
+    known.users -= 1
+    if (known.users > 0) return
+    sockets.delete(this.#pool)
+    const { server, path } = await known.listening
+    removeSocket(path)
+    await new Promise<void>((resolve) => server.close(() => resolve()))
   }
 }
 

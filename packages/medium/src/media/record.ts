@@ -67,6 +67,8 @@ export interface MediumRecord {
   readonly quotaBytes?: number
   /** Bytes the file system of an ext4 view has for new data. */
   readonly freeBytes?: number
+  /** What the control plane calls it; absent when it was plugged by hand. */
+  readonly controlId?: string
   readonly attachment?: Attachment
 }
 

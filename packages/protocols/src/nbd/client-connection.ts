@@ -10,6 +10,7 @@ import { KiB } from '@openmaas/kernel/units'
 import type { BufferPool } from './buffer-pool.ts'
 import { NbdClientHandshake } from './client-handshake.ts'
 import type { ClientAgreement } from './client-handshake.ts'
+import { hasFingerprint } from '../data/peer.ts'
 import { formatAddress } from './listen-address.ts'
 import type { NbdAddress } from './listen-address.ts'
 import { NbdSession } from './session.ts'
@@ -28,6 +29,8 @@ export interface NbdClientTls {
   readonly key?: string | Buffer
   /** The name the server's certificate must hold; the host by default. */
   readonly serverName?: string
+  /** SHA-256 of the server's certificate: then that one counts, whoever signed it. */
+  readonly fingerprint?: string
 }
 
 export interface NbdTarget {
@@ -208,11 +211,19 @@ export class ClientConnection {
       ...(options?.authorities === undefined ? {} : { ca: options.authorities }),
       ...(options?.certificate === undefined ? {} : { cert: options.certificate }),
       ...(options?.key === undefined ? {} : { key: options.key }),
+      // Compared below, before anything is sent.
+      ...(options?.fingerprint === undefined ? {} : { rejectUnauthorized: false }),
     })
     this.#prepare(secure)
     this.#socket = secure
     secure.on('data', (bytes: Buffer) => this.#receive(bytes))
     secure.once('secureConnect', () => {
+      const pinned = options?.fingerprint
+      if (pinned !== undefined && !hasFingerprint(secure.getPeerCertificate(), pinned)) {
+        const message = 'the server shows another certificate than the one that was named'
+        this.destroy(new MaasError('SERVER_NOT_TRUSTED', message))
+        return
+      }
       for (const message of this.#handshake.secured()) secure.write(message)
     })
   }

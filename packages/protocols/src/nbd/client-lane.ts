@@ -35,6 +35,7 @@ const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'NBD_PROTOCOL_VIOLATION',
   'NBD_SERVER_UNSUPPORTED',
   'NBD_TLS_REQUIRED',
+  'SERVER_NOT_TRUSTED',
   'CANCELLED',
 ])
 

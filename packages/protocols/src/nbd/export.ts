@@ -32,6 +32,8 @@ export interface NbdExport {
    * otherwise, and right whenever `open` returns the same device each time.
    */
   readonly multiConn?: boolean
+  /** What the server calls it, when clients ask with more than a name. Default: as asked for. */
+  readonly name?: string
   /** Whether `writeZeroes` is always quicker than writing the bytes. Default false. */
   readonly fastZero?: boolean
 }

@@ -43,7 +43,7 @@ export interface HandshakeOptions {
 export const BASE_ALLOCATION_ID = 1
 
 export class NbdHandshake {
-  readonly #exports: NbdExports
+  #exports: NbdExports
   readonly #tls: TlsMode
   #state: HandshakeState = 'clientFlags'
   #secure = false
@@ -83,9 +83,14 @@ export class NbdHandshake {
     return rest
   }
 
-  /** The connection is encrypted from here on: negotiation begins anew. */
-  secured(): void {
+  /**
+   * The connection is encrypted from here on: negotiation begins anew.
+   *
+   * @param exports what this client may open, now that it has shown who it is; default: as before
+   */
+  secured(exports: NbdExports = this.#exports): void {
     assert(this.#state === 'tls', 'TLS was asked for')
+    this.#exports = exports
     this.#secure = true
     this.#structured = false
     this.#contextExport = undefined
@@ -258,7 +263,7 @@ export class NbdHandshake {
   #enter(name: string, entry: NbdExport, device: BlockDevice): void {
     this.#state = 'transmission'
     this.#agreement = {
-      exportName: name,
+      exportName: entry.name ?? name,
       device,
       structured: this.#structured,
       blockStatus: this.#structured && this.#contextExport === name,

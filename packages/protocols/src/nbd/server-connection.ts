@@ -7,7 +7,7 @@
  */
 import type { Socket } from 'node:net'
 import { createServer as createTlsServer, TLSSocket } from 'node:tls'
-import type { TlsOptions } from 'node:tls'
+import type { PeerCertificate, TlsOptions } from 'node:tls'
 import type { BufferPool } from './buffer-pool.ts'
 import { NbdHandshake } from './handshake.ts'
 import type { TlsMode } from './handshake.ts'
@@ -26,6 +26,8 @@ const END_TIMEOUT_MS = 10_000
 
 export interface ConnectionOptions {
   readonly exports: NbdExports
+  /** What a client may open that has shown a certificate; default: `exports`. */
+  readonly exportsFor?: ((peer: PeerCertificate) => NbdExports) | undefined
   readonly pool: BufferPool
   readonly tlsMode: TlsMode
   /** Key, certificate and authorities; there unless `tlsMode` is off. */
@@ -150,7 +152,7 @@ export class ServerConnection implements InputReceiver {
     upgrade.once('secureConnection', (secure) => {
       this.#prepare(secure)
       this.#socket = secure
-      this.#handshake.secured()
+      this.#handshake.secured(this.#options.exportsFor?.(secure.getPeerCertificate()))
       attachPlainInput(secure, this)
     })
     upgrade.emit('connection', plain)

@@ -15,7 +15,7 @@ import { chmodSync, mkdtempSync, renameSync, rmSync, statSync, unlinkSync } from
 import net from 'node:net'
 import { dirname, join } from 'node:path'
 import { createSecureContext } from 'node:tls'
-import type { TlsOptions } from 'node:tls'
+import type { PeerCertificate, TlsOptions } from 'node:tls'
 import { assert } from '@openmaas/kernel/assert'
 import { MaasError } from '@openmaas/kernel/errors'
 import { BufferPool } from './buffer-pool.ts'
@@ -45,6 +45,8 @@ export interface NbdServerTls {
 export interface NbdServerOptions {
   /** Read at each negotiation, so entries may come and go. */
   readonly exports: NbdExports
+  /** Over TLS, what the client with that certificate may open. Default: `exports`. */
+  readonly exportsFor?: (peer: PeerCertificate) => NbdExports
   readonly tls?: NbdServerTls
   readonly connectionCountMax?: number
   readonly onEvent?: (event: NbdServerEvent) => void
@@ -161,6 +163,7 @@ export class NbdServer implements AsyncDisposable {
     }
     const connection = new ServerConnection(socket, {
       exports: this.#options.exports,
+      exportsFor: this.#options.exportsFor,
       pool: this.#pool,
       tlsMode: tls?.mode ?? 'off',
       tlsOptions: this.#tlsOptions,

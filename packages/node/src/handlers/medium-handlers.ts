@@ -1,0 +1,118 @@
+/**
+ * Orders about media. A medium of control's (`mnt_…` of the catalog) is found by the `controlId`
+ * in its record, so that the same order twice, or after a crash, meets the same medium.
+ */
+import path from 'node:path'
+import { eject } from '@openmaas/agent/media/eject'
+import { plug, resume } from '@openmaas/agent/media/plug'
+import { listMediaStatus } from '@openmaas/agent/media/reconcile'
+import type { MediumStatus, PlugOptions } from '@openmaas/agent/media/types'
+import { MaasError } from '@openmaas/kernel/errors'
+import type { SnapshotId } from '@openmaas/kernel/ids'
+import { deviceOf, type MediumRecord } from '@openmaas/medium/media/record'
+import type { CheckedParams, OrderHandlers, Result } from '@openmaas/protocols/channel/orders'
+import type { MediumExports } from '../medium-exports.ts'
+import type { Node } from '../node.ts'
+import type { OpenPool } from '../open-pool.ts'
+
+type MediumVerb = 'medium.serve' | 'medium.withdraw' | 'medium.served'
+
+export function makeMediumHandlers(
+  node: Node,
+  exports: MediumExports | undefined,
+): Required<Pick<OrderHandlers, MediumVerb>> {
+  /** Two orders about one medium never run at once. */
+  const turns = new Map<string, Promise<unknown>>()
+  const inTurn = async <T>(mediumId: string, work: () => Promise<T>): Promise<T> => {
+    const before = turns.get(mediumId) ?? Promise.resolve()
+    const mine = before.then(work)
+    const ended = mine.catch(() => undefined) // Its asker is told.
+    turns.set(mediumId, ended)
+    try {
+      return await mine
+    } finally {
+      if (turns.get(mediumId) === ended) turns.delete(mediumId)
+    }
+  }
+  return {
+    'medium.serve': (params) =>
+      inTurn(params.mediumId, async () => {
+        const pool = await node.pool(params.poolId)
+        if (params.local === null && exports === undefined) {
+          throw new MaasError('NBD_LISTEN_REFUSED', 'this node has no listener for other hosts')
+        }
+        const record = await servedRecord(pool, params)
+        if (params.local !== null) return describeServed(record, null)
+        await exports!.add(params.mediumId, record)
+        return describeServed(record, params.mediumId)
+      }),
+    'medium.withdraw': ({ mediumId, poolId, force }) =>
+      inTurn(mediumId, async () => {
+        const pool = await node.pool(poolId)
+        const found = findServed(pool, mediumId)
+        if (found === undefined) {
+          await exports?.remove(mediumId)
+          return { withdrawn: false }
+        }
+        if (!force && (exports?.usersOf(mediumId) ?? 0) > 0) {
+          throw new MaasError('MEDIUM_BUSY', 'a host still uses the medium', { mediumId })
+        }
+        await exports?.remove(mediumId)
+        await eject(pool.access, { id: found.record.id }, { force, keep: false })
+        return { withdrawn: true }
+      }),
+    'medium.served': async ({ poolId }) => {
+      const pool = await node.pool(poolId)
+      const media = listMediaStatus(pool.access).flatMap(({ record, state }) =>
+        record.controlId === undefined
+          ? []
+          : [{ mediumId: record.controlId, poolMediumId: record.id, state }],
+      )
+      return { media }
+    },
+  }
+}
+
+export function findServed(pool: OpenPool, mediumId: string): MediumStatus | undefined {
+  return listMediaStatus(pool.access).find(({ record }) => record.controlId === mediumId)
+}
+
+async function servedRecord(
+  pool: OpenPool,
+  params: CheckedParams<'medium.serve'>,
+): Promise<MediumRecord> {
+  const found = findServed(pool, params.mediumId)
+  if (found === undefined) return (await plug(pool.access, plugOptions(params))).medium
+  const { record, state } = found
+  if (state === 'interrupted') return (await resume(pool.access, { id: record.id })).medium
+  if (state !== 'changing') return record
+  throw new MaasError('MEDIUM_BUSY', 'another command is changing the medium', { id: record.id })
+}
+
+function plugOptions(params: CheckedParams<'medium.serve'>): PlugOptions {
+  const { local, quotaBytes, mediumId } = params
+  const mountPath = local?.mountPath ?? null
+  if (mountPath !== null && !path.isAbsolute(mountPath)) {
+    throw new MaasError('USAGE', 'a mount path is absolute', { path: mountPath })
+  }
+  return {
+    snapshotId: params.snapshotId as SnapshotId,
+    sourceName: params.sourceName,
+    readOnly: params.readOnly,
+    attach: local !== null,
+    mount: mountPath !== null,
+    controlId: mediumId,
+    ...(mountPath !== null && { mountPoint: mountPath }),
+    ...(quotaBytes !== null && { quotaBytes }),
+    ...(local === null && { nbd: 'unix' }),
+  }
+}
+
+function describeServed(record: MediumRecord, exportName: string | null): Result<'medium.serve'> {
+  return {
+    poolMediumId: record.id,
+    device: deviceOf(record.attachment) ?? null,
+    mountPath: record.attachment?.mountPoint ?? null,
+    exportName,
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * The media of this node as other hosts see them: one NBD listener with TLS before all engines.
+ *
+ *   host ──NBD over TLS──▶ this listener ──NBD over a unix socket──▶ the medium's engine
+ *
+ * A client shows its host's certificate and asks for `<medium>?<ticket>`; the ticket, signed by
+ * control, names host, purpose and export. The engine outlives this process: hosts reconnect and
+ * send again what was not answered, whichever of the two was killed.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { PeerCertificate } from 'node:tls'
+import { toMaasError } from '@openmaas/kernel/error-message'
+import { MaasError } from '@openmaas/kernel/errors'
+import { listMediaStatus } from '@openmaas/agent/media/reconcile'
+import type { MediumRecord } from '@openmaas/medium/media/record'
+import { hostOfCertificate } from '@openmaas/protocols/data/peer'
+import { NbdClient } from '@openmaas/protocols/nbd/client'
+import type { NbdExport, NbdExports } from '@openmaas/protocols/nbd/export'
+import { type NbdAddress, parseNbdAddress } from '@openmaas/protocols/nbd/listen-address'
+import { NbdServer } from '@openmaas/protocols/nbd/server'
+import { NBD_TICKET_SEPARATOR } from '@openmaas/protocols/data/peer'
+import type { Node } from './node.ts'
+import type { NodeTls, TicketCheck } from './security.ts'
+
+export interface MediumExportsOptions {
+  readonly node: Node
+  readonly tls: NodeTls
+  readonly tickets: TicketCheck
+}
+
+/** An engine that a keeper restarts is back within a second; a machine in trouble takes longer. */
+const ENGINE_TIMEOUT_MS = 300_000
+const RETRY_PAUSE_MS = 250
+
+export class MediumExports implements AsyncDisposable {
+  readonly #options: MediumExportsOptions
+  readonly #server: NbdServer
+  readonly #clients = new Map<string, NbdClient>()
+  readonly #closing = new AbortController()
+
+  constructor(options: MediumExportsOptions) {
+    this.#options = options
+    const { key, certificate, authorities } = options.tls
+    this.#server = new NbdServer({
+      exports: new Map(),
+      exportsFor: (peer) => new PeerExports((name) => this.#admit(peer, name)),
+      tls: { mode: 'require', key, certificate, clientAuthorities: authorities },
+      onEvent: (event) => {
+        if (event.type === 'failed') options.node.onProblem(toMaasError(event.error))
+      },
+    })
+  }
+
+  /** @returns the address with the port that was chosen */
+  listen(address: { host: string; port: number }): Promise<NbdAddress> {
+    return this.#server.listen(address)
+  }
+
+  /** Reaches the engine and offers it; again is fine. @throws MaasError NBD_UNREACHABLE */
+  async add(mediumId: string, record: MediumRecord): Promise<void> {
+    if (this.#clients.has(mediumId)) return
+    const address = record.attachment?.nbd
+    if (address === undefined) {
+      throw new MaasError('NBD_EXPORT_UNKNOWN', 'the medium is not exported', { id: record.id })
+    }
+    const client = await NbdClient.connect({
+      address: parseNbdAddress(address),
+      exportName: record.id,
+      reconnectTimeoutMs: ENGINE_TIMEOUT_MS,
+      signal: this.#closing.signal,
+    })
+    this.#clients.set(mediumId, client)
+  }
+
+  /** Its clients are let go; what they had in flight is answered. */
+  async remove(mediumId: string): Promise<void> {
+    const client = this.#clients.get(mediumId)
+    if (client === undefined) return
+    this.#clients.delete(mediumId)
+    this.#disconnect(mediumId)
+    await client.close()
+  }
+
+  /** Connections of hosts that use it now. */
+  usersOf(mediumId: string): number {
+    return this.#server.usersOf(mediumId)
+  }
+
+  /** After a restart: offers again what other hosts have attached. Never rejects. */
+  async restore(): Promise<void> {
+    await Promise.all(
+      this.#options.node.pools.flatMap((pool) =>
+        listMediaStatus(pool.access).map(async ({ record, state }) => {
+          const { controlId, attachment } = record
+          if (controlId === undefined || attachment?.nbd === undefined) return
+          if (state === 'plugged' || state === 'restarting')
+            await this.#keepTrying(controlId, record)
+        }),
+      ),
+    )
+  }
+
+  async close(): Promise<void> {
+    await this.#server.close()
+    this.#closing.abort()
+    this.#clients.clear()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #keepTrying(mediumId: string, record: MediumRecord): Promise<void> {
+    const { clock, onProblem } = this.#options.node
+    const beginMs = clock.monotonicMs()
+    while (!this.#closing.signal.aborted) {
+      try {
+        await this.add(mediumId, record)
+        return
+      } catch (error) {
+        if (clock.monotonicMs() - beginMs > ENGINE_TIMEOUT_MS) {
+          onProblem(toMaasError(error))
+          return
+        }
+      }
+      await delay(RETRY_PAUSE_MS)
+    }
+  }
+
+  #disconnect(mediumId: string): void {
+    this.#server.disconnect(mediumId)
+  }
+
+  /** @returns undefined for whoever may not know that the export exists */
+  #admit(peer: PeerCertificate, name: string): NbdExport | undefined {
+    const at = name.indexOf(NBD_TICKET_SEPARATOR)
+    if (at < 0) return undefined
+    const mediumId = name.slice(0, at)
+    const device = this.#clients.get(mediumId)
+    const hostId = hostOfCertificate(peer)
+    if (hostId === undefined) return undefined
+    try {
+      const ticket = this.#options.tickets.check(name.slice(at + 1))
+      const own = ticket.purpose === 'nbd' && ticket.hostId === hostId
+      if (!own || ticket.exportName !== mediumId) return undefined
+    } catch (error) {
+      if (error instanceof MaasError) return undefined
+      throw error
+    }
+    return device && { open: () => device, multiConn: true, name: mediumId }
+  }
+}
+
+/** What one client may open; it is never listed anything. */
+class PeerExports extends Map<string, NbdExport> implements NbdExports {
+  readonly #admit: (name: string) => NbdExport | undefined
+
+  constructor(admit: (name: string) => NbdExport | undefined) {
+    super()
+    this.#admit = admit
+  }
+
+  override get(name: string): NbdExport | undefined {
+    return this.#admit(name)
+  }
+
+  override has(name: string): boolean {
+    return this.#admit(name) !== undefined
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * Which pools are in this node's care, and the passphrases that open them.
+ *
+ *   <data>/pools.json   { "version": 1, "pools": [{ poolId, path, sealed }] }, mode 0600
+ *   <data>/pools.key    32 random bytes, mode 0600; only where nobody gave the node a key
+ *
+ * `sealed` is nonce 12, AES-256-GCM ciphertext, tag 16, in base64; pool id and path are
+ * authenticated with it, so that no passphrase can be moved to another pool's entry. Whoever
+ * reads both files reads the pools: they are as good as the bricks' own disk.
+ */
+import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs'
+import path from 'node:path'
+import { MaasError } from '@openmaas/kernel/errors'
+import type { PoolId } from '@openmaas/kernel/ids'
+import { makeDirectories } from '@openmaas/kernel/make-directories'
+import type { Random } from '@openmaas/kernel/random'
+import { z } from 'zod'
+
+const KEY_SIZE = 32
+const NONCE_SIZE = 12
+const TAG_SIZE = 16
+/** Pools of one node: each holds its log and index in memory, some 100 MB when it is busy. */
+export const POOLS_MAX = 64
+
+const storeSchema = z.object({
+  version: z.literal(1),
+  pools: z
+    .array(z.object({ poolId: z.string(), path: z.string(), sealed: z.string() }))
+    .max(POOLS_MAX),
+})
+
+export interface KnownPool {
+  readonly poolId: PoolId
+  /** Of the first brick. */
+  readonly path: string
+  readonly passphrase: string
+}
+
+export interface PoolStoreOptions {
+  /** The node's data directory; made when missing. */
+  readonly directory: string
+  readonly random: Random
+  /** Given by the composition root; by default the node keeps a key of its own. */
+  readonly key?: Buffer
+}
+
+export class PoolStore {
+  readonly #directory: string
+  readonly #random: Random
+  readonly #key: Buffer
+
+  /** @throws MaasError SEALED_INVALID, FS_* */
+  constructor({ directory, random, key }: PoolStoreOptions) {
+    this.#directory = directory
+    this.#random = random
+    makeDirectories(directory, 0o700)
+    const secret = key ?? this.#ownKey()
+    this.#key = Buffer.from(hkdfSync('sha256', secret, '', 'openmaas/node/pool-passphrases', 32))
+  }
+
+  /** @throws MaasError SEALED_INVALID when the file or the key is not the one it was */
+  load(): KnownPool[] {
+    if (!existsSync(this.#file)) return []
+    let store: z.infer<typeof storeSchema>
+    try {
+      store = storeSchema.parse(JSON.parse(readFileSync(this.#file, 'utf8')))
+    } catch (cause) {
+      throw invalid('the list of pools is damaged', this.#file, cause)
+    }
+    return store.pools.map(({ poolId, path: brick, sealed }) => ({
+      poolId: poolId as PoolId,
+      path: brick,
+      passphrase: this.#open(Buffer.from(sealed, 'base64'), { poolId, path: brick }),
+    }))
+  }
+
+  /** Durable when it returns; adding a pool again replaces what was known of it. */
+  add(pool: KnownPool): void {
+    const others = this.load().filter(({ poolId }) => poolId !== pool.poolId)
+    if (others.length >= POOLS_MAX) {
+      const details = { max: POOLS_MAX }
+      throw new MaasError('NODE_POOLS_TOO_MANY', 'this node has as many pools as it may', details)
+    }
+    this.#save([...others, pool])
+  }
+
+  remove(poolId: PoolId): void {
+    this.#save(this.load().filter((pool) => pool.poolId !== poolId))
+  }
+
+  get #file(): string {
+    return path.join(this.#directory, 'pools.json')
+  }
+
+  #save(pools: readonly KnownPool[]): void {
+    const entries = pools.map((pool) => {
+      const { poolId, path: brick } = pool
+      return { poolId, path: brick, sealed: this.#seal(pool).toString('base64') }
+    })
+    writeDurably(this.#file, `${JSON.stringify({ version: 1, pools: entries })}\n`)
+  }
+
+  #ownKey(): Buffer {
+    const file = path.join(this.#directory, 'pools.key')
+    if (!existsSync(file)) writeDurably(file, this.#random.bytes(KEY_SIZE))
+    const key = readFileSync(file)
+    if (key.length !== KEY_SIZE) throw invalid('the key file is damaged', file)
+    return key
+  }
+
+  #seal({ passphrase, ...place }: KnownPool): Buffer {
+    const nonce = this.#random.bytes(NONCE_SIZE)
+    const cipher = createCipheriv('aes-256-gcm', this.#key, nonce).setAAD(associated(place))
+    const sealed = [cipher.update(passphrase, 'utf8'), cipher.final()]
+    return Buffer.concat([nonce, ...sealed, cipher.getAuthTag()])
+  }
+
+  #open(sealed: Buffer, place: { poolId: string; path: string }): string {
+    try {
+      const nonce = sealed.subarray(0, NONCE_SIZE)
+      const decipher = createDecipheriv('aes-256-gcm', this.#key, nonce)
+      decipher.setAAD(associated(place)).setAuthTag(sealed.subarray(-TAG_SIZE))
+      const body = sealed.subarray(NONCE_SIZE, -TAG_SIZE)
+      return Buffer.concat([decipher.update(body), decipher.final()]).toString('utf8')
+    } catch (cause) {
+      throw invalid('the passphrase of a pool does not open with this key', this.#file, cause)
+    }
+  }
+}
+
+function associated({ poolId, path: brick }: { poolId: string; path: string }): Buffer {
+  return Buffer.from(JSON.stringify([poolId, brick]))
+}
+
+function writeDurably(file: string, content: string | Buffer): void {
+  const temporary = `${file}.new`
+  const fd = openSync(temporary, 'w', 0o600)
+  try {
+    chmodSync(temporary, 0o600) // One that a crash left may have another mode.
+    writeSync(fd, content as string)
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+  renameSync(temporary, file)
+  const directory = openSync(path.dirname(file), 'r')
+  try {
+    fsyncSync(directory)
+  } finally {
+    closeSync(directory)
+  }
+}
+
+function invalid(what: string, file: string, cause?: unknown): MaasError {
+  return new MaasError('SEALED_INVALID', what, { path: file }, { cause })
+}
