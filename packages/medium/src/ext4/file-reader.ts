@@ -4,7 +4,7 @@
  * and one chunk. Reads elsewhere find their lists in a cache that all files share.
  */
 import { MaasError } from '@openmaas/kernel/errors'
-import type { ChunkSource } from '@openmaas/pool/chunk/chunk'
+import { type ChunkSource, readChunkPart } from '@openmaas/pool/chunk/chunk'
 import type { Content } from '@openmaas/pool/tree/content'
 import { ContentListView } from '@openmaas/pool/tree/content-list'
 import { ByteLru } from './byte-lru.ts'
@@ -96,13 +96,11 @@ export class FileReader {
     position: number,
     target: Buffer,
   ): number {
-    const chunk = this.#source.read(item.id)
-    const length = item.end - item.start
-    if (chunk.length !== length) {
-      throw wrong('is not as long as its list says', { expected: length, found: chunk.length })
-    }
     const stop = Math.min(item.end, position + target.length)
-    chunk.copy(target, 0, position - item.start, stop - item.start)
+    const part = target.subarray(0, stop - position)
+    const found = readChunkPart(this.#source, item.id, position - item.start, part)
+    const expected = item.end - item.start
+    if (found !== expected) throw wrong('is not as long as its list says', { expected, found })
     return stop
   }
 

@@ -46,4 +46,25 @@ export interface ChunkSink {
 export interface ChunkSource {
   /** @throws MaasError CHUNK_MISSING, PACK_MISSING, RECORD_INVALID */
   read(id: Buffer): Buffer
+  /**
+   * Copies the chunk's bytes from `start` on into the target, as many as there are and fit; the
+   * rest of the target is left alone. For reads of devices: it makes no garbage.
+   *
+   * @returns the length of the whole chunk
+   * @throws MaasError as `read`
+   */
+  readPart?(id: Buffer, start: number, target: Buffer): number
+}
+
+/** `readPart` of any source. */
+export function readChunkPart(
+  source: ChunkSource,
+  id: Buffer,
+  start: number,
+  target: Buffer,
+): number {
+  if (source.readPart !== undefined) return source.readPart(id, start, target)
+  const raw = source.read(id)
+  raw.copy(target, 0, Math.min(start, raw.length))
+  return raw.length
 }

@@ -102,7 +102,7 @@ export class PackReader {
   /**
    * Reads one record and returns its raw bytes.
    *
-   * @param target at least rawLength bytes; without it a new buffer is made
+   * @param target without one, or when it does not hold the chunk, a new buffer is made
    * @returns the first rawLength bytes of the target
    * @throws MaasError PACK_MISSING when no brick has the file; RECORD_INVALID when the copies
    *   there are damaged; FS_* when a copy may be good but could not be read (EMFILE, EACCES)
@@ -110,8 +110,8 @@ export class PackReader {
   read(location: RecordLocation, target?: Buffer): Buffer {
     const { rawLength, pack } = location
     checkLocation(location)
-    assert(target === undefined || target.length >= rawLength, 'the target holds the chunk')
-    const raw = target?.subarray(0, rawLength) ?? Buffer.allocUnsafeSlow(rawLength)
+    const fits = target !== undefined && target.length >= rawLength
+    const raw = fits ? target.subarray(0, rawLength) : Buffer.allocUnsafeSlow(rawLength)
     const open = this.#openPack(pack)
     const errors: MaasError[] = []
     for (const brick of pack.bricks) {

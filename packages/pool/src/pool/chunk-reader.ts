@@ -10,6 +10,7 @@ import { MaasError, isMaasError } from '@openmaas/kernel/errors'
 import type { Fs } from '@openmaas/kernel/fs'
 import type { PoolId } from '@openmaas/kernel/ids'
 import { MiB } from '@openmaas/kernel/units'
+import { FIXED_CHUNK_SIZE } from '../chunk/chunk.ts'
 import type { ChunkSource } from '../chunk/chunk.ts'
 import { ChunkHasher } from '../chunk/chunk-hasher.ts'
 import { PackStatus } from '../index/pack-table.ts'
@@ -20,6 +21,7 @@ import { PackReader } from '../pack/reader.ts'
 import type { BadCopy, PackCopies, RecordLocation } from '../pack/reader.ts'
 import { loadPool, logSizeOf } from './load.ts'
 import { threadCodec } from './thread-memory.ts'
+import { PartCache } from './part-cache.ts'
 import type { Location } from './types.ts'
 
 /** Everything a thread needs to read the pool. Structured-cloneable. */
@@ -36,7 +38,7 @@ export interface ChunkReaderDeps {
   readonly fs: Fs
   /** Bytes of decoded metadata chunks kept. */
   readonly metadataCacheBytes?: number
-  /** Bytes of decoded data chunks kept. */
+  /** Bytes of decoded data chunks kept, and as many again of grains. */
   readonly dataCacheBytes?: number
   readonly onBadCopy?: (copy: BadCopy) => void
 }
@@ -77,6 +79,7 @@ export class ChunkReader implements ChunkSource {
   #logSize: number | undefined
   readonly #copies = new Map<number, NumberedPack>()
   readonly #caches: Record<'data' | 'metadata', ChunkCache>
+  readonly #parts: PartCache
 
   constructor(handoff: ReaderHandoff, deps: ChunkReaderDeps) {
     const keys = new KeyRing(Buffer.from(handoff.masterKey), handoff.poolId)
@@ -97,6 +100,7 @@ export class ChunkReader implements ChunkSource {
       metadata: new ChunkCache(deps.metadataCacheBytes ?? METADATA_CACHE_BYTES),
       data: new ChunkCache(deps.dataCacheBytes ?? DATA_CACHE_BYTES),
     }
+    this.#parts = new PartCache(deps.dataCacheBytes ?? DATA_CACHE_BYTES)
   }
 
   /**
@@ -113,11 +117,42 @@ export class ChunkReader implements ChunkSource {
   }
 
   /**
-   * Reads past the cache into the target, which holds at least the chunk's raw bytes.
-   * @returns the first rawLength bytes of the target
+   * Reads past the cache into the target.
+   * @returns the first rawLength bytes of the target; a buffer of its own when the chunk is longer
    */
   readInto(id: Buffer, target: Buffer): Buffer {
     return this.#load(id, target).raw
+  }
+
+  /** See ChunkSource. A whole grain is decoded into the target itself, and not kept. */
+  readPart(id: Buffer, start: number, target: Buffer): number {
+    const key = id.toString('latin1')
+    const cached = this.#parts.get(key) ?? this.#caches.data.get(key)
+    if (cached !== undefined) {
+      cached.copy(target, 0, Math.min(start, cached.length))
+      return cached.length
+    }
+    if (start === 0 && target.length >= FIXED_CHUNK_SIZE) {
+      const raw = this.readInto(id, target)
+      if (raw.buffer !== target.buffer) raw.copy(target)
+      return raw.length
+    }
+    const slot = this.#parts.take()
+    let raw: Buffer
+    try {
+      raw = this.readInto(id, slot)
+    } catch (error) {
+      this.#parts.give(slot)
+      throw error
+    }
+    raw.copy(target, 0, Math.min(start, raw.length))
+    if (raw.buffer === slot.buffer) this.#parts.set(key, slot, raw.length)
+    else {
+      // Longer than a slot.
+      this.#parts.give(slot)
+      this.#caches.data.set(key, raw)
+    }
+    return raw.length
   }
 
   /** True when the index knows a location that may be read. */

@@ -2,7 +2,7 @@
 import { assert } from '@openmaas/kernel/assert'
 import type { BlockExtent, SyncBlockDevice } from '@openmaas/kernel/block-device'
 import { MaasError } from '@openmaas/kernel/errors'
-import type { ChunkSource } from '../chunk/chunk.ts'
+import { type ChunkSource, readChunkPart } from '../chunk/chunk.ts'
 import { MapReader } from './map-reader.ts'
 import { EntryState, invalidVolume } from './node.ts'
 import { readVolumeRoot, type VolumeRoot } from './root.ts'
@@ -53,10 +53,9 @@ export class VolumeView implements SyncBlockDevice {
   }
 
   #readChunk(id: Buffer, start: number, target: Buffer): void {
-    const raw = this.#source.read(id)
-    if (raw.length > this.root.grainSize) throw invalidVolume('a chunk is longer than its grain')
-    const count = raw.copy(target, 0, Math.min(start, raw.length))
-    target.fill(0, count)
+    const length = readChunkPart(this.#source, id, start, target)
+    if (length > this.root.grainSize) throw invalidVolume('a chunk is longer than its grain')
+    target.fill(0, Math.min(target.length, Math.max(0, length - start)))
   }
 
   blockStatus(offset: number, length: number): BlockExtent[] {
