@@ -54,14 +54,17 @@ export function listWaiting(
     .where((e) =>
       e.or([
         e('notBefore', '<=', now),
+        // Never meant to wait: the clock was set back since it was queued.
+        e('notBefore', '<=', e.ref('queuedAt')),
         e.and([e('attempt', '>', 0), e('notBefore', '>', now + RETRY_AHEAD_MAX_MS)]),
         e('cancelRequestedAt', 'is not', null),
       ]),
     )
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom('jobDependency')
+    .where((e) =>
+      e.not(
+        e.exists(
+          e
+            .selectFrom('jobDependency')
             .innerJoin('job as needed', 'needed.id', 'jobDependency.dependsOn')
             .select('needed.id')
             .whereRef('jobDependency.jobId', '=', 'job.id')
