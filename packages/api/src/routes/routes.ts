@@ -56,6 +56,10 @@ export type ResponseOf<N extends RouteName> = AnswerBody<AnswersOf<N>>
 
 export const routeNames = Object.keys(ROUTES) as RouteName[]
 
+type AnswerSeen<A> = A extends z.ZodType ? z.output<A> : A extends null ? null : never
+/** What a client reads; routes with a raw body are read by `ApiClient.open`. */
+export type AnswerOf<N extends RouteName> = AnswerSeen<AnswersOf<N>>
+
 /** The same route without its exact types. */
 export function routeOf(name: RouteName): Route {
   return ROUTES[name]
