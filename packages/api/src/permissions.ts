@@ -213,7 +213,7 @@ export function intersectSelectors(
     const values = typeof wanted === 'string' ? [wanted] : wanted
     const present = Object.hasOwn(both, key) ? both[key] : undefined
     const others = typeof present === 'string' ? [present] : present
-    both[key] = others === undefined ? values : others.filter((value) => values.includes(value))
+    both[key] = others === undefined ? wanted : others.filter((value) => values.includes(value))
   }
   return both
 }

@@ -98,7 +98,7 @@ export interface SecretVault {
 export function loadSecretVault(path: string): SecretVault {
   const text = loadOrMakeSecretFile(path, () => {
     const { privateKey } = generateKeyPairSync('x25519')
-    return privateKey.export({ type: 'pkcs8', format: 'pem' })
+    return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
   })
   let privateKey: KeyObject
   try {
