@@ -100,7 +100,8 @@ function refuse(
   }
   const bare = specifier.replace(/^node:/, '')
   const isTestFile = isTest(file.path)
-  if (builtinModules.includes(bare)) {
+  // A few, such as node:sqlite, are listed with their prefix only.
+  if (builtinModules.includes(bare) || builtinModules.includes(`node:${bare}`)) {
     if (!specifier.startsWith('node:')) return `write node:${bare}`
     const refused = home?.name === 'pool' && NOT_IN_POOL.includes(bare) && !isTestFile
     return refused ? `${specifier}: pool gets its file system, clock and threads injected` : null

@@ -358,7 +358,7 @@ export interface CatalogTables {
     nextAt: number
     error: string | null
   }
-  /** Measured values over time, for forecast and anomaly: ('pool.used', pool), ('point.added', source). */
+  /** Measured values over time, for forecast and anomaly: 'pool.used' of a pool, 'point.added'. */
   sample: { name: string; subject: string; at: number; value: number }
 
   /** Hash chain: `hash` = SHA-256 of the row's canonical JSON with `previousHash`. */
