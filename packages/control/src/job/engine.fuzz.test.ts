@@ -107,7 +107,7 @@ class Trial {
     if (this.#rough && random.below(40) === 0) {
       this.#clock.jump(this.#clock.wallMs() + (random.below(2) === 0 ? -1 : 1) * random.below(9e7))
     }
-    for (const { engine, mortal } of [...this.#engines]) {
+    for (const { engine, mortal } of this.#engines) {
       // The tick of a process that dies never returns.
       const dead = new Promise<void>((resolve) => {
         mortal.onDeath = resolve
