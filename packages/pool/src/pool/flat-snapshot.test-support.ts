@@ -14,7 +14,7 @@ export const visitFlat: SnapshotVisitor = (source, root, visitor) => {
   const ids = source.read(root)
   if (ids.length % ID_SIZE !== 0) throw new MaasError('TREE_INVALID', 'not a list of ids')
   const count = ids.length / ID_SIZE
-  if (visitor.enter(root, ChunkType.treeNode)) {
+  if (visitor.enter(root, ChunkType.treeNode, { kind: 'treeRoot' })) {
     for (let i = 0; i < count; i += 1) {
       visitor.leaf(Buffer.from(ids.subarray(i * ID_SIZE, (i + 1) * ID_SIZE)), ChunkType.data)
     }
