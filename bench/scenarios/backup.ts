@@ -2,7 +2,8 @@
  * First backup, a later one, restore: of many small files and of one disk image. The tools take
  * turns within a round, each with a fresh repository; a row is the median of the rounds.
  *
- * The source is read once before each first backup, so that all tools find it in memory.
+ * The source is read once before each backup, so that all tools find it in memory; and as much as
+ * it holds is written and removed, so that none pays for memory that the host has to find first.
  */
 import { linkSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -104,6 +105,7 @@ async function runTool(
   source.begin()
   await measure(warm(source.path))
   const backup = async (work: string): Promise<void> => {
+    await measure(touch(directory, source.bytes))
     const stored = storedBytes(repository)
     const row = rows.row(work, tool, source)
     row.costs.push(await measure(tool.backup(repository, source.path, source.kind)))
@@ -118,6 +120,7 @@ async function runTool(
   const target = join(directory, 'target')
   const restore = tool.restore(repository, target, source.kind)
   if (restore === undefined) return
+  await measure(touch(directory, source.bytes))
   rows.row('restore', tool, source).costs.push(await measure(restore))
   if (tool.isIncremental) await compare(source, target)
 }
@@ -134,6 +137,11 @@ function findCopy(target: string, source: Source): string {
   const nested = join(target, source.path)
   const root = readdirSync(target).includes(source.path.split('/')[1]!) ? nested : target
   return source.image === undefined ? root : join(root, readdirSync(root)[0]!)
+}
+
+function touch(directory: string, bytes: number) {
+  const script = 'head -c "$2" /dev/zero > "$1/touched"; rm "$1/touched"'
+  return pipeline(script, directory, String(bytes))
 }
 
 function warm(path: string) {

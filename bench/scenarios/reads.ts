@@ -160,7 +160,7 @@ function nbdTarget(socket: string): Target['fio'] {
 }
 
 async function readTarget(context: Context, target: Target): Promise<string[]> {
-  const seconds = context.quick ? 3 : 8
+  const seconds = context.quick ? 3 : 5
   const { bytes } = context.data.image()
   const memory = new MemoryWatch(...target.pids)
   const random = (depth: number) => {

@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -11,6 +12,7 @@ import {
 } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { posixAvailable } from '@openmaas/kernel/posix/library'
+import { setxattr } from '@openmaas/kernel/posix/xattr'
 import type { Pool } from '@openmaas/pool/pool/pool'
 import type { PoolReader } from '@openmaas/pool/pool/reader'
 import type { SnapshotRow } from '@openmaas/pool/pool/types'
@@ -71,6 +73,42 @@ describe.skipIf(!posixAvailable())('restoreTree', () => {
     const again = await restore({ conflict: 'fail' })
     expect(again.progress).toMatchObject({ bytes: 0, skipped: 32 })
     expect(describeTree(target)).toEqual(before)
+  })
+
+  // Goal: creation gives a mode that the umask, or a default ACL above, has changed; what comes
+  // out is the point's all the same.
+  test.each(['nothing', 'a default ACL'])('gives every mode, below %s', async (above) => {
+    const modes = [0o600, 0o644, 0o666, 0o777, 0o4755, 0o2711, 0o000]
+    const source2 = site.join('modes')
+    mkdirSync(`${source2}/below`, { recursive: true })
+    for (const mode of modes) {
+      const file = `${source2}/below/${mode.toString(8)}`
+      writeFileSync(file, 'content')
+      chmodSync(file, mode)
+    }
+    const { snapshot: point } = await captureTree({ pool, path: source2, name: 'modes', lanes: 1 })
+    mkdirSync(target)
+    if (above !== 'nothing') {
+      // Version 2; user::rwx, group::---, other::--x (linux/posix_acl_xattr.h).
+      const entries = [
+        [1, 7],
+        [4, 0],
+        [32, 1],
+      ].map(([tag, bits]) => [tag!, 0, bits!, 0])
+      const acl = Buffer.from([2, 0, 0, 0, ...entries.flatMap((e) => [...e, 255, 255, 255, 255])])
+      const set = setxattr(
+        Buffer.from(`${target}\0`),
+        Buffer.from('system.posix_acl_default\0'),
+        acl,
+      )
+      if (set < 0) return // The file system of the test has no ACLs.
+    }
+    const fresh = await openReader(pool)
+    await restore({ reader: fresh, snapshot: point })
+    fresh.close()
+    const found = modes.map((mode) => statSync(`${target}/below/${mode.toString(8)}`).mode & 0o7777)
+    expect(found).toEqual(modes)
+    rmSync(source2, { recursive: true })
   })
 
   // Goal: what an interrupted run leaves is what a run finds that comes after it. Method: take
