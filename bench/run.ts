@@ -12,6 +12,7 @@ import { DataSets } from './data-sets.ts'
 import { describeMachine, formatMachine, load } from './machine.ts'
 import { say } from './output.ts'
 import { benchFiles, benchImage } from './scenarios/backup.ts'
+import { benchCatalog } from './scenarios/catalog.ts'
 import type { Context } from './scenarios/context.ts'
 import { benchMemory } from './scenarios/memory.ts'
 import { benchNbd } from './scenarios/nbd.ts'
@@ -31,6 +32,7 @@ const SCENARIOS: Readonly<Record<string, (context: Context) => Promise<string>>>
   reads: benchReads,
   nbd: benchNbd,
   memory: benchMemory,
+  catalog: benchCatalog,
 }
 
 const ROUNDS = 3

@@ -14,6 +14,8 @@ export interface Counts {
   readonly events: number
 }
 
+type Row<T extends keyof CatalogTables> = Insertable<CatalogTables[T]>
+
 export const DAY_MS = 86_400_000
 /** Of the newest row. */
 export const NOW = Date.UTC(2026, 10, 22)
@@ -30,7 +32,7 @@ async function insertAll<T extends keyof CatalogTables>(
   catalog: Catalog,
   table: T,
   count: number,
-  make: (number: number) => Insertable<CatalogTables[T]>,
+  make: (number: number) => Row<T>,
 ): Promise<void> {
   for (let first = 0; first < count; first += BATCH_ROWS * 40) {
     const end = Math.min(count, first + BATCH_ROWS * 40)
@@ -52,7 +54,7 @@ function makeLabels(random: SeededRandom): string {
 
 async function fillSites(catalog: Catalog, counts: Counts, random: SeededRandom): Promise<void> {
   const first = { labelsJson: '{}', createdAt: NOW - HISTORY_MS, version: 1 }
-  await insertAll(catalog, 'host', counts.hosts, (number) => ({
+  await insertAll(catalog, 'host', counts.hosts, (number): Row<'host'> => ({
     ...first,
     id: idOf('hst', number),
     name: `host-${number}`,
@@ -63,7 +65,7 @@ async function fillSites(catalog: Catalog, counts: Counts, random: SeededRandom)
     aboutJson: '{}',
     clockSkewMs: 0,
   }))
-  await insertAll(catalog, 'pool', counts.pools, (number) => ({
+  await insertAll(catalog, 'pool', counts.pools, (number): Row<'pool'> => ({
     ...first,
     id: idOf('pol', number),
     name: `pool-${number}`,
@@ -72,7 +74,7 @@ async function fillSites(catalog: Catalog, counts: Counts, random: SeededRandom)
     state: 'online',
     statsJson: '{}',
   }))
-  await insertAll(catalog, 'source', counts.sources, (number) => ({
+  await insertAll(catalog, 'source', counts.sources, (number): Row<'source'> => ({
     ...first,
     id: idOf('src', number),
     name: `source-${random.below(1e6)}-${number}`,
@@ -90,7 +92,7 @@ async function fillSites(catalog: Catalog, counts: Counts, random: SeededRandom)
 export async function fillLargeCatalog(catalog: Catalog, counts: Counts): Promise<void> {
   const random = new SeededRandom(2026)
   await fillSites(catalog, counts, random)
-  await insertAll(catalog, 'point', counts.points, (number) => {
+  await insertAll(catalog, 'point', counts.points, (number): Row<'point'> => {
     const source = random.below(counts.sources)
     return {
       id: idOf('pnt', number),
@@ -113,7 +115,7 @@ export async function fillLargeCatalog(catalog: Catalog, counts: Counts): Promis
     }
   })
   await insertAll(catalog, 'job', counts.jobs, (number) => makeJob(number, counts, random))
-  await insertAll(catalog, 'event', counts.events, (number) => ({
+  await insertAll(catalog, 'event', counts.events, (number): Row<'event'> => ({
     at: NOW - counts.events + number,
     topic: number % 3 === 0 ? 'points' : 'jobs',
     type: 'job.ended',
@@ -123,11 +125,7 @@ export async function fillLargeCatalog(catalog: Catalog, counts: Counts): Promis
   }))
 }
 
-function makeJob(
-  number: number,
-  counts: Counts,
-  random: SeededRandom,
-): Insertable<CatalogTables['job']> {
+function makeJob(number: number, counts: Counts, random: SeededRandom): Row<'job'> {
   const source = random.below(counts.sources)
   // The newest ones run and wait; of the others one in fifty has failed.
   const state =

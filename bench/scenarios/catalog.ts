@@ -186,7 +186,7 @@ async function measureDialect(url: string, counts: Counts): Promise<Map<string, 
   await fillLargeCatalog(catalog, counts)
   await sql`analyze`.execute(catalog.db)
   say(`filled in ${Math.round((performance.now() - begin) / 1000)} s`)
-  return measureQueries(catalog, counts)
+  return await measureQueries(catalog, counts)
 }
 
 export async function benchCatalog(context: Context): Promise<string> {
