@@ -37,8 +37,8 @@ const DAY_MS = 24 * 3600_000
 const ROOT_LIFETIME_MS = 3650 * DAY_MS
 const SERVER_LIFETIME_MS = 365 * DAY_MS
 export const HOST_LIFETIME_MS = 30 * DAY_MS
-/** A host whose clock is behind by less can use its certificate at once. */
-const BACKDATED_MS = 5 * 60_000
+/** A host or server whose clock is behind by less can use a new certificate at once. */
+const BACKDATED_MS = DAY_MS
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2'

@@ -37,6 +37,11 @@ const HANDSHAKE_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 20_000
 /** The server's own certificate is looked at so often; it lasts a year. */
 const RENEW_CHECK_EVERY_MS = 3600_000
+/** No session is resumed: every connection shows its certificate. */
+const TLS_OPTIONS = {
+  minVersion: 'TLSv1.3',
+  secureOptions: constants.SSL_OP_NO_TICKET,
+} as const
 
 export interface ChannelServerOptions extends Omit<LinkOwner, 'onOpen' | 'onClose'> {
   readonly host: string
@@ -76,8 +81,7 @@ export class ChannelServer implements AsyncDisposable {
       requestCert: true,
       // Who has none may still join; the chain's verdict is `authorized`.
       rejectUnauthorized: false,
-      minVersion: 'TLSv1.3',
-      secureOptions: constants.SSL_OP_NO_TICKET,
+      ...TLS_OPTIONS,
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       headersTimeout: HANDSHAKE_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -131,7 +135,7 @@ export class ChannelServer implements AsyncDisposable {
     try {
       const { ca } = this.#options
       const { key, cert } = await ca.serverCredentials()
-      this.#server.setSecureContext({ key, cert, ca: ca.rootPem, minVersion: 'TLSv1.3' })
+      this.#server.setSecureContext({ key, cert, ca: ca.rootPem, ...TLS_OPTIONS })
     } catch (error) {
       log.error('the server certificate could not be renewed', { error })
     }
