@@ -105,6 +105,7 @@ export class SettingsStore {
       throw new MaasError('REQUEST_INVALID', 'two identity providers have one name', { pointer })
     }
     return given.map(({ clientSecret, ...one }) => {
+      checkIssuer(one.issuer)
       const context = `oidc ${one.issuer} ${one.clientId}`
       const known = before.oidc.find(
         (other) => other.issuer === one.issuer && other.clientId === one.clientId,
@@ -116,6 +117,15 @@ export class SettingsStore {
       return { ...one, clientSecretSealed }
     })
   }
+}
+
+/** Without TLS anybody on the way could say who logs in: on loopback only. */
+function checkIssuer(issuer: string): void {
+  const { protocol, hostname } = new URL(issuer)
+  const local = ['localhost', '127.0.0.1', '[::1]'].includes(hostname)
+  if (protocol === 'https:' || (protocol === 'http:' && local)) return
+  const message = 'an identity provider is reached by HTTPS'
+  throw new MaasError('REQUEST_INVALID', message, { pointer: '/oidc', issuer })
 }
 
 async function loadSettings(db: Kysely<CatalogTables>): Promise<StoredSettings> {
