@@ -51,6 +51,8 @@ export interface Route {
   readonly precondition?: true
   /** Server-sent events. */
   readonly stream?: true
+  /** The answer holds something that is shown once, and is kept nowhere. */
+  readonly secret?: true
   /** Counted by the stricter limit of its own. */
   readonly rate?: 'login' | 'expensive'
   /** Largest body in bytes; 1 MiB when absent. */

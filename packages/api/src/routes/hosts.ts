@@ -131,6 +131,7 @@ export const hostRoutes = {
     path: '/api/v1/hosts/join-tokens',
     permission: 'host.enrol',
     tag,
+    secret: true,
     summary: { en: 'A token for one machine, shown once', zh: '创建一次性加入令牌' },
     body: joinTokenCreate,
     response: { 201: joinTokenCreated },

@@ -43,6 +43,7 @@ export const poolRoutes = {
     permission: 'pool.write',
     tag,
     objects: onNode,
+    secret: true,
     summary: { en: 'Make a pool on a node', zh: '在节点上创建存储池' },
     body: poolCreate,
     response: { 201: poolCreated },

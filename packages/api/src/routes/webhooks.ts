@@ -33,6 +33,7 @@ export const webhookRoutes = {
     path: '/api/v1/webhooks',
     permission: 'webhook.write',
     tag,
+    secret: true,
     summary: { en: 'Add a webhook; its secret is shown once', zh: '添加 Webhook(密钥仅显示一次)' },
     body: webhookCreate,
     response: { 201: webhookCreated },

@@ -1,0 +1,3 @@
+import { makeLog } from '@openmaas/kernel/log'
+
+export const log = makeLog('openmaas:control:http')
