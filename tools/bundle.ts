@@ -32,6 +32,24 @@ const THREAD = /new URL\(\s*'([^']+\.ts)',\s*import\.meta\.url\s*,?\s*\)/g
 /** `import.meta.resolve('@openmaas/…')`: the same, in another package. */
 const PROCESS = /import\.meta\.resolve\(\s*'@openmaas\/([a-z-]+)\/([^']+)'\s*\)/g
 
+/**
+ * koffi's own four files only find the binary and warn of calls that are deprecated; its package
+ * for this platform is asked first.
+ */
+const KOFFI = `createRequire(import.meta.url)('koffi')`
+
+const LOAD_KOFFI = `
+function loadKoffi(require) {
+  try {
+    const native = require('@koromix/koffi-' + process.platform + '-' + process.arch)
+    if (typeof native.load === 'function') return native
+  } catch {
+    // The long way says what is missing.
+  }
+  return require('koffi')
+}
+`
+
 /** Entry → its name in the bundle; threads and processes are found while sources are read. */
 class Entries {
   readonly #root: string
@@ -60,14 +78,16 @@ class Entries {
     const own = JSON.stringify(`../../${relative(this.#root, path)}`)
     const entry = (target: string): string | undefined =>
       existsSync(target) ? `new URL("./${this.nameOf(target)}.js", ${here})` : undefined
-    return code
+    const places = code
       .replaceAll(THREAD, (whole, target: string) => entry(join(dirname(path), target)) ?? whole)
       .replaceAll(PROCESS, (whole, folder: string, module: string) => {
         const url = entry(join(this.#root, 'packages', folder, 'src', `${module}.ts`))
         return url === undefined ? whole : `${url}.href`
       })
+      .replaceAll(KOFFI, `loadKoffi(createRequire(import.meta.url))`)
       .replaceAll('import.meta.url', `new URL(${own}, ${here}).href`)
       .replaceAll(here, 'import.meta.url')
+    return code.includes(KOFFI) ? places + LOAD_KOFFI : places
   }
 }
 
