@@ -25,7 +25,7 @@ export interface DirectoryPhase {
 export function makeDirectories({ lane, targetFd, states, targetState }: DirectoryPhase): void {
   const statxBuffer = makeStatx()
   const parents: number[] = []
-  for (const event of walkRestore(lane.reader, lane.roots)) {
+  for (const event of walkRestore(lane.reader, lane.roots, 'directories')) {
     if (event.kind === 'leave') parents.pop()
     if (event.kind !== 'enter') continue
     if (lane.isOver) return
@@ -69,7 +69,7 @@ function makeOne(
 
 /** Owner, attributes, mode and times, children first: a closed parent would hide them. */
 export function finishDirectories({ lane, targetFd, states, targetState }: DirectoryPhase): void {
-  for (const event of walkRestore(lane.reader, lane.roots)) {
+  for (const event of walkRestore(lane.reader, lane.roots, 'directories')) {
     if (event.kind !== 'leave') continue
     if (lane.isOver) throw new MaasError('CANCELLED', 'the restore was cancelled')
     const { index, path, entry } = event.directory

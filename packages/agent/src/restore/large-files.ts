@@ -25,6 +25,7 @@ export async function restoreLargeFiles(
   targetFd: number,
   write: (task: LargeFileTask) => Promise<void>,
 ): Promise<void> {
+  if (!lane.sawLargeFiles) return
   for (const file of findLargeFiles(lane)) {
     if (lane.isOver) return
     const state = lane.stateOf(file.directory.index)

@@ -14,7 +14,7 @@ export interface RestoreSetup {
   readonly conflict: ConflictRule
   readonly owners: OwnerNames | undefined
   readonly counters: SharedArrayBuffer
-  /** Int32: [0] the next unit, [1] 1 when the run is over. */
+  /** Int32: [0] the next unit, [1] 1 when the run is over, [2] 1 when there are large files. */
   readonly control: SharedArrayBuffer
   /** One byte for each directory: DirectoryState. */
   readonly directories: SharedArrayBuffer

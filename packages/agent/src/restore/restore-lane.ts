@@ -119,6 +119,11 @@ export class RestoreLane {
     return Atomics.load(this.#control, 1) !== 0
   }
 
+  /** Some lane has left out a large file. */
+  get sawLargeFiles(): boolean {
+    return Atomics.load(this.#control, 2) !== 0
+  }
+
   /** Restores units until every one is claimed by some lane. */
   restoreUnits(): void {
     let mine = Atomics.add(this.#control, 0, 1)
@@ -179,7 +184,10 @@ export class RestoreLane {
     // Directories were made before; links and large files come after.
     if (entry.kind === ENTRY_KIND.directory || entry.kind === ENTRY_KIND.hardLink) return
     const isFile = entry.kind === ENTRY_KIND.file
-    if (isFile && entry.size >= LARGE_FILE_SIZE_MIN) return
+    if (isFile && entry.size >= LARGE_FILE_SIZE_MIN) {
+      Atomics.store(this.#control, 2, 1)
+      return
+    }
     const place = new EntryPlace(where, plainName(name))
     const outcome = this.entries.restore(entry, place)
     this.counters.add('entries', 1)

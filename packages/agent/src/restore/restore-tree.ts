@@ -153,7 +153,7 @@ function makeSetup(
     conflict,
     owners: ownersOf(options, () => reader.manifest(snapshot)),
     counters: parts.counters,
-    control: new SharedArrayBuffer(8),
+    control: new SharedArrayBuffer(12),
     // The target counts, too.
     directories: new SharedArrayBuffer(weights.directories + 1),
   }

@@ -67,9 +67,11 @@ interface OpenDirectory {
   position: number
 }
 
+/** @param only directories: what a walk for them alone need not read, it does not read */
 export function* walkRestore(
   reader: TreeReader,
   roots: readonly RestoreRoot[],
+  only?: 'directories',
 ): Generator<WalkEvent> {
   let count = 0
   const target: WalkedDirectory = { index: count, path: '', entry: undefined }
@@ -85,7 +87,7 @@ export function* walkRestore(
     }
     if (root !== whole) plainName(Buffer.from(root.name, 'latin1'))
     const directory = { index: count, path: root.name, entry: root.entry }
-    count = yield* walkDirectory(reader, directory, count)
+    count = yield* walkDirectory(reader, directory, { first: count, only })
   }
   if (whole === undefined) yield { kind: 'leave', directory: target }
 }
@@ -94,11 +96,13 @@ export function* walkRestore(
 function* walkDirectory(
   reader: TreeReader,
   top: WalkedDirectory,
-  first: number,
+  { first, only }: { readonly first: number; readonly only: 'directories' | undefined },
 ): Generator<WalkEvent, number> {
   let count = first + 1
   const open = (directory: WalkedDirectory): OpenDirectory => {
-    const leaves = reader.leaves(directory.entry!.directory!.node)
+    const { node: root, subdirectoryCount } = directory.entry!.directory!
+    const isBottom = only === 'directories' && subdirectoryCount === 0
+    const leaves: Iterator<TreeNodeView> = isBottom ? [].values() : reader.leaves(root)
     return { directory, leaves, node: undefined, position: 0 }
   }
   yield { kind: 'enter', directory: top }
