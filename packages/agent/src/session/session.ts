@@ -126,15 +126,17 @@ export class AgentSession implements AsyncDisposable {
     this.#emit(encodeFrame({ type: 'event', event, data }))
   }
 
-  /** Stops what is under way, waits for it, and closes. */
+  /**
+   * Closes, then stops what is under way and waits for it. In this order: control did not cancel,
+   * so it is not told that; it asks again when the host is back, as after a crash.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer)
     this.#state = 'stopped'
-    await this.#runner.stop()
     const socket = this.#link?.socket
     this.#link = undefined
-    socket?.close(1001)
     socket?.terminate()
+    await this.#runner.stop()
   }
 
   #tick(): void {
