@@ -126,6 +126,7 @@ export const ERRORS = {
   TOKEN_NOT_FOUND: { category: 'not_found', en: 'List the tokens with "openmaas token list".', zh: '请用 openmaas token list 列出令牌。' },
   TOKEN_EXCEEDS_USER: { category: 'denied', en: 'A token can have only what its user has; choose fewer roles or a narrower scope.', zh: '令牌权限不得超过其用户;请减少角色或缩小范围。' },
   TOTP_NOT_BEGUN: { category: 'conflict', en: 'Begin again: ask for a new secret and confirm it with a code.', zh: '请重新开始:获取新密钥并用验证码确认。' },
+  TOTP_PRESENT: { category: 'conflict', en: 'Remove the second factor first, then set up the new one.', zh: '请先移除现有的第二因素,再设置新的。' },
   CONSENT_MISSING: { category: 'invalid', en: 'Type the name of the object and give a reason.', zh: '请输入对象名称并说明理由。' },
   APPROVAL_REQUIRED: { category: 'denied', en: 'Wait until somebody else has approved it, then send the same request with that approval.', zh: '请等待他人审批,然后带上该审批重新提交同一请求。' },
   APPROVAL_NOT_FOUND: { category: 'not_found', en: 'List the approvals with "openmaas approval list".', zh: '请用 openmaas approval list 列出审批。' },

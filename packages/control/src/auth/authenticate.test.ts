@@ -74,6 +74,7 @@ describeBothCatalogs('a request', (make) => {
     // Behind a proxy that has a name of its own.
     const change = { publicUrl: 'https://backup.example/maas' }
     await auth.catalog.transaction((trx) => auth.settings.change(trx, change))
+    await auth.settings.reload()
     expect(await codeOf(ask('POST', { ...shown, origin: 'https://backup.example' }))).toBe('ok')
   })
 

@@ -52,6 +52,7 @@ describeBothCatalogs('a dangerous verb', (make) => {
   const start = async (fourEyes: boolean) => {
     const auth = await makeAuth(make)
     await auth.catalog.transaction((trx) => auth.settings.change(trx, { fourEyes }))
+    await auth.settings.reload()
     const require = (
       danger: Partial<DangerousRequest['danger']>,
       other: Partial<DangerousRequest> = {},

@@ -39,6 +39,7 @@ async function setProvider(auth: TestAuth, issuer: string, secret: string = CLIE
     groupRoles: { backup: [...GROUP_ROLES.backup], audit: [...GROUP_ROLES.audit] },
   }
   await auth.catalog.transaction((trx) => auth.settings.change(trx, { oidc: [provider] }))
+  await auth.settings.reload()
   return (await auth.settings.load()).oidc[0]!
 }
 
@@ -169,6 +170,7 @@ describeBothCatalogs('login at an identity provider', (make) => {
     // Given back without its secret, it keeps the one it had.
     const { clientSecretSealed: _, ...shown } = provider
     await auth.catalog.transaction((trx) => auth.settings.change(trx, { oidc: [shown] }))
+    await auth.settings.reload()
     const kept = (await auth.settings.load()).oidc[0]!
     expect(auth.settings.openClientSecret(kept)).toBe(CLIENT.secret)
   })

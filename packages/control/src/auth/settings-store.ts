@@ -56,7 +56,15 @@ export class SettingsStore {
     return value
   }
 
+  /** Those of this moment; from now on `load` knows them too. */
+  async reload(): Promise<StoredSettings> {
+    this.#cached = undefined
+    return this.load()
+  }
+
   /**
+   * Within its transaction; after it, `reload`.
+   *
    * @returns before and after
    * @throws MaasError REQUEST_INVALID: a provider twice
    */
@@ -81,8 +89,6 @@ export class SettingsStore {
       .values({ key: KEY, value })
       .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
       .execute()
-    // Whoever loads before the commit gets the old ones, for CACHE_MS at most.
-    this.#cached = undefined
     return { before, after }
   }
 
