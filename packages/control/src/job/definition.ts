@@ -28,7 +28,7 @@ export interface StepContext<Params, Results> {
   readonly token: number
   /** Key for an order of this step; the same for every attempt at the same work. */
   key(suffix?: string): string
-  progress(progress: OrderProgress): void
+  readonly progress: (progress: OrderProgress) => void
   /** Seconds each part waited for the others: names the bottleneck. */
   waits(waits: Readonly<Partial<Record<Bottleneck, number>>>): void
   log(level: LogLevel, code: string, text: string): void

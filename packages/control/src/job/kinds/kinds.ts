@@ -1,0 +1,29 @@
+/** Every kind of job there is. */
+import type { JobDefinition } from '../definition.ts'
+import { makeCatalogBackup } from './catalog-backup.ts'
+import { makeDiscover } from './discover.ts'
+import { makeEject } from './eject.ts'
+import { makeExpire } from './expire.ts'
+import { makePlug } from './plug.ts'
+import { makeCheck, makeCollect, makePoolCreate, makeVerify } from './pool-care.ts'
+import { makeProtect } from './protect.ts'
+import { makeReconcileMedia } from './reconcile-media.ts'
+import { makeRestore } from './restore.ts'
+import type { KindServices } from './services.ts'
+
+export function makeJobKinds(services: KindServices): JobDefinition[] {
+  return [
+    makeProtect(services),
+    makeRestore(services),
+    makePlug(services),
+    makeEject(),
+    makeExpire(),
+    makeCollect(),
+    makeCheck(),
+    makeVerify(),
+    makePoolCreate(services),
+    makeDiscover(),
+    makeCatalogBackup(services),
+    makeReconcileMedia(services),
+  ]
+}

@@ -1,0 +1,60 @@
+/** Keeps the reasons of a source's points true, and says which may go. */
+import type { PolicySpec } from '@openmaas/api/policy'
+import type { Trx } from '../definition.ts'
+import { jsonOf } from '../job-repository.ts'
+import { applyRetention } from '../../policy/retention.ts'
+import { zoneOf } from '../../policy/zone.ts'
+
+/** Media in these states stand on their point. */
+const ACTIVE_MEDIA = ['plugging', 'plugged', 'ejecting', 'lost'] as const
+/** Without a policy nothing says that a point may go. */
+const NO_POLICY = ['no-policy']
+/** Points of one source that are looked at; retention keeps far fewer. */
+const POINTS_MAX = 50_000
+
+export interface ExpiredPoint {
+  readonly pointId: string
+  readonly snapshotId: string
+  readonly poolId: string
+}
+
+export async function pointsInUse(trx: Trx, sourceId: string): Promise<ReadonlySet<string>> {
+  const rows = await trx
+    .selectFrom('medium')
+    .select('pointId')
+    .where('sourceId', '=', sourceId)
+    .where('state', 'in', ACTIVE_MEDIA)
+    .execute()
+  return new Set(rows.map((row) => row.pointId))
+}
+
+/** Writes the reasons that have changed. @returns the points that nothing keeps */
+export async function settleRetention(
+  trx: Trx,
+  options: { readonly sourceId: string; readonly spec: PolicySpec | null; readonly now: number },
+): Promise<ExpiredPoint[]> {
+  const { sourceId, spec, now } = options
+  const rows = await trx
+    .selectFrom('point')
+    .select(['id', 'takenAt', 'lockUntil', 'verifiedAt', 'snapshotId', 'poolId', 'reasonsJson'])
+    .where('sourceId', '=', sourceId)
+    .where('state', '=', 'available')
+    .orderBy('takenAt', 'desc')
+    .limit(POINTS_MAX)
+    .execute()
+  const inUse = await pointsInUse(trx, sourceId)
+  const points = rows.map((row) => ({ ...row, inUse: inUse.has(row.id) }))
+  const reasons =
+    spec === null ? null : applyRetention(points, spec.retention, zoneOf(spec.timezone), now)
+  const expired: ExpiredPoint[] = []
+  for (const row of rows) {
+    const why = reasons?.get(row.id) ?? NO_POLICY
+    const text = jsonOf(why)
+    if (text !== row.reasonsJson) {
+      await trx.updateTable('point').set({ reasonsJson: text }).where('id', '=', row.id).execute()
+    }
+    if (why.length > 0) continue
+    expired.push({ pointId: row.id, snapshotId: row.snapshotId, poolId: row.poolId })
+  }
+  return expired
+}

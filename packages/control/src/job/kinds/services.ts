@@ -1,0 +1,53 @@
+/** What kinds of jobs need of the rest of control, given by the composition root. */
+import type { Random } from '@openmaas/kernel/random'
+import type { Params, PoolTarget } from '@openmaas/protocols/channel/orders'
+import type { Trx } from '../definition.ts'
+import type { JobRequest } from '../queue.ts'
+
+export interface TargetRequest {
+  readonly purpose: 'capture' | 'restore'
+  /** The agent that sends or fetches. */
+  readonly hostId: string
+  readonly nodeId: string
+  readonly poolId: string
+  readonly sourceId: string
+  /** What may be read. */
+  readonly snapshotIds: readonly string[]
+  /** TLS connections. */
+  readonly channels: number
+}
+
+export interface MediumTargetRequest {
+  readonly hostId: string
+  readonly nodeId: string
+  readonly poolId: string
+  readonly sourceId: string
+  readonly mediumId: string
+  readonly exportName: string
+  readonly leaseUntil: number | null
+}
+
+/** How hosts reach nodes: in this process, or over the network with a ticket. */
+export interface TargetChooser {
+  /** @throws MaasError HOST_OFFLINE when the node is not known to be anywhere */
+  target(request: TargetRequest): Promise<PoolTarget>
+  medium(request: MediumTargetRequest): Promise<NonNullable<Params<'medium.attach'>['nbd']>>
+}
+
+export interface KindServices {
+  readonly random: Random
+  readonly targets: TargetChooser
+  /** What follows from a job: the engine's own `enqueue`. */
+  enqueue(trx: Trx, request: JobRequest): Promise<string>
+  /** Writes a copy of the catalog where the node can read it. @returns its path */
+  exportCatalog(jobId: string): Promise<string>
+  /** Removes it. */
+  removeExport(jobId: string): Promise<void>
+  /** A secret that its owner sees once, and that no row of the catalog may hold. */
+  showOnce(jobId: string, name: string, secret: string): void
+}
+
+/** A capture or restore may take this long; what takes longer has a fault that nobody sees. */
+export const DATA_TIMEOUT_MS = 48 * 3_600_000
+/** Everything else that an agent or node is asked for. */
+export const ORDER_TIMEOUT_MS = 5 * 60_000
