@@ -39,7 +39,8 @@ export interface Peer {
 }
 
 interface Presence {
-  readonly serial: string
+  /** Undefined for an embedded role. */
+  readonly serial: string | undefined
   skewMs: number
   warned: boolean
 }
@@ -127,6 +128,12 @@ export class HostRegistry {
     return row
   }
 
+  /** A role of this very process: here for as long as we are, without a certificate. */
+  embed(hostId: string): void {
+    this.#leaving.delete(hostId)
+    this.#present.set(hostId, { serial: undefined, skewMs: 0, warned: false })
+  }
+
   disconnect(hostId: string): void {
     if (this.#present.delete(hostId)) this.#leaving.set(hostId, this.#clock.monotonicMs())
   }
@@ -168,7 +175,9 @@ export class HostRegistry {
     }
     if (nowMs - this.#deniedMs >= DENY_CHECK_EVERY_MS) {
       this.#deniedMs = nowMs
-      const peers = [...this.#present].map(([hostId, { serial }]) => ({ hostId, serial }))
+      const peers = [...this.#present].flatMap(([hostId, { serial }]) =>
+        serial === undefined ? [] : [{ hostId, serial }],
+      )
       for (const hostId of await listDenied(this.#catalog.db, peers)) this.#cutOff(hostId)
     }
   }
