@@ -41,12 +41,12 @@ const KOFFI = `createRequire(import.meta.url)('koffi')`
 const LOAD_KOFFI = `
 function loadKoffi(require) {
   try {
-    const native = require('@koromix/koffi-' + process.platform + '-' + process.arch)
+    const native = require("@koromix/koffi-" + process.platform + '-' + process.arch)
     if (typeof native.load === 'function') return native
   } catch {
     // The long way says what is missing.
   }
-  return require('koffi')
+  return require("koffi")
 }
 `
 
