@@ -10,16 +10,21 @@ import type { Catalog } from './catalog.ts'
 import { migrate, SCHEMA_VERSION } from './migrate.ts'
 import type { Migration } from './migrations/migration.ts'
 
-const placeholder: Migration = { version: 1, name: 'tables', apply: () => Promise.resolve() }
+/** Those of the product, which every catalog has when it is open. */
+const placeholders: Migration[] = Array.from({ length: SCHEMA_VERSION }, (_, i) => ({
+  version: i + 1,
+  name: 'placeholder',
+  apply: () => Promise.resolve(),
+}))
 const addColumn: Migration = {
-  version: 2,
+  version: SCHEMA_VERSION + 1,
   name: 'column',
   apply: async (db) => {
     await db.schema.alterTable('secret').addColumn('note', 'text').execute()
   },
 }
 const failing: Migration = {
-  version: 2,
+  version: SCHEMA_VERSION + 1,
   name: 'failing',
   apply: async (db) => {
     await addColumn.apply(db, 'sqlite')
@@ -34,7 +39,7 @@ const readNotes = (catalog: Catalog): Promise<unknown> =>
 describeBothCatalogs('migrations', (make) => {
   test('are done once: opening again changes nothing', async () => {
     const catalog = await make()
-    await run(catalog, [placeholder])
+    await run(catalog, placeholders)
     const row = await catalog.db
       .selectFrom('meta')
       .select('value')
@@ -46,26 +51,26 @@ describeBothCatalogs('migrations', (make) => {
   test('go on from where the catalog is', async () => {
     const catalog = await make()
     await Promise.all([
-      run(catalog, [placeholder, addColumn]),
-      run(catalog, [placeholder, addColumn]),
+      run(catalog, [...placeholders, addColumn]),
+      run(catalog, [...placeholders, addColumn]),
     ])
     expect(await readNotes(catalog)).toMatchObject({ rows: [] })
   })
 
   test('refuse a catalog of a newer version and leave it as it is', async () => {
     const catalog = await make()
-    await run(catalog, [placeholder, addColumn])
-    await expect(run(catalog, [placeholder])).rejects.toMatchObject({
+    await run(catalog, [...placeholders, addColumn])
+    await expect(run(catalog, placeholders)).rejects.toMatchObject({
       code: 'CATALOG_NEWER',
-      details: { version: 2, known: 1 },
+      details: { version: SCHEMA_VERSION + 1, known: SCHEMA_VERSION },
     })
   })
 
   test('leave nothing of a step that fails', async () => {
     const catalog = await make()
-    await expect(run(catalog, [placeholder, failing])).rejects.toThrow('half way')
+    await expect(run(catalog, [...placeholders, failing])).rejects.toThrow('half way')
     await expect(readNotes(catalog)).rejects.toThrow(/note/)
-    await run(catalog, [placeholder, addColumn])
+    await run(catalog, [...placeholders, addColumn])
   })
 })
 

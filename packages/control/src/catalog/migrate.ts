@@ -6,10 +6,11 @@ import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import { MaasError } from '@openmaas/kernel/errors'
 import { migration0001 } from './migrations/0001-tables.ts'
+import { migration0002 } from './migrations/0002-point-totals.ts'
 import type { CatalogDialect, Migration } from './migrations/migration.ts'
 import type { CatalogTables } from './schema.ts'
 
-const MIGRATIONS: readonly Migration[] = [migration0001]
+const MIGRATIONS: readonly Migration[] = [migration0001, migration0002]
 export const SCHEMA_VERSION = MIGRATIONS.length
 const VERSION_KEY = 'schema.version'
 

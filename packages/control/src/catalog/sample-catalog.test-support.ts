@@ -7,7 +7,7 @@ import { EXPORTED_TABLE_NAMES, EXPORTED_TABLES } from './tables.ts'
 import type { ExportedTable } from './tables.ts'
 
 /** More than a page of an export. */
-const SAMPLE_COUNT = 1203
+const SAMPLE_COUNT = 503
 const NAMED = {
   user: 'usr',
   host: 'hst',

@@ -193,6 +193,21 @@ export interface CatalogTables {
     labelsJson: string
   }
 
+  /**
+   * Points and their bytes per source, pool and state, so that nobody counts a million rows.
+   * Kept by triggers on `point` in its own transaction: read it, never write it.
+   */
+  pointTotal: {
+    sourceId: string
+    poolId: string
+    state: CatalogTables['point']['state']
+    pointCount: number
+    sizeBytes: number
+    addedBytes: number
+  }
+  /** What was taken on each day (days since 1970, UTC), by triggers; deletion changes nothing. */
+  pointDay: { day: number; poolId: string; pointCount: number; addedBytes: number }
+
   job: {
     id: string
     kind: string
