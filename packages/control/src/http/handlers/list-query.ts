@@ -1,0 +1,86 @@
+/** What the lists of all nouns have in common: sort, scope, filter by labels, page. */
+import type { SelectQueryBuilder } from 'kysely'
+import type { LabelSelector, Principal } from '@openmaas/api/permissions'
+import { labelsWhere } from '../../auth/labels-where.ts'
+import type { CatalogDialect } from '../../catalog/catalog.ts'
+import { type Page, loadPage } from '../../catalog/page.ts'
+import type { CatalogTables } from '../../catalog/schema.ts'
+import { requestInvalid } from '../handler.ts'
+
+/** Tables whose rows are seen by their labels. */
+type Labelled = 'source' | 'host' | 'pool' | 'point' | 'job' | 'medium' | 'alert'
+
+export interface ListQuery {
+  readonly limit: number
+  readonly cursor?: string | undefined
+  readonly sort: string
+}
+
+export interface SortedBy {
+  readonly column: string
+  readonly descending: boolean
+}
+
+export function readSort(sort: string): SortedBy {
+  const descending = sort.startsWith('-')
+  return { column: descending ? sort.slice(1) : sort, descending }
+}
+
+/** `env=prod,team=shop` → a selector. */
+export function readLabelFilter(text: string | undefined): LabelSelector | null {
+  if (text === undefined) return null
+  const pairs = text.split(',').map((pair) => {
+    const at = pair.indexOf('=')
+    return [pair.slice(0, at), pair.slice(at + 1)] as const
+  })
+  if (new Set(pairs.map(([key]) => key)).size < pairs.length) {
+    throw requestInvalid('/query/filter[labels]', 'a label is named twice')
+  }
+  return Object.fromEntries(pairs)
+}
+
+/** `filter[from]` and `filter[until]`: from included, until not. */
+export function readTime(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Date.parse(text)
+}
+
+/** Narrows a list to what the principal may see, and to the labels asked for. */
+export function whereVisible<T extends Labelled, Row>(
+  query: SelectQueryBuilder<CatalogTables, T, Row>,
+  options: {
+    readonly table: T
+    readonly principal: Principal
+    readonly filter: string | undefined
+    readonly dialect: CatalogDialect
+  },
+): SelectQueryBuilder<CatalogTables, T, Row> {
+  const { table, principal, filter, dialect } = options
+  const column = `${table}.labelsJson`
+  const selector = readLabelFilter(filter)
+  let narrowed = query
+  if (principal.scope !== null) {
+    narrowed = narrowed.where(labelsWhere(column, principal.scope, dialect))
+  }
+  return selector === null ? narrowed : narrowed.where(labelsWhere(column, selector, dialect))
+}
+
+/** @param nullable the sort columns that may be null */
+export function readPage<T extends keyof CatalogTables, Row extends object>(
+  query: SelectQueryBuilder<CatalogTables, T, Row>,
+  list: ListQuery,
+  options: {
+    readonly table: T
+    readonly tie?: keyof CatalogTables[T] & string
+    readonly nullable?: readonly string[]
+  },
+): Promise<Page<Row>> {
+  const { column, descending } = readSort(list.sort)
+  return loadPage(query, {
+    ...options,
+    sort: column as keyof CatalogTables[T] & string,
+    descending,
+    nullable: options.nullable?.includes(column) ?? false,
+    limit: list.limit,
+    cursor: list.cursor,
+  })
+}

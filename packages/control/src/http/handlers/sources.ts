@@ -1,0 +1,291 @@
+/** Sources: what is protected. */
+import type { Selectable } from 'kysely'
+import { makeControlId } from '@openmaas/api/ids'
+import { type Principal, ownerOf } from '@openmaas/api/permissions'
+import { type Source, sourceOptions } from '@openmaas/api/resources/source'
+import { MaasError } from '@openmaas/kernel/errors'
+import { requireConsent } from '../../auth/consent.ts'
+import type { CatalogTables } from '../../catalog/schema.ts'
+import { protectRequest } from '../../job/kinds/protect.ts'
+import { type Policies, loadPolicies } from '../../policy/resolve.ts'
+import { requireInScope } from '../gate.ts'
+import {
+  type HandlerRequest,
+  type Handlers,
+  objectNotFound,
+  requestInvalid,
+  requireVersion,
+} from '../handler.ts'
+import { labelsOf, objectOf, timeOrNull, timeOf } from './columns.ts'
+import { type Db, type HandlerContext, type Trx, recordChange } from './handler-context.ts'
+import { readPage, whereVisible } from './list-query.ts'
+
+export type SourceRow = Selectable<CatalogTables['source']>
+
+export function makeSourceHandlers(context: HandlerContext) {
+  return {
+    listSources: (request) => listSources(context, request),
+    createSource: (request) => createSource(context, request),
+    getSource: async ({ params }) => {
+      const row = await loadSource(context.catalog.db, params.sourceId)
+      return { body: await showSource(context.catalog.db, row), etag: row.version }
+    },
+    changeSource: (request) => changeSource(context, request),
+    deleteSource: (request) => deleteSource(context, request),
+    pauseSource: (request) => setPaused(context, request, true),
+    resumeSource: (request) => setPaused(context, request, false),
+    protectSource: (request) => protectSource(context, request),
+  } satisfies Handlers
+}
+
+export async function loadSource(db: Db, id: string): Promise<SourceRow> {
+  const row = await db.selectFrom('source').selectAll().where('id', '=', id).executeTakeFirst()
+  if (row === undefined) throw objectNotFound('source', id)
+  return row
+}
+
+function sourceView(row: SourceRow, policies: Policies, nextRunAt: number | null): Source {
+  const labels = labelsOf(row.labelsJson)
+  return {
+    id: row.id,
+    name: row.name,
+    hostId: row.hostId,
+    kind: row.kind,
+    path: row.path,
+    options: sourceOptions.parse(objectOf(row.optionsJson)),
+    labels,
+    policyId: row.policyId,
+    effectivePolicyId: policies.resolve({ policyId: row.policyId, labels })?.id ?? null,
+    poolId: row.poolId,
+    paused: row.paused === 1,
+    lastSuccessAt: timeOrNull(row.lastSuccessAt),
+    lastPointId: row.lastPointId,
+    nextRunAt: row.paused === 1 ? null : timeOrNull(nextRunAt),
+    createdAt: timeOf(row.createdAt),
+    version: row.version,
+  }
+}
+
+/** Many at once, with one query for their policies and one for their schedules. */
+export async function showSources(db: Db, rows: readonly SourceRow[]): Promise<Source[]> {
+  if (rows.length === 0) return []
+  const policies = await loadPolicies(db)
+  const due = await db
+    .selectFrom('schedule')
+    .select(['sourceId', 'nextRunAt'])
+    .where('purpose', '=', 'protect')
+    .where(
+      'sourceId',
+      'in',
+      rows.map(({ id }) => id),
+    )
+    .execute()
+  const nextRuns = new Map(due.map((row) => [row.sourceId, row.nextRunAt]))
+  return rows.map((row) => sourceView(row, policies, nextRuns.get(row.id) ?? null))
+}
+
+async function showSource(db: Db, row: SourceRow): Promise<Source> {
+  const [shown] = await showSources(db, [row])
+  return shown!
+}
+
+async function listSources(context: HandlerContext, request: HandlerRequest<'listSources'>) {
+  const { catalog } = context
+  const { query, principal } = request
+  const { db, dialect } = catalog
+  let rows = whereVisible(db.selectFrom('source').selectAll(), {
+    table: 'source',
+    principal,
+    filter: query['filter[labels]'],
+    dialect,
+  })
+  const name = query['filter[name]']
+  const kind = query['filter[kind]']
+  const hostId = query['filter[hostId]']
+  const policyId = query['filter[policyId]']
+  const paused = query['filter[paused]']
+  if (name !== undefined) rows = rows.where('name', '=', name)
+  if (kind !== undefined) rows = rows.where('kind', '=', kind)
+  if (hostId !== undefined) rows = rows.where('hostId', '=', hostId)
+  if (policyId !== undefined) rows = rows.where('policyId', '=', policyId)
+  if (paused !== undefined) rows = rows.where('paused', '=', paused === 'true' ? 1 : 0)
+  const page = await readPage(rows, query, { table: 'source', nullable: ['lastSuccessAt'] })
+  return { body: { items: await showSources(db, page.rows), next: page.next } }
+}
+
+async function createSource(context: HandlerContext, request: HandlerRequest<'createSource'>) {
+  const { catalog, clock, random } = context
+  const { body, principal } = request
+  requireInScope(principal, body.labels)
+  const row: SourceRow = {
+    id: makeControlId('source', clock, random),
+    name: body.name,
+    hostId: body.hostId,
+    kind: body.kind,
+    path: body.path,
+    optionsJson: JSON.stringify(body.options),
+    labelsJson: JSON.stringify(body.labels),
+    policyId: body.policyId,
+    poolId: body.poolId,
+    paused: 0,
+    lastSuccessAt: null,
+    lastPointId: null,
+    createdAt: clock.wallMs(),
+    version: 1,
+  }
+  const shown = await catalog.transaction(async (trx) => {
+    await checkReferences(trx, row)
+    await checkName(trx, row.name)
+    await trx.insertInto('source').values(row).execute()
+    const after = await showSource(trx, row)
+    await recordChange(trx, context, request, {
+      ...{ action: 'createSource', topic: 'sources', type: 'source.created', after },
+      ...{ id: row.id, name: row.name, labels: body.labels },
+    })
+    return after
+  })
+  return { status: 201, body: shown, etag: 1, location: `/api/v1/sources/${row.id}` }
+}
+
+async function checkName(trx: Trx, name: string): Promise<void> {
+  const other = await trx
+    .selectFrom('source')
+    .select('id')
+    .where('name', '=', name)
+    .executeTakeFirst()
+  if (other === undefined) return
+  throw new MaasError('NAME_TAKEN', `another source is called ${name}`, { pointer: '/name' })
+}
+
+/** Host and pool were looked up by the gate; they may have gone since, and policies have no scope. */
+async function checkReferences(trx: Trx, row: SourceRow): Promise<void> {
+  const host = await trx
+    .selectFrom('host')
+    .select(['kind', 'state'])
+    .where('id', '=', row.hostId)
+    .executeTakeFirst()
+  if (host === undefined || host.state === 'removed') {
+    throw requestInvalid('/hostId', `there is no host ${row.hostId}`)
+  }
+  if (row.policyId === null) return
+  const policy = await trx
+    .selectFrom('policy')
+    .select('id')
+    .where('id', '=', row.policyId)
+    .executeTakeFirst()
+  if (policy === undefined) throw requestInvalid('/policyId', `there is no policy ${row.policyId}`)
+}
+
+async function changeSource(context: HandlerContext, request: HandlerRequest<'changeSource'>) {
+  const { params, body, principal } = request
+  if (body.labels !== undefined) requireInScope(principal, body.labels)
+  const { labels, options, ...plain } = body
+  const fields = Object.entries(plain).filter(([, value]) => value !== undefined)
+  const changes: Partial<SourceRow> = {
+    ...(Object.fromEntries(fields) as Partial<SourceRow>),
+    ...(labels !== undefined && { labelsJson: JSON.stringify(labels) }),
+    ...(options !== undefined && { optionsJson: JSON.stringify(options) }),
+  }
+  return update(context, request, params.sourceId, { action: 'changeSource', changes })
+}
+
+function setPaused(
+  context: HandlerContext,
+  request: HandlerRequest<'pauseSource'> | HandlerRequest<'resumeSource'>,
+  paused: boolean,
+) {
+  const action = paused ? 'pauseSource' : 'resumeSource'
+  const changes = { paused: paused ? 1 : 0 }
+  return update(context, request, request.params.sourceId, { action, changes })
+}
+
+async function update(
+  context: HandlerContext,
+  request: {
+    readonly ifMatch: number | null
+    readonly principal: Principal
+    readonly address: string
+    readonly requestId: string
+  },
+  id: string,
+  change: { readonly action: string; readonly changes: Partial<SourceRow> },
+) {
+  const { action, changes } = change
+  return context.catalog.transaction(async (trx) => {
+    const row = await loadSource(trx, id)
+    requireVersion(row, request)
+    const next: SourceRow = { ...row, ...changes, version: row.version + 1 }
+    await checkReferences(trx, next)
+    if (next.name !== row.name) await checkName(trx, next.name)
+    await trx.updateTable('source').set(next).where('id', '=', id).execute()
+    const [before, after] = await showSources(trx, [row, next])
+    await recordChange(trx, context, request, {
+      ...{ action, topic: 'sources', type: 'source.changed', before, after },
+      ...{ id, name: next.name, labels: labelsOf(next.labelsJson) },
+    })
+    return { body: after!, etag: next.version }
+  })
+}
+
+async function deleteSource(context: HandlerContext, request: HandlerRequest<'deleteSource'>) {
+  const { catalog } = context
+  const { params, body, principal, dryRun, address, requestId } = request
+  const row = await loadSource(catalog.db, params.sourceId)
+  if (dryRun) {
+    const action = 'stop protecting; its recovery points stay'
+    return {
+      status: 200,
+      body: { plan: [{ action, object: row.id, name: row.name }], warnings: [] },
+    }
+  }
+  const consent = await requireConsent(context, {
+    ...{ principal, action: 'deleteSource', object: row.id, params: {}, name: row.name },
+    danger: body,
+    caller: { address, requestId },
+  })
+  await catalog.transaction(async (trx) => {
+    await consent.use(trx)
+    const current = await loadSource(trx, row.id)
+    const active = await trx
+      .selectFrom('job')
+      .select('id')
+      .where('sourceId', '=', row.id)
+      .where('endedAt', 'is', null)
+      .executeTakeFirst()
+    if (active !== undefined) {
+      throw new MaasError('OBJECT_IN_USE', 'a job works on the source', { jobId: active.id })
+    }
+    await trx.deleteFrom('schedule').where('sourceId', '=', row.id).execute()
+    await trx.deleteFrom('source').where('id', '=', row.id).execute()
+    await recordChange(trx, context, request, {
+      ...{ action: 'deleteSource', topic: 'sources', type: 'source.deleted' },
+      ...{ id: row.id, name: row.name, labels: labelsOf(current.labelsJson) },
+      before: current,
+      reason: consent.reason,
+    })
+  })
+  return { status: 204, body: null }
+}
+
+async function protectSource(context: HandlerContext, request: HandlerRequest<'protectSource'>) {
+  const { params, body, principal } = request
+  const jobId = await context.catalog.transaction(async (trx) => {
+    const row = await loadSource(trx, params.sourceId)
+    const labels = labelsOf(row.labelsJson)
+    const policy = (await loadPolicies(trx)).resolve({ policyId: row.policyId, labels })
+    const wanted = protectRequest(row, {
+      actor: ownerOf(principal),
+      priority: policy?.spec.priority ?? 0,
+      policyId: policy?.id ?? null,
+      lockUntil: body.lockUntil === undefined ? null : Date.parse(body.lockUntil),
+      labels: body.labels,
+    })
+    const id = await context.jobs.enqueue(trx, wanted)
+    await recordChange(trx, context, request, {
+      ...{ action: 'protectSource', topic: 'sources', type: 'source.protecting' },
+      ...{ id: row.id, name: row.name, labels, after: { jobId: id } },
+    })
+    return id
+  })
+  return { status: 202, body: { jobId }, location: `/api/v1/jobs/${jobId}` }
+}
