@@ -1,0 +1,178 @@
+/**
+ * What control does by itself: media whose lease is over, points whose lock is over, collecting,
+ * copies of the catalog, reconciliation, and old rows. When it was last done stands in `meta`, so
+ * a restart neither repeats nor forgets it.
+ */
+import type { Kysely } from 'kysely'
+import type { Catalog } from '../catalog/catalog.ts'
+import { pruneEvents } from '../catalog/events.ts'
+import type { CatalogTables } from '../catalog/schema.ts'
+import { catalogBackupRequest } from '../job/kinds/catalog-backup.ts'
+import { ejectRequest } from '../job/kinds/eject.ts'
+import { expireRequest } from '../job/kinds/expire.ts'
+import { collectRequest } from '../job/kinds/pool-care.ts'
+import { reconcileMediaRequest } from '../job/kinds/reconcile-media.ts'
+import type { Trx } from '../job/definition.ts'
+import type { JobRequest } from '../job/queue.ts'
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../policy/zone.ts'
+
+type Db = Kysely<CatalogTables>
+
+const COLLECT_EVERY_MS = DAY_MS
+const BACKUP_EVERY_MS = 6 * HOUR_MS
+const RECONCILE_EVERY_MS = 10 * MINUTE_MS
+const SWEEP_EVERY_MS = HOUR_MS
+/** Also how long a client may be away and go on where it was. */
+const EVENTS_KEPT_MS = 14 * DAY_MS
+/** Ended jobs with their logs; a promise of a minute makes 500,000 a year per source. */
+const JOBS_KEPT_MS = 30 * DAY_MS
+/** Of one statement, so that nobody waits for it. */
+const PRUNE_MAX = 500
+const EJECT_MAX = 100
+/** An eject that fails is not begun anew at once. */
+const EJECT_AGAIN_MS = 10 * MINUTE_MS
+const SWEEP_MAX = 1000
+
+export interface HousekeepingOptions {
+  readonly catalog: Catalog
+  enqueue(trx: Trx, request: JobRequest): Promise<string>
+  /** The pool that copies of the catalog go to; null while there is none. */
+  backupPool(): Promise<{ readonly id: string; readonly nodeId: string } | null>
+}
+
+export class Housekeeping {
+  readonly #options: HousekeepingOptions
+  /** Medium → when its eject was last begun, monotonic. */
+  readonly #ejected = new Map<string, number>()
+
+  constructor(options: HousekeepingOptions) {
+    this.#options = options
+  }
+
+  /** @param guard throws when somebody else leads by now; called within each transaction */
+  async tick(guard: (trx: Trx) => Promise<void>): Promise<void> {
+    const { catalog } = this.#options
+    const now = catalog.clock.wallMs()
+    for (const request of await this.#ejections(now)) await this.#enqueue(guard, request)
+    await this.#every('reconcile', RECONCILE_EVERY_MS, guard, () =>
+      Promise.resolve([reconcileMediaRequest('system')]),
+    )
+    await this.#every('collect', COLLECT_EVERY_MS, guard, () => listCollections(catalog.db))
+    await this.#every('catalog-backup', BACKUP_EVERY_MS, guard, async () => {
+      const pool = await this.#options.backupPool()
+      return pool === null ? [] : [catalogBackupRequest(pool, 'system')]
+    })
+    await this.#every('sweep', SWEEP_EVERY_MS, guard, (since) => listSweeps(catalog.db, since, now))
+    await this.#prune(guard, now)
+  }
+
+  /** Media whose lease is over. */
+  async #ejections(now: number): Promise<JobRequest[]> {
+    const rows = await this.#options.catalog.db
+      .selectFrom('medium')
+      .selectAll()
+      .where('state', '=', 'plugged')
+      .where('leaseUntil', '<=', now)
+      .orderBy('leaseUntil')
+      .limit(EJECT_MAX)
+      .execute()
+    const nowMs = this.#options.catalog.clock.monotonicMs()
+    for (const [id, at] of this.#ejected) if (nowMs - at >= EJECT_AGAIN_MS) this.#ejected.delete(id)
+    const due = rows.filter((row) => !this.#ejected.has(row.id))
+    for (const row of due) this.#ejected.set(row.id, nowMs)
+    return due.map((row) => ejectRequest(row, { actor: 'system', force: true }))
+  }
+
+  async #enqueue(guard: (trx: Trx) => Promise<void>, request: JobRequest): Promise<void> {
+    await this.#options.catalog.transaction(async (trx) => {
+      await guard(trx)
+      await this.#options.enqueue(trx, request)
+    })
+  }
+
+  async #every(
+    name: string,
+    everyMs: number,
+    guard: (trx: Trx) => Promise<void>,
+    list: (since: number) => Promise<JobRequest[]>,
+  ): Promise<void> {
+    const { catalog } = this.#options
+    const key = `housekeeping.${name}`
+    const now = catalog.clock.wallMs()
+    const row = await catalog.db
+      .selectFrom('meta')
+      .select('value')
+      .where('key', '=', key)
+      .executeTakeFirst()
+    const since = Number(row?.value ?? 0)
+    // Done in the future: the clock was set back since.
+    if (since <= now && now - since < everyMs) return
+    const requests = await list(since <= now ? since : 0)
+    await catalog.transaction(async (trx) => {
+      await guard(trx)
+      for (const request of requests) await this.#options.enqueue(trx, request)
+      const value = String(now)
+      await trx
+        .insertInto('meta')
+        .values({ key, value })
+        .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
+        .execute()
+    })
+  }
+
+  async #prune(guard: (trx: Trx) => Promise<void>, now: number): Promise<void> {
+    const { catalog } = this.#options
+    const old = await catalog.db
+      .selectFrom('job')
+      .select('id')
+      .where('endedAt', '<', now - JOBS_KEPT_MS)
+      .orderBy('endedAt')
+      .limit(PRUNE_MAX)
+      .execute()
+    const oldEvent = await catalog.db
+      .selectFrom('event')
+      .select('seq')
+      .where('at', '<', now - EVENTS_KEPT_MS - HOUR_MS)
+      .limit(1)
+      .executeTakeFirst()
+    if (old.length === 0 && oldEvent === undefined) return
+    await catalog.transaction(async (trx) => {
+      await guard(trx)
+      const ids = old.map((row) => row.id)
+      if (ids.length > 0) await trx.deleteFrom('job').where('id', 'in', ids).execute()
+      if (oldEvent !== undefined) await pruneEvents(trx, EVENTS_KEPT_MS, catalog.clock)
+    })
+  }
+}
+
+async function listCollections(db: Db): Promise<JobRequest[]> {
+  const pools = await db
+    .selectFrom('pool')
+    .select(['id', 'nodeId', 'labelsJson'])
+    .where('state', '!=', 'offline')
+    .execute()
+  return pools.map((pool) => collectRequest(pool, 'system'))
+}
+
+/** Sources with points whose lock has ended since, or whose expiry was left half done. */
+async function listSweeps(db: Db, since: number, now: number): Promise<JobRequest[]> {
+  const unlocked = await db
+    .selectFrom('point')
+    .select(['sourceId', 'poolId'])
+    .distinct()
+    .where('lockUntil', '>', since)
+    .where('lockUntil', '<=', now)
+    .where('state', '=', 'available')
+    .limit(SWEEP_MAX)
+    .execute()
+  const halfDone = await db
+    .selectFrom('point')
+    .select(['sourceId', 'poolId'])
+    .distinct()
+    .where('state', '=', 'deleting')
+    .limit(SWEEP_MAX)
+    .execute()
+  return [...unlocked, ...halfDone].map(({ sourceId, poolId }) =>
+    expireRequest({ sourceId, poolId, labels: {}, actor: 'system' }),
+  )
+}
