@@ -89,6 +89,7 @@ export const ERRORS = {
   RESTORE_NOT_IN_POINT: { category: 'not_found', en: 'Look for the path with "openmaas ls" or "openmaas find".', zh: '请用 openmaas ls 或 openmaas find 查找路径。' },
   // Media.
   MEDIUM_NOT_FOUND: { category: 'not_found', en: 'List the media with "openmaas media".', zh: '请用 openmaas media 列出介质。' },
+  MEDIUM_NOT_PLUGGED: { category: 'conflict', en: 'The medium is ejected or on its way out; plug the point again.', zh: '该介质已弹出或正在弹出;请重新挂接恢复点。' },
   MEDIUM_BUSY: { category: 'conflict', en: 'Close the programs that use the mount, then eject again.', zh: '请关闭正在使用该挂载的程序后再弹出。' },
   MEDIUM_TOO_DEEP: { category: 'exhausted', en: 'Seal it with "openmaas seal" and plug the new point: that stands on one layer.', zh: '请用 openmaas seal 封存,再挂接新的恢复点:它只有一层。' },
   MEDIUM_ATTACH_FAILED: { category: 'unavailable', en: 'Nothing was left behind; the details say which step failed.', zh: '已全部清理;详情指出失败的步骤。' },
@@ -184,7 +185,7 @@ export const ERRORS = {
   IDEMPOTENCY_SPENT: { category: 'conflict', en: 'It was done already, and its secret was shown once; make a new one.', zh: '该请求已完成,其机密仅显示一次;请重新创建。' },
   SERVER_UNREACHABLE: { category: 'unavailable', en: 'Check that the server runs, its address, and the firewalls between.', zh: '请检查服务器是否运行、其地址以及中间的防火墙。' },
   SERVER_STOPPING: { category: 'unavailable', en: 'The server is being stopped or started; ask again in a moment.', zh: '服务器正在停止或启动,请稍后再试。' },
-  WEBHOOK_REFUSED: { category: 'unavailable', en: 'Check the address and what listens there; the delivery log says what it answered.', zh: '请检查该地址及其服务;投递记录中有其响应。' },
+  WEBHOOKS_TOO_MANY: { category: 'exhausted', en: 'Remove a webhook that nobody needs, or let one receiver pass events on.', zh: '请删除不再需要的 Webhook,或由一个接收方转发事件。' },
   // The catalog.
   CATALOG_UNAVAILABLE: { category: 'unavailable', en: 'Check the path, or address and password of the database, and that it runs.', zh: '请检查路径,或数据库的地址与口令,并确认其正在运行。' },
   CATALOG_CORRUPT: { category: 'corrupt', en: 'Keep the file as it is and run "openmaas catalog rebuild" into a new one.', zh: '请原样保留该文件,并用 openmaas catalog rebuild 重建到新文件。' },
