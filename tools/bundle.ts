@@ -1,8 +1,11 @@
 /**
- * Joins the sources of the command, and of each of its threads and processes, to one JavaScript
- * file each in .build/: 150 modules less to find, to strip of types and to link, in each thread.
+ * Joins the sources of the command, and of each of its threads, to one JavaScript file each in
+ * .build/: 150 modules less to find, to strip of types and to link, in each thread.
  *
  *     node tools/bundle.ts [--if-stale]
+ *
+ * The engine of a medium runs from its sources: it may live, and be started again, for longer than
+ * a bundle is kept.
  *
  * Nothing depends on it. The launcher runs .build/openmaas.mjs when it is there; that compares
  * every source with what was bundled, and runs the sources themselves when one has changed. So a
@@ -27,11 +30,8 @@ const CLOCK_LAG_MS = 20
 const NATIVE = ['@napi-rs/blake-hash', '@node-rs/crc32']
 const NATIVE_PREFIX = '\0native:'
 
-/** `new URL('./thread.ts', import.meta.url)`: a thread or process, an entry of its own. */
+/** `new URL('./thread.ts', import.meta.url)`: a thread, an entry of its own. */
 const THREAD = /new URL\(\s*'([^']+\.ts)',\s*import\.meta\.url\s*,?\s*\)/g
-/** `import.meta.resolve('@openmaas/…')`: the same, in another package. */
-const PROCESS = /import\.meta\.resolve\(\s*'@openmaas\/([a-z-]+)\/([^']+)'\s*\)/g
-
 /**
  * koffi's own four files only find the binary and warn of calls that are deprecated; its package
  * for this platform is asked first.
@@ -50,7 +50,7 @@ function loadKoffi(require) {
 }
 `
 
-/** Entry → its name in the bundle; threads and processes are found while sources are read. */
+/** Entry → its name in the bundle; threads are found while sources are read. */
 class Entries {
   readonly #root: string
   readonly #names = new Map<string, string>()
@@ -80,10 +80,6 @@ class Entries {
       existsSync(target) ? `new URL("./${this.nameOf(target)}.js", ${here})` : undefined
     const places = code
       .replaceAll(THREAD, (whole, target: string) => entry(join(dirname(path), target)) ?? whole)
-      .replaceAll(PROCESS, (whole, folder: string, module: string) => {
-        const url = entry(join(this.#root, 'packages', folder, 'src', `${module}.ts`))
-        return url === undefined ? whole : `${url}.href`
-      })
       .replaceAll(KOFFI, `loadKoffi(createRequire(import.meta.url))`)
       .replaceAll('import.meta.url', `new URL(${own}, ${here}).href`)
       .replaceAll(here, 'import.meta.url')
