@@ -37,9 +37,16 @@ function describeDialect(
 function describePostgres(title: string, body: (make: MakeCatalog) => void): void {
   describe(`${title} (PostgreSQL)`, () => {
     const server = new PostgresServer()
-    beforeAll(() => server.start(), START_TIMEOUT_MS)
+    let template = ''
+    beforeAll(async () => {
+      await server.start()
+      // The tables are made once; each test begins as a copy of them.
+      const url = await server.makeDatabase()
+      await using _ = await openCatalog({ url, clock: new FakeClock() })
+      template = new URL(url).pathname.slice(1)
+    }, START_TIMEOUT_MS)
     afterAll(() => server.stop())
-    describeDialect('on a database of its own', () => server.makeDatabase(), body)
+    describeDialect('on a database of its own', () => server.makeDatabase(template), body)
   })
 }
 

@@ -49,10 +49,12 @@ export class PostgresServer {
     })
   }
 
-  async makeDatabase(): Promise<string> {
+  /** @param template a database that nobody is connected to, to begin as a copy of */
+  async makeDatabase(template?: string): Promise<string> {
     this.#count += 1
     const name = `catalog_${this.#count}`
-    await this.#execute(`create database ${name}`)
+    const like = template === undefined ? '' : ` template ${template} strategy file_copy`
+    await this.#execute(`create database ${name}${like}`)
     return `postgres://postgres@localhost/${name}?host=${encodeURIComponent(this.#socket)}`
   }
 
