@@ -7,7 +7,6 @@ import { resolve } from 'node:path'
 import { availableParallelism } from 'node:os'
 import { isMaasError, MaasError } from '@openmaas/kernel/errors'
 import type { SnapshotId } from '@openmaas/kernel/ids'
-import { groupName, userName } from '@openmaas/kernel/posix/identity'
 import { PoolOwnerSocket } from '../owner/owner-socket.ts'
 import type { Pool } from '@openmaas/pool/pool/pool'
 import type { SnapshotManifest, SnapshotRow } from '@openmaas/pool/pool/types'
@@ -15,19 +14,16 @@ import { zeroWeights } from '@openmaas/pool/tree/weights'
 import { Coordinator, type CoordinatorResult } from './coordinator.ts'
 import { makeCounterMemory, sumCounters } from './counters.ts'
 import type { LaneWorkerData } from './messages.ts'
+import { collectWarnings, manifestWarnings, ownerNames } from './report.ts'
 import { checkSource, identify } from './source-directory.ts'
 import {
   type CaptureOptions,
   type CaptureProgress,
   type CaptureResult,
-  type CaptureWarning,
   LANES_MAX,
-  WARNINGS_KEPT_MAX,
 } from './types.ts'
 
 const PROGRESS_INTERVAL_MS = 100
-/** Warnings named in the manifest: it has to fit one chunk whatever their paths are. */
-const MANIFEST_WARNINGS_MAX = 100
 
 interface Parent {
   readonly row: SnapshotRow
@@ -200,10 +196,7 @@ function makeManifest(options: CaptureOptions, parts: ManifestParts): SnapshotMa
   const { parent, startedAt, captured, counters } = parts
   const { newBytes, storedBytes } = counters
   const { root, reports } = captured
-  const { warnings, warningCount } = collectWarnings(captured)
-  const first = warnings
-    .slice(0, MANIFEST_WARNINGS_MAX)
-    .map(({ path, message }) => `${path}: ${message}`)
+  const warnings = manifestWarnings(captured)
   const parentId: { parent?: SnapshotId } = parent === undefined ? {} : { parent: parent.row.id }
   return {
     kind: 'tree',
@@ -213,45 +206,11 @@ function makeManifest(options: CaptureOptions, parts: ManifestParts): SnapshotMa
     root: Buffer.from(root.id).toString('hex'),
     // What the run added is said with the point: it cannot be found out later.
     summary: { ...zeroWeights(), ...root.weights, newBytes, storedBytes },
-    users: namesOf(
-      reports.flatMap(({ uids }) => uids),
-      userName,
-    ),
-    groups: namesOf(
-      reports.flatMap(({ gids }) => gids),
-      groupName,
-    ),
-    status: warningCount === 0 ? 'complete' : 'warnings',
+    ...ownerNames(reports),
+    status: warnings.count === 0 ? 'complete' : 'warnings',
     ...parentId,
     ...(options.tags === undefined ? {} : { tags: options.tags }),
     ...(options.lockUntil && { lockedUntil: options.lockUntil.toISOString() }),
-    ...(warningCount === 0 ? {} : { warnings: { count: warningCount, first } }),
+    ...(warnings.count === 0 ? {} : { warnings }),
   }
-}
-
-/** Owners kept by name: more would not fit the manifest, and no directory has them. */
-const OWNERS_MAX = 10_000
-
-function namesOf(
-  ids: readonly number[],
-  nameOf: (id: number) => string | undefined,
-): Record<string, string> {
-  const names: [string, string][] = []
-  for (const id of [...new Set(ids)].toSorted((a, b) => a - b).slice(0, OWNERS_MAX)) {
-    const name = nameOf(id)
-    if (name !== undefined) names.push([String(id), name])
-  }
-  return Object.fromEntries(names)
-}
-
-function collectWarnings({ reports }: CoordinatorResult): {
-  warnings: readonly CaptureWarning[]
-  warningCount: number
-} {
-  const warnings = reports
-    .flatMap((report) => report.warnings)
-    .toSorted((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0))
-    .slice(0, WARNINGS_KEPT_MAX)
-  const warningCount = reports.reduce((sum, report) => sum + report.warningCount, 0)
-  return { warnings, warningCount }
 }

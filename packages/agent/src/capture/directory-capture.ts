@@ -7,7 +7,6 @@ import { readlinkat } from '@openmaas/kernel/posix/names'
 import { listedLength, listedType } from '@openmaas/kernel/posix/listing'
 import { makeStatx, STATX_BASIC_STATS, statx } from '@openmaas/kernel/posix/statx'
 import { readXattrsAt } from '@openmaas/kernel/posix/xattr'
-import type { ChunkSink } from '@openmaas/pool/chunk/chunk'
 import {
   type BuiltDirectory,
   builtDirectory,
@@ -26,7 +25,7 @@ import { type FileStat, fillFileStat, makeFileStat } from '@openmaas/source-file
 import type { LaneCounters } from './counters.ts'
 import { type CapturedFile, type FileCapture, isRacy, xattrPairs } from './file-capture.ts'
 import type { LinkCollector } from './link-collector.ts'
-import type { DirectoryResult } from './messages.ts'
+import type { CaptureSink, DirectoryResult } from './messages.ts'
 import { OldDirectory } from './old-directory.ts'
 import type { Warnings } from './warnings.ts'
 
@@ -41,7 +40,7 @@ const S_IFLNK = 0o120000
 const S_IFSOCK = 0o140000
 
 export interface DirectoryCaptureDeps {
-  readonly sink: ChunkSink
+  readonly sink: CaptureSink
   readonly files: FileCapture
   readonly links: LinkCollector
   readonly counters: LaneCounters
@@ -73,6 +72,8 @@ export class DirectoryCapture {
   readonly #name = Buffer.alloc(264)
   readonly #target = Buffer.alloc(4096)
   readonly owners = { uids: new Set<number>(), gids: new Set<number>() }
+  /** What the name that is being captured was before, when that helps the sink. */
+  #old: TreeEntry | undefined
   #lastUid = -1
   #lastGid = -1
 
@@ -167,7 +168,11 @@ export class DirectoryCapture {
     }
     fillFileStat(this.#statx, stat)
     this.noteOwner(stat.uid, stat.gid)
-    if (old !== undefined && old.seek(name) && this.#takeOver(old, stat)) return
+    this.#old = undefined
+    if (old !== undefined && old.seek(name)) {
+      if (this.#takeOver(old, stat)) return
+      this.#old = oldFile(old, this.#deps.sink)
+    }
     const linked = stat.nlink > 1
     if (!linked) this.#addNew(this.#builder, request.dirfd, name, pathOf(request, listed))
     else this.#addLinked(request.dirfd, name, pathOf(request, listed))
@@ -266,7 +271,11 @@ export class DirectoryCapture {
       counters.add('files', 1)
       return true
     }
-    const captured: CapturedFile | undefined = files.capture(dirfd, this.#name, path, stat)
+    const captured: CapturedFile | undefined = files.capture(dirfd, this.#name, {
+      path,
+      stat,
+      old: this.#old,
+    })
     if (captured === undefined) return false
     const { content, xattrs, changed, racy } = captured
     stat.size = captured.size
@@ -309,6 +318,12 @@ function isSame(view: TreeNodeView, index: number, stat: FileStat): boolean {
   if (!view.statMatches(index, stat)) return false
   if ((view.flagsAt(index) & ENTRY_FLAG.uncertain) !== 0) return false
   return view.kindAt(index) !== ENTRY_KIND.directory
+}
+
+/** Costs a decoding, so only where somebody makes use of it. */
+function oldFile({ view, index }: OldDirectory, sink: CaptureSink): TreeEntry | undefined {
+  if (sink.expect === undefined || view.kindAt(index) !== ENTRY_KIND.file) return undefined
+  return view.entryAt(index)
 }
 
 function pathOf({ path }: DirectoryRequest, listed: string): string {

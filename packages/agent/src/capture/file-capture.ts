@@ -10,10 +10,9 @@ import {
 import { close, openat, pread } from '@openmaas/kernel/posix/files'
 import { makeStatx, STATX_BASIC_STATS, statx } from '@openmaas/kernel/posix/statx'
 import { readXattrs } from '@openmaas/kernel/posix/xattr'
-import type { ChunkSink } from '@openmaas/pool/chunk/chunk'
 import { ContentListBuilder } from '@openmaas/pool/tree/content-list'
 import { XATTR_BYTES_MAX } from '@openmaas/pool/tree/entry-layout'
-import type { ContentRef } from '@openmaas/pool/tree/entry'
+import type { ContentRef, TreeEntry } from '@openmaas/pool/tree/entry'
 import type { XattrPair } from '@openmaas/pool/tree/footprint'
 import { xattrBlockSize } from '@openmaas/pool/tree/xattr-block'
 import { isFixedChunked, MAGIC_LENGTH } from '@openmaas/source-files/chunking'
@@ -25,7 +24,7 @@ import {
   sameFile,
 } from '@openmaas/source-files/file-stat'
 import { LARGE_FILE_SIZE_MIN, LargeFile, makeLargeFileMemory } from './large-file.ts'
-import type { LargeFileOffer } from './messages.ts'
+import type { CaptureSink, LargeFileOffer } from './messages.ts'
 import type { Warnings } from './warnings.ts'
 
 /** Files up to this size are read whole by one call. */
@@ -64,7 +63,7 @@ const NO_XATTRS: readonly XattrPair[] = []
 const EMPTY_NAME = Buffer.alloc(1)
 
 export interface FileCaptureDeps {
-  readonly sink: ChunkSink
+  readonly sink: CaptureSink
   readonly content: ContentCapture
   readonly warnings: Warnings
   /** Asks idle lanes for help with a large file. */
@@ -78,6 +77,7 @@ export class FileCapture {
   readonly #after = makeFileStat()
   readonly #front = Buffer.alloc(MAGIC_LENGTH)
   #noatime = O_NOATIME
+  #old: TreeEntry | undefined
 
   constructor(deps: FileCaptureDeps) {
     this.#deps = deps
@@ -99,9 +99,16 @@ export class FileCapture {
    * @param name NUL-terminated
    * @param path for messages and helpers
    * @param stat as found by name; updated to what was captured
+   * @param old the entry it had in the parent snapshot, when it was a file there
    * @returns undefined when it cannot be read: the warning is given
    */
-  capture(dirfd: number, name: Buffer, path: string, stat: FileStat): CapturedFile | undefined {
+  capture(
+    dirfd: number,
+    name: Buffer,
+    { path, stat, old }: { path: string; stat: FileStat; old?: TreeEntry | undefined },
+  ): CapturedFile | undefined {
+    if (old !== undefined) this.#deps.sink.expect?.(old)
+    this.#old = old
     const fd = this.open(dirfd, name)
     if (fd < 0) {
       this.#deps.warnings.failed(-fd, 'open', path)
@@ -154,7 +161,9 @@ export class FileCapture {
     if (size >= LARGE_FILE_SIZE_MIN) {
       const { inoLow, inoHigh, deviceMajor, deviceMinor } = stat
       const file = { inoLow, inoHigh, deviceMajor, deviceMinor }
-      const offer = { path, file, size, fixed, sparse, memory: makeLargeFileMemory(size) }
+      const old = this.#old && { old: this.#old.raw }
+      const memory = makeLargeFileMemory(size)
+      const offer = { path, file, size, fixed, sparse, memory, ...old }
       this.#deps.offer(offer)
       return new LargeFile(offer).own(content, fd, this.#list)
     }

@@ -7,12 +7,14 @@ import { O_DIRECTORY, O_RDONLY, AT_FDCWD } from '@openmaas/kernel/posix/constant
 import { close, openat } from '@openmaas/kernel/posix/files'
 import { checked, cString, posixAvailable } from '@openmaas/kernel/posix/library'
 import { systemRandom } from '@openmaas/kernel/random'
+import type { ChunkSource } from '@openmaas/pool/chunk/chunk'
 import { makePrimitives } from '@openmaas/pool/chunk/native-primitives'
 import { Chunker } from '@openmaas/pool/chunker/chunker'
 import { KeyRing } from '@openmaas/pool/keys/key-ring'
 import { ChunkReader } from '@openmaas/pool/pool/chunk-reader'
 import { SessionLane } from '@openmaas/pool/pool/lane'
 import { TreeReader } from '@openmaas/pool/tree/tree-reader'
+import { RemoteLane } from '../remote/remote-lane.ts'
 import { CaptureLane } from './lane.ts'
 import { asBuffer, type FromLane, type LaneWorkerData, type ToLane } from './messages.ts'
 
@@ -27,34 +29,52 @@ posixAvailable()
 
 interface OpenLane {
   readonly lane: CaptureLane
-  readonly sink: SessionLane
+  readonly sink: LanePool['sink']
   /** [1] says that the run is over. */
   readonly control: Int32Array
   close(): void
 }
 
-function openLane({ setup, session, reader }: LaneWorkerData): OpenLane {
+/** What a lane reads and writes: a pool of this process, or a node's through its channel. */
+interface LanePool {
+  readonly sink: SessionLane | RemoteLane
+  readonly source: ChunkSource & { close(): void }
+  readonly chunkerKey: Buffer
+}
+
+function openPool(data: LaneWorkerData): LanePool {
+  if ('remote' in data) {
+    const { memory, chunkIdKey, chunkerKey } = data.remote
+    const lane = new RemoteLane(memory, chunkIdKey)
+    return { sink: lane, source: lane, chunkerKey: asBuffer(chunkerKey) }
+  }
   const fs = new NodeFs()
-  const keys = new KeyRing(Buffer.from(session.masterKey), session.poolId)
+  const { session, reader } = data
+  const { chunkerKey } = new KeyRing(Buffer.from(session.masterKey), session.poolId)
   const sink = new SessionLane(session, {
     fs,
     random: systemRandom,
     onSealed: (pack) => post({ kind: 'sealed', pack }),
   })
-  const chunks = new ChunkReader(reader, { fs })
+  return { sink, source: new ChunkReader(reader, { fs }), chunkerKey }
+}
+
+function openLane(data: LaneWorkerData): OpenLane {
+  const { setup } = data
+  const { sink, source, chunkerKey } = openPool(data)
   const path = cString(setup.path)
   const rootFd = checked(openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY), 'open', setup.path)
   const lane = new CaptureLane(setup, {
     rootFd,
     sink,
-    chunker: new Chunker(keys.chunkerKey),
-    old: setup.parentRoot && new TreeReader(chunks, asBuffer(setup.parentRoot)),
+    chunker: new Chunker(chunkerKey),
+    old: setup.parentRoot && new TreeReader(source, asBuffer(setup.parentRoot)),
     post,
     stored: () => sink.counters,
   })
   const closeLane = (): void => {
     sink.close()
-    chunks.close()
+    source.close()
     close(rootFd)
   }
   return { lane, sink, control: new Int32Array(setup.hungry), close: closeLane }
@@ -87,7 +107,8 @@ function receive(message: ToLane): void {
     case 'end': {
       const root = message.finish && lane.finish(message.finish)
       sink.flush()
-      post({ kind: 'ended', report: lane.report(), root })
+      const waited = sink instanceof RemoteLane ? { waitedMs: sink.waitedMs } : {}
+      post({ kind: 'ended', report: { ...lane.report(), ...waited }, root })
       release()
       return
     }

@@ -16,10 +16,9 @@ import { listedLength, listedType, listSorted } from '@openmaas/kernel/posix/lis
 import { AT_SYMLINK_NOFOLLOW, E } from '@openmaas/kernel/posix/constants'
 import { fstatx, makeStatx, STATX_BASIC_STATS, statx } from '@openmaas/kernel/posix/statx'
 import { readXattrs } from '@openmaas/kernel/posix/xattr'
-import type { ChunkSink } from '@openmaas/pool/chunk/chunk'
 import type { Chunker } from '@openmaas/pool/chunker/chunker'
 import { directoryRef } from '@openmaas/pool/tree/directory-builder'
-import type { EntryStat, TreeEntry } from '@openmaas/pool/tree/entry'
+import { decodeEntry, type EntryStat, type TreeEntry } from '@openmaas/pool/tree/entry'
 import type { XattrPair } from '@openmaas/pool/tree/footprint'
 import { sumSnapshot, writeTreeRoot } from '@openmaas/pool/tree/root'
 import type { TreeReader } from '@openmaas/pool/tree/tree-reader'
@@ -32,6 +31,8 @@ import { FileCapture, xattrPairs } from './file-capture.ts'
 import { LargeFile, wantsHelp } from './large-file.ts'
 import { LinkCollector } from './link-collector.ts'
 import {
+  asBuffer,
+  type CaptureSink,
   type DeviceInode,
   type DirectoryResult,
   type DirectoryTask,
@@ -73,7 +74,7 @@ interface Frame {
 export interface LaneDeps {
   /** Directory of the source. */
   readonly rootFd: number
-  readonly sink: ChunkSink
+  readonly sink: CaptureSink
   readonly chunker: Chunker
   readonly old: TreeReader | undefined
   readonly post: (message: FromLane) => void
@@ -164,7 +165,9 @@ export class CaptureLane {
     if (fd < 0) return
     try {
       // Replaced since its owner opened it: segments of two files would make none.
-      if (this.#isFile(fd, offer.file)) new LargeFile(offer).help(this.#content, fd)
+      if (!this.#isFile(fd, offer.file)) return
+      if (offer.old !== undefined) this.#deps.sink.expect?.(decodeEntry(asBuffer(offer.old), 0))
+      new LargeFile(offer).help(this.#content, fd)
     } finally {
       close(fd)
       this.#updateCounters()

@@ -1,12 +1,14 @@
 /** What coordinator and lanes say to each other. Everything is structured-cloneable. */
 import type { ErrorMessage } from '@openmaas/kernel/error-message'
+import type { ChunkSink } from '@openmaas/pool/chunk/chunk'
 import type { ReaderHandoff } from '@openmaas/pool/pool/chunk-reader'
 import type { LaneHandoff } from '@openmaas/pool/pool/lane'
 import type { SealedPack } from '@openmaas/pool/pool/types'
 import type { BuiltDirectory } from '@openmaas/pool/tree/directory-builder'
-import type { EntryStat } from '@openmaas/pool/tree/entry'
+import type { EntryStat, TreeEntry } from '@openmaas/pool/tree/entry'
 import type { XattrPair } from '@openmaas/pool/tree/footprint'
 import type { Weights } from '@openmaas/pool/tree/weights'
+import type { ChannelMemory } from '../remote/remote-lane.ts'
 import type { LinkBatch } from './link-collector.ts'
 import type { CaptureRules, CaptureWarning } from './types.ts'
 
@@ -34,6 +36,8 @@ export interface LargeFileOffer {
   readonly fixed: boolean
   readonly sparse: boolean
   readonly memory: SharedArrayBuffer
+  /** The entry it had in the parent snapshot. */
+  readonly old?: Uint8Array
 }
 
 export type ToLane =
@@ -72,6 +76,8 @@ export interface LaneReport {
   readonly warningCount: number
   readonly uids: readonly number[]
   readonly gids: readonly number[]
+  /** Milliseconds it waited for the line to a node. */
+  readonly waitedMs?: number
 }
 
 /** The last lane to end writes the link table and the root record. */
@@ -99,11 +105,23 @@ export interface LaneSetup {
   readonly hungry: SharedArrayBuffer
 }
 
-/** What the worker thread of a lane is set up with. */
-export interface LaneWorkerData {
-  readonly setup: LaneSetup
-  readonly session: LaneHandoff
-  readonly reader: ReaderHandoff
+/** What the worker thread of a lane is set up with: a pool of this process, or a node's. */
+export type LaneWorkerData = { readonly setup: LaneSetup } & (
+  | { readonly session: LaneHandoff; readonly reader: ReaderHandoff }
+  | { readonly remote: RemoteHandoff }
+)
+
+/** The keys that a node hands out for a session, and the channel of one lane. */
+export interface RemoteHandoff {
+  readonly memory: ChannelMemory
+  readonly chunkIdKey: Uint8Array
+  readonly chunkerKey: Uint8Array
+}
+
+/** Where a lane puts chunks. */
+export interface CaptureSink extends ChunkSink {
+  /** A file has changed: what stood in it before need not be sent again, where that costs. */
+  expect?(old: TreeEntry): void
 }
 
 export interface DeviceInode {

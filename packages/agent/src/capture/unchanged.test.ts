@@ -82,7 +82,7 @@ describe.skipIf(!posixAvailable())('the recognition of what is unchanged', () =>
       if (puts === 1) writeFileSync(site.join('file'), 'other')
       return put(type, raw)
     }
-    const captured = deps.files.capture(dirfd, cString('file'), 'file', stat)
+    const captured = deps.files.capture(dirfd, cString('file'), { path: 'file', stat })
     expect(puts).toBe(2)
     // It was written while it was read: a third writing in the same tick would not show.
     expect(captured).toMatchObject({ changed: false, racy: true })
