@@ -41,8 +41,8 @@ export interface SchedulerOptions extends HousekeepingOptions {
 const TICK_MS = 1000
 export const LEASE_MS = 30_000
 const LEASE_RENEW_MS = 10_000
-/** Changes of sources and policies are seen within this. */
-const SYNC_MS = 5000
+/** Changes of sources and policies, hosts that came back, leases that ended: seen within this. */
+const SLOW_MS = 5000
 /** Due rows of one tick: what is left comes with the next, longest overdue first. */
 const DUE_MAX = 400
 /** Rows of one transaction: others want to write too. */
@@ -60,7 +60,7 @@ export class Scheduler {
   readonly #holder: string
   #lease: Lease | null = null
   #leasedMs = -Infinity
-  #syncedMs = -Infinity
+  #slowMs = -Infinity
   #signature: string | null = null
   #versions = new Map<string, number>()
   #policies = new Policies([])
@@ -107,10 +107,15 @@ export class Scheduler {
     if (!(await this.#lead())) return
     try {
       if (jumpedMs !== 0) await this.#tellJump(jumpedMs)
-      await this.#sync(jumpedMs !== 0)
-      await this.#wake()
+      const nowMs = this.#options.catalog.clock.monotonicMs()
+      const isSlow = jumpedMs !== 0 || nowMs - this.#slowMs >= SLOW_MS
+      if (isSlow) {
+        this.#slowMs = nowMs
+        await this.#sync(jumpedMs !== 0)
+        await this.#wake()
+      }
       await this.#runDue()
-      await this.#housekeeping.tick((trx) => this.#guard(trx))
+      if (isSlow) await this.#housekeeping.tick((trx) => this.#guard(trx))
     } catch (error) {
       // Somebody leads who sees all this too.
       if (!(error instanceof MaasError && error.code === 'JOB_FENCED')) throw error
@@ -146,7 +151,7 @@ export class Scheduler {
   /** What was known here may be old: everything is looked at again. */
   async #takeOver(): Promise<void> {
     this.#signature = null
-    this.#syncedMs = -Infinity
+    this.#slowMs = -Infinity
     this.#versions = new Map()
     const row = await this.#options.catalog.db
       .selectFrom('event')
@@ -175,9 +180,6 @@ export class Scheduler {
   /** Brings the rows in line with sources and policies, when those have changed. */
   async #sync(jumped: boolean): Promise<void> {
     const { catalog } = this.#options
-    const nowMs = catalog.clock.monotonicMs()
-    if (!jumped && nowMs - this.#syncedMs < SYNC_MS) return
-    this.#syncedMs = nowMs
     const signature = await readSignature(catalog.db)
     if (!jumped && signature === this.#signature) return
     const policies = await loadPolicies(catalog.db)
