@@ -30,6 +30,12 @@ export class DiskImage implements Disposable {
     readonly mtimeNs: string
   }
   readonly #fd: number
+  /**
+   * Data without a hole, found last. Segment after segment asks inside the same run, and a file
+   * system that keeps no extents (tmpfs) looks at every page up to the next hole. Should a writer
+   * punch one meanwhile, zeros are read there.
+   */
+  #run = { start: 0, stop: 0 }
 
   /** @throws MaasError PATH_NOT_FOUND, SOURCE_UNREADABLE, SOURCE_UNSUPPORTED */
   constructor(path: string) {
@@ -69,11 +75,13 @@ export class DiskImage implements Disposable {
   *dataRanges(offset: number, end: number): Generator<DataRange> {
     let at = offset
     while (at < end) {
-      const start = this.#seek(seekData, at, end, at)
+      const isKnown = at >= this.#run.start && at < this.#run.stop
+      const start = isKnown ? at : this.#seek(seekData, at, end, at)
       const limit = Math.min(end, this.sourceSize)
       if (start >= limit) return
       // A writer may punch a hole in between: then the data ends where it began.
-      const stop = Math.min(limit, this.#seek(seekHole, start, end, limit))
+      if (!isKnown) this.#run = { start, stop: this.#seek(seekHole, start, end, limit) }
+      const stop = Math.min(limit, this.#run.stop)
       if (stop > start) yield { offset: start, length: stop - start }
       at = Math.max(stop, start + 1)
     }
