@@ -186,6 +186,11 @@ export const ERRORS = {
   SERVER_UNREACHABLE: { category: 'unavailable', en: 'Check that the server runs, its address, and the firewalls between.', zh: '请检查服务器是否运行、其地址以及中间的防火墙。' },
   SERVER_STOPPING: { category: 'unavailable', en: 'The server is being stopped or started; ask again in a moment.', zh: '服务器正在停止或启动,请稍后再试。' },
   WEBHOOKS_TOO_MANY: { category: 'exhausted', en: 'Remove a webhook that nobody needs, or let one receiver pass events on.', zh: '请删除不再需要的 Webhook,或由一个接收方转发事件。' },
+  // The client of a server.
+  CONTEXT_MISSING: { category: 'invalid', en: 'Log in with "openmaas login URL", or choose with --context; "openmaas context list" shows them.', zh: '请用 openmaas login URL 登录,或用 --context 选择;openmaas context list 可列出。' },
+  CONTEXT_NOT_FOUND: { category: 'not_found', en: 'List the contexts with "openmaas context list", or log in.', zh: '请用 openmaas context list 列出上下文,或先登录。' },
+  OBJECT_AMBIGUOUS: { category: 'invalid', en: 'Several have that name: give the id, or host/name for a source.', zh: '有多个同名对象:请给出 ID,数据源可用 主机/名称。' },
+  JOB_WAIT_TIMEOUT: { category: 'unavailable', en: 'The job goes on; watch it with "openmaas job watch".', zh: '作业仍在进行;可用 openmaas job watch 查看。' },
   // The catalog.
   CATALOG_UNAVAILABLE: { category: 'unavailable', en: 'Check the path, or address and password of the database, and that it runs.', zh: '请检查路径,或数据库的地址与口令,并确认其正在运行。' },
   CATALOG_CORRUPT: { category: 'corrupt', en: 'Keep the file as it is and run "openmaas catalog rebuild" into a new one.', zh: '请原样保留该文件,并用 openmaas catalog rebuild 重建到新文件。' },

@@ -79,12 +79,8 @@ async function createWebhook(context: WebhookContext, request: HandlerRequest<'c
       .select((e) => e.fn.countAll<number>().as('count'))
       .executeTakeFirstOrThrow()
     if (count >= WEBHOOK_COUNT_MAX) {
-      throw new MaasError('OBJECT_IN_USE', `there are ${count} webhooks already`, { count })
+      throw new MaasError('WEBHOOKS_TOO_MANY', `there are ${count} webhooks already`, { count })
     }
-    const newest = await trx
-      .selectFrom('event')
-      .select((e) => e.fn.max('seq').as('seq'))
-      .executeTakeFirst()
     const made: WebhookRow = {
       id,
       name: body.name,
@@ -92,8 +88,7 @@ async function createWebhook(context: WebhookContext, request: HandlerRequest<'c
       secretSealed: serverKey.seal('webhook', id, secret),
       topicsJson: JSON.stringify(body.topics),
       enabled: body.enabled ? 1 : 0,
-      // It hears what happens from now on.
-      lastSeq: newest?.seq ?? 0,
+      lastSeq: await findNewestSeq(trx),
       createdAt: clock.wallMs(),
       version: 1,
     }
@@ -104,6 +99,15 @@ async function createWebhook(context: WebhookContext, request: HandlerRequest<'c
   })
   const shown = { webhook: showWebhook(row), secret }
   return { status: 201, body: shown, etag: 1, location: `/api/v1/webhooks/${id}` }
+}
+
+/** A webhook that is made or switched on hears what happens from now on. */
+async function findNewestSeq(db: Db): Promise<number> {
+  const newest = await db
+    .selectFrom('event')
+    .select((e) => e.fn.max('seq').as('seq'))
+    .executeTakeFirst()
+  return newest?.seq ?? 0
 }
 
 function changeWebhook(context: WebhookContext, request: HandlerRequest<'changeWebhook'>) {
@@ -122,6 +126,7 @@ function changeWebhook(context: WebhookContext, request: HandlerRequest<'changeW
       ...(body.secret !== undefined && {
         secretSealed: serverKey.seal('webhook', row.id, body.secret),
       }),
+      ...(row.enabled === 0 && body.enabled === true && { lastSeq: await findNewestSeq(trx) }),
       version: row.version + 1,
     }
     await trx.updateTable('webhook').set(next).where('id', '=', row.id).execute()

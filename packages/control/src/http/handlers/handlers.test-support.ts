@@ -1,0 +1,57 @@
+/** The handlers of this folder on a catalog, with an engine that only queues. */
+import { z } from 'zod'
+import { systemRandom } from '@openmaas/kernel/random'
+import { FakeClock } from '@openmaas/testkit/fake-clock'
+import { ServerKey } from '../../auth/server-key.ts'
+import { SettingsStore } from '../../auth/settings-store.ts'
+import type { Catalog } from '../../catalog/catalog.ts'
+import type { JobDefinition } from '../../job/definition.ts'
+import { cancelJob, enqueueJob, retryJob } from '../../job/queue.ts'
+import { type Handlers, registerHandlers } from '../handler.ts'
+import type { Post } from '../webhooks/post.ts'
+import { makeHostHandlers } from './hosts.ts'
+import { makeJobHandlers } from './jobs.ts'
+import { makeMediumHandlers } from './media.ts'
+import { makePointHandlers } from './points.ts'
+import { makePoolHandlers } from './pools.ts'
+import { makeSourceHandlers } from './sources.ts'
+import { makeWebhookHandlers } from './webhooks.ts'
+
+const KINDS = ['protect', 'collect', 'check']
+const definitions = new Map(
+  KINDS.map((kind): [string, JobDefinition] => [
+    kind,
+    { kind, params: z.unknown(), slots: () => [], steps: [], attemptMax: 1, deadlineMs: 1000 },
+  ]),
+)
+
+export const SERVER_KEY = new ServerKey(Buffer.alloc(32, 7), systemRandom)
+
+export function makeHandlers(
+  parts: { readonly catalog: Catalog; readonly clock: FakeClock },
+  post: Post = () => Promise.resolve({ status: 204 }),
+): Handlers {
+  const { catalog, clock } = parts
+  const services = { clock, random: systemRandom, definitions }
+  const settings = new SettingsStore(catalog, clock, SERVER_KEY)
+  const jobs = {
+    enqueue: (trx: Parameters<typeof enqueueJob>[0], request: Parameters<typeof enqueueJob>[2]) =>
+      enqueueJob(trx, services, request),
+    cancel: async (jobId: string) => {
+      await catalog.transaction((trx) => cancelJob(trx, services, jobId))
+    },
+    retry: (trx: Parameters<typeof retryJob>[0], jobId: string, actor: string) =>
+      retryJob(trx, services, jobId, actor),
+  }
+  const context = { catalog, clock, random: systemRandom, settings, jobs }
+  return registerHandlers(
+    makeSourceHandlers(context),
+    makeJobHandlers(context),
+    makeHostHandlers(context),
+    makePoolHandlers(context),
+    makePointHandlers(context),
+    makeMediumHandlers(context),
+    makeWebhookHandlers({ ...context, serverKey: SERVER_KEY, post }),
+    { getHealth: () => Promise.resolve({ body: { status: 'ok' } }) },
+  )
+}
