@@ -147,6 +147,7 @@ describe('the channel port', () => {
       instance: 'i',
       software: '0',
       dataAddress: null,
+      nbdAddress: null,
     } as const
     const hello = new AgentConnection(systemClock).begin({ ...names, verbs: [], about })
     const places = [...Buffer.from(hello).keys()]

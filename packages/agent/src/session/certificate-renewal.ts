@@ -50,10 +50,13 @@ export class CertificateRenewal {
     return csr
   }
 
-  /** @throws MaasError CERTIFICATE_INVALID, FS_* */
-  accept(certificate: string): void {
+  /**
+   * @returns false for a certificate that nobody asked for
+   * @throws MaasError CERTIFICATE_INVALID, FS_*
+   */
+  accept(certificate: string): boolean {
     const key = this.#pendingKey
-    if (key === undefined) return
+    if (key === undefined) return false
     const next: Identity = { ...this.#identity, key, certificate }
     const { validTo } = checkCertificate(certificate, next)
     saveIdentity(this.#directory, next)
@@ -62,6 +65,7 @@ export class CertificateRenewal {
     this.#renewAtMs = twoThirds(next)
     log.info('certificate renewed', { validTo })
     this.#onIdentity?.(next)
+    return true
   }
 }
 

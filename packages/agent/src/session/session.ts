@@ -48,8 +48,9 @@ export interface SessionOptions {
   readonly software: string
   readonly clock: Clock
   readonly random: Random
-  /** Of a node: where agents reach its data port, `host:port`. */
+  /** Of a node: where agents reach its data port and its NBD port, `host:port`. */
   readonly dataAddress?: string
+  readonly nbdAddress?: string
   readonly heavyAtOnce?: number
   /** After each renewal: a node's own listeners take the new certificate. */
   readonly onIdentity?: (identity: Identity) => void
@@ -188,12 +189,12 @@ export class AgentSession implements AsyncDisposable {
   }
 
   #sayHello({ socket, connection }: Link): void {
-    const { identity, software, dataAddress = null } = this.#options
+    const { identity, software, dataAddress = null, nbdAddress = null } = this.#options
     const { hostId, kind: role } = identity
     const verbs = this.#runner.verbs
     const about = describeHost()
-    const instance = this.#instance
-    socket.send(connection.begin({ role, hostId, instance, software, verbs, about, dataAddress }))
+    const who = { role, hostId, instance: this.#instance, software }
+    socket.send(connection.begin({ ...who, verbs, about, dataAddress, nbdAddress }))
   }
 
   #receive(link: Link, bytes: RawData, isBinary: boolean): void {
@@ -206,7 +207,8 @@ export class AgentSession implements AsyncDisposable {
     }
   }
 
-  #act({ socket, connection }: Link, said: ControlSaid): void {
+  #act(link: Link, said: ControlSaid): void {
+    const { socket, connection } = link
     this.#trackTime(connection)
     if (said.kind === 'ping') return socket.send(said.reply)
     if (said.kind === 'welcome') {
@@ -223,14 +225,20 @@ export class AgentSession implements AsyncDisposable {
     const { frame } = said
     if (frame.type === 'order') this.#runner.take(frame)
     else if (frame.type === 'cancel') this.#runner.cancel(frame.key)
-    else if (frame.type === 'certificate') this.#acceptCertificate(frame.certificate)
+    else if (frame.type === 'certificate') this.#acceptCertificate(link, frame.certificate)
     else if (frame.type === 'renewFailure') log.warn('renewal refused', { error: frame.error })
   }
 
-  /** A disk that is full now has ten days to be emptied: the old certificate is good still. */
-  #acceptCertificate(certificate: string): void {
+  /**
+   * Connects anew with it, so that control knows which one is in use; orders go on meanwhile.
+   * A disk that is full now has ten days to be emptied: the old certificate is good still.
+   */
+  #acceptCertificate(link: Link, certificate: string): void {
     try {
-      this.#renewal.accept(certificate)
+      if (!this.#renewal.accept(certificate)) return
+      this.#link = undefined
+      link.socket.terminate()
+      this.#dial()
     } catch (error) {
       log.error('the new certificate could not be kept', { error })
     }

@@ -123,9 +123,8 @@ export class Enrolment {
         throw new MaasError('HOST_REMOVED', `${hostId} was removed`, { hostId })
       }
       await insertCertificate(trx, hostId, issued)
-      const set = { certificateSerial: issued.serial, certificateNotAfter: issued.notAfter }
       const data = { notAfter: issued.notAfter }
-      await changeHost(trx, { host, set, event: 'host.certificate_renewed', data }, clock)
+      await changeHost(trx, { host, set: {}, event: 'host.certificate_renewed', data }, clock)
     })
     return issued
   }

@@ -7,6 +7,7 @@
  */
 import type { X509Certificate } from 'node:crypto'
 import type { Kysely } from 'kysely'
+import { z } from 'zod'
 import type { Clock } from '@openmaas/kernel/clock'
 import { MaasError } from '@openmaas/kernel/errors'
 import { makeLog } from '@openmaas/kernel/log'
@@ -33,9 +34,20 @@ const LAST_SEEN_EVERY_MS = 60_000
 /** A removed host whose removal another process wrote is cut off within this. */
 export const DENY_CHECK_EVERY_MS = 20_000
 
+/** What `about` holds beside what is shown to people. */
+const nodeAbout = z.object({ nbdAddress: z.string().nullable().default(null) })
+
 export interface Peer {
   readonly hostId: string
   readonly serial: string
+  readonly notAfter: number
+}
+
+/** Where hosts reach a node, and how they know it; null while it has not said. */
+export interface NodePlace {
+  readonly dataAddress: string | null
+  readonly nbdAddress: string | null
+  readonly fingerprint: string | null
 }
 
 interface Presence {
@@ -97,7 +109,17 @@ export class HostRegistry {
     if (host.state === 'removed' || row.revokedAt !== null) {
       throw new MaasError('HOST_REMOVED', `the certificate of ${hostId} is revoked`, { hostId })
     }
-    return { hostId, serial, host }
+    return { hostId, serial, notAfter: row.notAfter, host }
+  }
+
+  /** @throws MaasError HOST_NOT_FOUND */
+  async placeOf(nodeId: string): Promise<NodePlace> {
+    const { db } = this.#catalog
+    const { dataAddress, aboutJson, certificateSerial } = await loadHost(db, nodeId)
+    const { nbdAddress } = nodeAbout.parse(JSON.parse(aboutJson))
+    const row =
+      certificateSerial === null ? undefined : await findCertificate(db, certificateSerial)
+    return { dataAddress, nbdAddress, fingerprint: row?.fingerprint ?? null }
   }
 
   /** A host said hello and is welcome. */
@@ -114,8 +136,11 @@ export class HostRegistry {
       const set: Partial<HostRow> = {
         state: 'online',
         softwareVersion: hello.software,
-        aboutJson: JSON.stringify(hello.about),
+        aboutJson: JSON.stringify({ ...hello.about, nbdAddress: hello.nbdAddress }),
         dataAddress: hello.dataAddress,
+        // The one in use; after a renewal the host connects anew to show it.
+        certificateSerial: serial,
+        certificateNotAfter: peer.notAfter,
         lastSeenAt: this.#clock.wallMs(),
         clockSkewMs: skewMs,
       }

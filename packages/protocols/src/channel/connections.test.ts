@@ -13,6 +13,7 @@ const about = {
   verbs: ['host.list'],
   about: hostAbout.parse({ os: 'Debian 12' }),
   dataAddress: null,
+  nbdAddress: null,
 }
 const welcome = { ticketKeys: [{ id: 'k', publicKey: 'pem' }], drained: false }
 

@@ -64,8 +64,9 @@ export const hello = z.object({
   wallMs: time,
   verbs: z.array(z.string().max(64)).max(256),
   about: hostAbout,
-  /** Where agents reach a node's data port, `host:port`. */
+  /** Where agents reach a node's data port and its NBD port, `host:port`. */
   dataAddress: text.nullable(),
+  nbdAddress: text.nullable().default(null),
 })
 export type Hello = z.infer<typeof hello>
 
