@@ -1,0 +1,350 @@
+/**
+ * The control plane, put together: catalog, authority, hosts, jobs, schedule, API. Everything it
+ * does beyond its own tables goes through orders. `openmaas serve` and `openmaas control` start
+ * it; what they embed (a node, an agent) they give it as roles.
+ *
+ * Start: catalog → keys and authority → embedded roles → channel → jobs → schedule → API, so that
+ * nobody is served before what serves them is there. Stop goes the other way.
+ */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { routeNames } from '@openmaas/api/routes/routes'
+import type { Clock } from '@openmaas/kernel/clock'
+import { makeDirectories } from '@openmaas/kernel/make-directories'
+import { makeLog } from '@openmaas/kernel/log'
+import type { Random } from '@openmaas/kernel/random'
+import type { TicketKey } from '@openmaas/protocols/channel/ticket'
+import { auditHandlers } from './audit/handlers.ts'
+import type { AuthContext } from './auth/auth-context.ts'
+import { makeAuthenticate } from './auth/authenticate.ts'
+import { makeFirstAdmin } from './auth/first-admin.ts'
+import type { MadeAdmin } from './auth/first-admin.ts'
+import { authHandlers } from './auth/handlers.ts'
+import { PasswordHasher } from './auth/password.ts'
+import { loadServerKey } from './auth/server-key.ts'
+import { SettingsStore } from './auth/settings-store.ts'
+import { openCatalog } from './catalog/catalog.ts'
+import type { Catalog } from './catalog/catalog.ts'
+import { EventFeed } from './catalog/events.ts'
+import { exportCatalog } from './catalog/export.ts'
+import { CertificateAuthority } from './host/ca.ts'
+import type { ServerCredentials } from './host/ca.ts'
+import { ChannelServer } from './host/channel-server.ts'
+import { embedRole } from './host/embedded.ts'
+import type { EmbeddedRole } from './host/embedded.ts'
+import { Enrolment } from './host/enrolment.ts'
+import { makeHostChannelHandlers } from './host/handlers.ts'
+import { HostRegistry } from './host/host-registry.ts'
+import { Orders } from './host/orders.ts'
+import { registerHandlers } from './http/handler.ts'
+import type { Handlers } from './http/handler.ts'
+import { makeHostHandlers } from './http/handlers/hosts.ts'
+import { makeJobHandlers } from './http/handlers/jobs.ts'
+import { makeMediumHandlers } from './http/handlers/media.ts'
+import { makePointHandlers } from './http/handlers/points.ts'
+import { makePoolHandlers } from './http/handlers/pools.ts'
+import { makeSourceHandlers } from './http/handlers/sources.ts'
+import { makeWebhookHandlers } from './http/handlers/webhooks.ts'
+import { makeHttpServer } from './http/server.ts'
+import type { HttpServer } from './http/server.ts'
+import { WebhookDispatcher } from './http/webhooks/dispatcher.ts'
+import { JobEngine } from './job/engine.ts'
+import { makeJobKinds } from './job/kinds/kinds.ts'
+import { TicketTargets } from './job/kinds/ticket-targets.ts'
+import type { NodePlace } from './job/kinds/ticket-targets.ts'
+import { makeMediaHandlers } from './media/handlers.ts'
+import { makeBrowseHandlers } from './points/browse.ts'
+import { makePointActions } from './points/handlers.ts'
+import { makePoolMakingHandlers } from './pools/handlers.ts'
+import { PoolWatch } from './pools/pool-watch.ts'
+import { Scheduler } from './schedule/scheduler.ts'
+
+const log = makeLog('openmaas:control')
+
+export interface Listen {
+  readonly host: string
+  /** 0 chooses one. */
+  readonly port: number
+}
+
+export interface ControlOptions {
+  /** Keys, authority and exports; made when it is missing. */
+  readonly directory: string
+  /** `sqlite:/path/catalog.db` or `postgres://…` */
+  readonly catalogUrl: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly version: string
+  /** Names and addresses by which people and hosts reach this server. */
+  readonly names: readonly string[]
+  readonly api: Listen
+  /** Plain HTTP, for loopback or behind a proxy that speaks TLS. */
+  readonly plain: boolean
+  readonly channel: Listen
+  /** Given what the listeners of a role need, since the authority is opened here. */
+  readonly embed: (security: EmbeddedSecurity) => Promise<readonly EmbeddedPart[]>
+  readonly consoleRoot?: string
+  readonly metricsPublic?: boolean
+}
+
+/** What an embedded node's own ports are secured with. */
+export interface EmbeddedSecurity {
+  readonly credentials: ServerCredentials
+  readonly rootPem: string
+  readonly ticketKeys: readonly TicketKey[]
+}
+
+export interface EmbeddedPart extends EmbeddedRole {
+  /** For a node. */
+  readonly nbdAddress: string | null
+}
+
+type Parts = Awaited<ReturnType<typeof openParts>>
+
+export class Control implements AsyncDisposable {
+  /** Of the API: `https://127.0.0.1:8730`. */
+  readonly url: string
+  /** Of the server's certificate: what hosts and people pin. */
+  readonly fingerprint: string
+  readonly channelPort: number
+  /** At the very first start: to be shown once. */
+  readonly firstAdmin: MadeAdmin | undefined
+  /** Host ids of the embedded roles, in the order given. */
+  readonly embedded: readonly string[]
+  readonly catalog: Catalog
+  readonly orders: Orders
+  readonly #stack: AsyncDisposableStack
+
+  private constructor(
+    from: Pick<
+      Control,
+      'url' | 'fingerprint' | 'channelPort' | 'firstAdmin' | 'embedded' | 'catalog' | 'orders'
+    > & { readonly stack: AsyncDisposableStack },
+  ) {
+    this.url = from.url
+    this.fingerprint = from.fingerprint
+    this.channelPort = from.channelPort
+    this.firstAdmin = from.firstAdmin
+    this.embedded = from.embedded
+    this.catalog = from.catalog
+    this.orders = from.orders
+    this.#stack = from.stack
+  }
+
+  /** @throws MaasError CATALOG_*, CA_INVALID, SERVER_KEY_INVALID, FS_* */
+  static async start(options: ControlOptions): Promise<Control> {
+    await using stack = new AsyncDisposableStack()
+    const parts = await openParts(options, stack)
+    const { ca, orders, catalog } = parts
+    const embedded = await embedAll(options, parts)
+    const channel = stack.use(
+      await ChannelServer.listen({
+        ...parts,
+        ...options.channel,
+        onEvent: ({ hostId, event, data }) => log.info('host says', { hostId, event, ...data }),
+      }),
+    )
+    for (const { id } of embedded) parts.registry.embed(id)
+    const engine = await startJobs(options, parts, embedded, stack)
+    const http = await makeApi(options, { ...parts, engine, embedded, channel })
+    stack.use(http)
+    const url = await http.listen(options.api)
+    const { fingerprint } = await ca.serverCredentials()
+    const firstAdmin = await makeFirstAdmin(parts.auth)
+    const ids = embedded.map(({ id }) => id)
+    const seen = { url, fingerprint, channelPort: channel.port, firstAdmin, embedded: ids }
+    return new Control({ ...seen, catalog, orders, stack: stack.move() })
+  }
+
+  /** Answers what is under way, then ends; jobs are taken up again at the next start. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync()
+  }
+}
+
+async function openParts(options: ControlOptions, stack: AsyncDisposableStack) {
+  const { directory, clock, random, names } = options
+  makeDirectories(directory, 0o700)
+  const catalog = stack.use(await openCatalog({ url: options.catalogUrl, clock }))
+  const serverKey = loadServerKey(join(directory, 'server.key'), random)
+  const ca = await CertificateAuthority.open({ directory: join(directory, 'ca'), clock, names })
+  const settings = new SettingsStore(catalog, clock, serverKey)
+  const hasher = new PasswordHasher(random)
+  const auth: AuthContext = {
+    ...{ catalog, clock, random, serverKey, hasher, settings },
+    secure: !options.plain,
+  }
+  const onError = (error: unknown): void => log.error('failed', { error })
+  const events = stack.use(new EventFeed(catalog, { onError }))
+  const registry = new HostRegistry({ catalog, clock })
+  const enrolment = new Enrolment({ catalog, ca, clock, random })
+  const orders = stack.use(new Orders({ clock }))
+  return {
+    ...{ catalog, serverKey, ca, settings, auth, events, registry, enrolment, orders },
+    ...{ clock, random, onError },
+  }
+}
+
+interface Embedded extends EmbeddedPart {
+  readonly id: string
+}
+
+async function embedAll(options: ControlOptions, parts: Parts): Promise<Embedded[]> {
+  const { ca } = parts
+  const credentials = await ca.serverCredentials()
+  const security = { credentials, rootPem: ca.rootPem, ticketKeys: ca.ticketKeys }
+  const embedded: Embedded[] = []
+  for (const part of await options.embed(security)) {
+    embedded.push({ ...part, id: await embedRole(parts, part) })
+  }
+  return embedded
+}
+
+async function startJobs(
+  options: ControlOptions,
+  parts: Parts,
+  embedded: readonly Embedded[],
+  stack: AsyncDisposableStack,
+): Promise<JobEngine> {
+  const { catalog, orders, clock, random, onError, ca } = parts
+  const exports = join(options.directory, 'exports')
+  makeDirectories(exports, 0o700)
+  const exportPath = (jobId: string): string => join(exports, `${jobId}.catalog`)
+  const targets = new TicketTargets({
+    clock,
+    isEmbedded: (hostId, nodeId) => isEmbedded(embedded, hostId, nodeId),
+    placeOf: (nodeId) => placeOf(parts, embedded, nodeId),
+    signer: ca.ticketSigner,
+  })
+  const definitions = makeJobKinds({
+    random,
+    targets,
+    enqueue: (trx, request) => engine.enqueue(trx, request),
+    exportCatalog: async (jobId) => {
+      const path = exportPath(jobId)
+      await rm(path, { force: true })
+      await exportCatalog(catalog, path)
+      return path
+    },
+    removeExport: (jobId) => rm(exportPath(jobId), { force: true }),
+    // Pools are made by the API at once, which answers with the passphrase.
+    showOnce: () => undefined,
+  })
+  const engine: JobEngine = new JobEngine({
+    ...{ catalog, orders, clock, random, definitions, onError },
+  })
+  await engine.start()
+  stack.defer(() => engine.stop())
+  const scheduler = new Scheduler({
+    ...{ catalog, random, onError },
+    enqueue: (trx, request) => engine.enqueue(trx, request),
+    backupPool: async () => {
+      const pools = catalog.db.selectFrom('pool').select(['id', 'nodeId'])
+      const online = pools.where('state', '=', 'online').orderBy('createdAt')
+      return (await online.limit(1).executeTakeFirst()) ?? null
+    },
+  })
+  const watch = stack.use(new PoolWatch({ catalog, clock, orders, onError }))
+  await watch.look()
+  watch.start()
+  scheduler.start()
+  stack.defer(() => scheduler.stop())
+  return engine
+}
+
+function isEmbedded(embedded: readonly Embedded[], hostId: string, nodeId: string): boolean {
+  return [hostId, nodeId].every((wanted) => embedded.some(({ id }) => id === wanted))
+}
+
+async function placeOf(
+  parts: Parts,
+  embedded: readonly Embedded[],
+  nodeId: string,
+): Promise<NodePlace> {
+  const own = embedded.find(({ id }) => id === nodeId)
+  if (own !== undefined) {
+    const { fingerprint } = await parts.ca.serverCredentials()
+    return { dataAddress: own.dataAddress, nbdAddress: own.nbdAddress, fingerprint }
+  }
+  const row = await parts.catalog.db
+    .selectFrom('host')
+    .leftJoin('certificate', 'certificate.serial', 'host.certificateSerial')
+    .select(['host.dataAddress', 'host.aboutJson', 'certificate.fingerprint'])
+    .where('host.id', '=', nodeId)
+    .executeTakeFirst()
+  const about = JSON.parse(row?.aboutJson ?? '{}') as { readonly nbdAddress?: unknown }
+  return {
+    dataAddress: row?.dataAddress ?? null,
+    nbdAddress: typeof about.nbdAddress === 'string' ? about.nbdAddress : null,
+    fingerprint: row?.fingerprint ?? null,
+  }
+}
+
+async function makeApi(
+  options: ControlOptions,
+  parts: Parts & {
+    readonly engine: JobEngine
+    readonly embedded: readonly Embedded[]
+    readonly channel: ChannelServer
+  },
+): Promise<HttpServer> {
+  const { catalog, clock, random, events, serverKey, auth, engine, embedded } = parts
+  const [name] = options.names
+  const context = {
+    ...parts,
+    jobs: engine,
+    post: fetch,
+    anchors: () => [],
+    channelUrl: () => `https://${name ?? options.channel.host}:${parts.channel.port}`,
+    isEmbedded: (hostId: string, nodeId: string) => isEmbedded(embedded, hostId, nodeId),
+  }
+  const handlers = registerHandlers(
+    authHandlers(auth),
+    auditHandlers(context),
+    makeHostHandlers(context),
+    makeHostChannelHandlers(context),
+    makeSourceHandlers(context),
+    makePointHandlers(context),
+    makeBrowseHandlers(context),
+    makePointActions(context),
+    makePoolHandlers(context),
+    makePoolMakingHandlers(context),
+    makeMediumHandlers(context),
+    makeMediaHandlers(context),
+    makeJobHandlers(context),
+    makeWebhookHandlers(context),
+  )
+  const dispatcher = new WebhookDispatcher({
+    ...{ catalog, events, clock, random, serverKey, post: fetch },
+    source: () => `https://${name ?? options.api.host}:${options.api.port}`,
+  })
+  dispatcher.start()
+  const { key, cert } = await parts.ca.serverCredentials()
+  const server = await makeHttpServer({
+    ...{ catalog, clock, random, events, handlers },
+    authenticate: makeAuthenticate(auth),
+    version: options.version,
+    idempotencyKey: Buffer.from(serverKey.derive('cursor', 'idempotency')),
+    withheld: withheldRoutes(handlers),
+    ...(!options.plain && { tls: { key, cert } }),
+    checks: { catalog: () => isWritable(catalog) },
+    ...(options.consoleRoot !== undefined && { consoleRoot: options.consoleRoot }),
+  })
+  const close = async (): Promise<void> => {
+    await server.close()
+    await dispatcher.stop()
+  }
+  return { ...server, close, [Symbol.asyncDispose]: close }
+}
+
+/** Routes of the contract that are yet to come: neither served nor documented. */
+function withheldRoutes(handlers: Handlers) {
+  return routeNames.filter((name) => !(name in handlers) && name !== 'streamEvents')
+}
+
+async function isWritable(catalog: Catalog): Promise<boolean> {
+  await catalog.transaction(async (trx) => {
+    await trx.updateTable('meta').set({ value: 'yes' }).where('key', '=', 'probe').execute()
+  })
+  return true
+}
