@@ -43,6 +43,22 @@ describeBothCatalogs('the catalog', (make) => {
     expect(sum).toEqual({ sum: value + 1 })
   })
 
+  test('rounds a sum that no number holds exactly, instead of failing', async () => {
+    const catalog = await make()
+    const rows = [1, 2, 3].map((seq) => ({
+      name: 'a',
+      subject: 'b',
+      at: 4 * 2 ** 50 + seq,
+      value: 0,
+    }))
+    await catalog.db.insertInto('sample').values(rows).execute()
+    const query = catalog.db.selectFrom('sample').select((e) => e.fn.sum<number>('at').as('sum'))
+    expect(await query.executeTakeFirst()).toEqual({ sum: 12 * 2 ** 50 + 6 })
+    expect(await query.where('at', '=', 4 * 2 ** 50 + 1).executeTakeFirst()).toEqual({
+      sum: 4 * 2 ** 50 + 1,
+    })
+  })
+
   test('keeps all of a transaction or nothing', async () => {
     const catalog = await make()
     await catalog.transaction((trx) => trx.insertInto('secret').values(secret('sec_1')).execute())

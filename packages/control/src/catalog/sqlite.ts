@@ -24,18 +24,49 @@ const SETTINGS = [
   'pragma temp_store = memory',
 ]
 
+function isOutOfRange(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ERR_OUT_OF_RANGE'
+}
+
+function roundBigInts(row: object): object {
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [
+      name,
+      typeof value === 'bigint' ? Number(value) : (value as unknown),
+    ]),
+  )
+}
+
 /** As Kysely wants a statement; prepared once and kept. */
 class CachedStatement implements SqliteStatement {
   readonly reader: boolean
   readonly #statement: StatementSync
+  readonly #isSelect: boolean
 
   constructor(statement: StatementSync) {
     this.#statement = statement
+    this.#isSelect = /^\s*select\b/i.test(statement.sourceSQL)
     this.reader = statement.columns().length > 0
   }
 
+  /**
+   * A sum over many rows may be larger than a number holds exactly: it is then rounded, as it is
+   * on PostgreSQL, and not an error.
+   */
   all(parameters: readonly unknown[]): unknown[] {
-    return this.#statement.all(...(parameters as readonly SQLInputValue[]))
+    const values = parameters as readonly SQLInputValue[]
+    try {
+      return this.#statement.all(...values)
+    } catch (error) {
+      // Whatever is no pure read is never run twice.
+      if (!isOutOfRange(error) || !this.#isSelect) throw error
+    }
+    this.#statement.setReadBigInts(true)
+    try {
+      return this.#statement.all(...values).map((row) => roundBigInts(row))
+    } finally {
+      this.#statement.setReadBigInts(false)
+    }
   }
 
   run(parameters: readonly unknown[]): {
