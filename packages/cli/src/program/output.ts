@@ -86,13 +86,17 @@ export class Output {
   }
 
   /** On a terminal with a heading; into a pipe tab separated and without one. */
-  table(columns: readonly Column[], rows: readonly (readonly string[])[]): void {
+  table(
+    columns: readonly Column[],
+    rows: readonly (readonly string[])[],
+    options: { readonly heading: boolean } = { heading: true },
+  ): void {
     if (!this.isTerminal) {
       for (const row of rows) this.line(row.join('\t'))
       return
     }
     const [heading, ...lines] = formatTable(columns, rows)
-    this.line(this.paint('bold', heading!))
+    if (options.heading) this.line(this.paint('bold', heading!))
     for (const line of lines) this.line(line)
   }
 

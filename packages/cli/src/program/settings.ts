@@ -4,6 +4,7 @@
  *
  * A configuration file holds lines of `name: value` and comments after `#`: the part of YAML that
  * is needed here. $XDG_CONFIG_HOME/openmaas/config.yaml goes before /etc/openmaas/config.yaml.
+ * What is indented below `contexts:` belongs to server-client/contexts.ts.
  */
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -18,6 +19,10 @@ export const SETTINGS = {
   passphrase_file: 'OPENMAAS_PASSPHRASE_FILE',
   lanes: 'OPENMAAS_LANES',
   lang: 'OPENMAAS_LANG',
+  context: 'OPENMAAS_CONTEXT',
+  server: 'OPENMAAS_SERVER',
+  token_file: 'OPENMAAS_TOKEN_FILE',
+  fingerprint: 'OPENMAAS_FINGERPRINT',
 } as const
 export type SettingName = keyof typeof SETTINGS
 
@@ -32,7 +37,7 @@ export class Settings {
 
   constructor(input: Input | undefined, env: Environment) {
     const flags = new Map<SettingName, string>()
-    for (const name of ['pool', 'passphrase_file', 'lang'] as const) {
+    for (const name of ['pool', 'passphrase_file', 'lang', 'context'] as const) {
       const value = input?.text(name.replaceAll('_', '-'))
       if (value !== undefined) flags.set(name, value)
     }
@@ -50,8 +55,14 @@ export class Settings {
 }
 
 function configurationFiles(env: Environment): string[] {
+  const own = personalFile(env)
+  return [...(own === undefined ? [] : [own]), SYSTEM_FILE]
+}
+
+/** Where `login` and `context use` write; undefined for a user without a home. */
+export function personalFile(env: Environment): string | undefined {
   const home = env['XDG_CONFIG_HOME'] || (env['HOME'] ? path.join(env['HOME'], '.config') : '')
-  return [...(home === '' ? [] : [path.join(home, 'openmaas/config.yaml')]), SYSTEM_FILE]
+  return home === '' ? undefined : path.join(home, 'openmaas/config.yaml')
 }
 
 function readConfiguration(file: string): Map<SettingName, string> {
@@ -77,9 +88,16 @@ export function parseConfiguration(text: string, file: string): Map<SettingName,
   const fail = (line: number, reason: string): MaasError =>
     new MaasError('CONFIG_INVALID', `${file}, line ${line}: ${reason}`, { path: file, line })
   if (text.length > FILE_SIZE_MAX) throw fail(1, 'the file is too long')
+  let inContexts = false
   for (const [index, raw] of text.split('\n').entries()) {
     const line = raw.replace(/(^|\s)#.*$/, '').trim()
     if (line === '' || line === '---') continue
+    inContexts = inContexts && /^[\s-]/.test(raw)
+    if (inContexts) continue
+    if (/^contexts:(?:\s*\{\s*\})?$/.test(line)) {
+      inContexts = true
+      continue
+    }
     const match = /^(\w+):\s+(.+)$/.exec(line)
     if (match === null) throw fail(index + 1, 'not of the form "name: value"')
     const name = match[1]!

@@ -1,0 +1,149 @@
+/** Objects of the server as a table, JSON, YAML, or ids alone (`-o`). */
+import { stringify } from 'yaml'
+import { MaasError } from '@openmaas/kernel/errors'
+import { formatBytes, formatDuration } from '@openmaas/kernel/units'
+import { formatAge, formatLocal } from '../format/time.ts'
+import type { Column as TableColumn } from '../format/table.ts'
+import { printable } from '../format/width.ts'
+import type { MessageKey } from '../messages/english.ts'
+import type { Input } from '../program/input.ts'
+import type { Site } from '../program/site.ts'
+import type { Row } from './server.ts'
+
+export const FORMATS = ['table', 'wide', 'json', 'yaml', 'name'] as const
+export type Format = (typeof FORMATS)[number]
+
+/** A key of the messages without placeholders. */
+export type TitleKey = Extract<MessageKey, `col.${string}`>
+
+export type CellKind =
+  | 'text'
+  | 'bytes'
+  | 'count'
+  | 'time'
+  | 'labels'
+  | 'list'
+  | 'flag'
+  | 'duration'
+  /** An id, shown by the name of what it is the id of. */
+  | 'reference'
+
+export interface ColumnSpec {
+  readonly title: TitleKey
+  /** Of the object; `a.b` goes into it. */
+  readonly field: string
+  readonly kind?: CellKind
+  /** Only with `-o wide`. */
+  readonly wide?: true
+}
+
+export function formatOf(input: Input, site: Site): Format {
+  const chosen = input.choice('output', FORMATS)
+  return chosen ?? (site.out.json ? 'json' : 'table')
+}
+
+export function fieldOf(row: Row, path: string): unknown {
+  let value: unknown = row
+  for (const part of path.split('.')) {
+    if (typeof value !== 'object' || value === null) return undefined
+    value = (value as Row)[part]
+  }
+  return value
+}
+
+function joinLabels(value: unknown): string {
+  const entries = Object.entries((value ?? {}) as Record<string, unknown>)
+  return entries.map(([key, each]) => `${key}=${String(each)}`).join(',')
+}
+
+/** One value: for people on a terminal, bare into a pipe. */
+export function formatCell(value: unknown, kind: CellKind, site: Site, names: Names): string {
+  const { out, text, clock } = site
+  if (value === null || value === undefined || value === '') return ''
+  if (kind === 'labels') return joinLabels(value)
+  if (kind === 'list') return (value as readonly unknown[]).map(String).join(',')
+  if (kind === 'reference') return printable(names.get(String(value)) ?? String(value))
+  if (!out.isTerminal) return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  if (kind === 'bytes') return formatBytes(Number(value))
+  if (kind === 'count') return Number(value).toLocaleString('en-US')
+  if (kind === 'duration') return formatDuration(Number(value))
+  if (kind === 'flag') return text(value === true ? 'server.yes' : 'server.no')
+  if (kind === 'time') {
+    const at = new Date(String(value))
+    const age = clock.wallMs() - at.getTime()
+    return age < 0 ? formatLocal(at) : `${formatLocal(at)}  ${formatAge(age, text)}`
+  }
+  return printable(typeof value === 'object' ? JSON.stringify(value) : String(value))
+}
+
+/** Id → name, of what a list refers to. */
+export type Names = ReadonlyMap<string, string>
+export const NO_NAMES: Names = new Map()
+
+export function yamlOf(value: unknown): string {
+  return stringify(value, { lineWidth: 0 }).trimEnd()
+}
+
+function showTable(columns: readonly ColumnSpec[], rows: readonly Row[], options: ShowOptions): void {
+  const { site, input, names = NO_NAMES } = options
+  const shown = columns.filter((column) => column.wide !== true || formatOf(input, site) === 'wide')
+  const cells = rows.map((row) =>
+    shown.map(({ field, kind = 'text' }) => formatCell(fieldOf(row, field), kind, site, names)),
+  )
+  const { out, text } = site
+  const right = new Set<CellKind>(['bytes', 'count', 'duration'])
+  const titles = shown.map(({ title, kind = 'text' }): TableColumn => ({
+    title: text(title),
+    align: right.has(kind) ? 'right' : 'left',
+  }))
+  out.table(titles, cells, { heading: !input.has('no-headers') })
+}
+
+export interface ShowOptions {
+  readonly site: Site
+  readonly input: Input
+  readonly names?: Names
+  /** What a name of it is where it has no id: `seq` of the audit log. */
+  readonly idField?: string
+}
+
+/** A list, in the format asked for. */
+export function showRows(columns: readonly ColumnSpec[], rows: readonly Row[], options: ShowOptions): void {
+  const { site, input, idField = 'id' } = options
+  const { out } = site
+  const format = formatOf(input, site)
+  if (format === 'json') out.value(rows)
+  else if (format === 'yaml') out.line(yamlOf(rows))
+  else if (format === 'name') for (const row of rows) out.line(String(row[idField] ?? ''))
+  else showTable(columns, rows, options)
+}
+
+/** One object: every field on a line of its own. */
+export function showRow(row: Row, options: ShowOptions): void {
+  const { site, input, idField = 'id' } = options
+  const { out } = site
+  const format = formatOf(input, site)
+  if (format === 'json') out.value(row)
+  else if (format === 'name') out.line(String(row[idField] ?? ''))
+  else out.line(printableLines(yamlOf(row)))
+}
+
+function printableLines(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => printable(line))
+    .join('\n')
+}
+
+/** Labels from `key=value` options. */
+export function labelsOf(input: Input, option: string): Record<string, string> {
+  const labels: Record<string, string> = {}
+  for (const text of input.list(option)) {
+    const equals = text.indexOf('=')
+    if (equals < 1) {
+      throw new MaasError('USAGE', `--${option} wants key=value, not "${text}"`, { option })
+    }
+    labels[text.slice(0, equals)] = text.slice(equals + 1)
+  }
+  return labels
+}
