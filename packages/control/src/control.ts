@@ -53,6 +53,7 @@ import { makeJobKinds } from './job/kinds/kinds.ts'
 import { TicketTargets } from './job/kinds/ticket-targets.ts'
 import type { NodePlace } from './job/kinds/ticket-targets.ts'
 import { makeMediaHandlers } from './media/handlers.ts'
+import { makePolicyHandlers } from './policy/handlers.ts'
 import { makeBrowseHandlers } from './points/browse.ts'
 import { makePointActions } from './points/handlers.ts'
 import { makePoolMakingHandlers } from './pools/handlers.ts'
@@ -303,6 +304,7 @@ async function makeApi(
     auditHandlers(context),
     makeHostHandlers(context),
     makeHostChannelHandlers(context),
+    makePolicyHandlers(context),
     makeSourceHandlers(context),
     makePointHandlers(context),
     makeBrowseHandlers(context),
