@@ -129,21 +129,21 @@ function findParent({
     })
 }
 
-function shareSegments(image: DiskImage): Uint32Array {
+export function shareSegments(image: DiskImage): Uint32Array {
   const planned = [...planSegments(image)]
   const shared = new Uint32Array(new SharedArrayBuffer(planned.length * 4))
   shared.set(planned)
   return shared
 }
 
-function dataBytes(image: DiskImage): number {
+export function dataBytes(image: DiskImage): number {
   let sum = 0
   for (const { length } of image.dataRanges(0, image.size)) sum += length
   return sum
 }
 
 /** A consistent image is the caller's business; that it was not still is said. */
-function changedWarning(image: DiskImage): CaptureWarning[] {
+export function changedWarning(image: DiskImage): CaptureWarning[] {
   if (!image.hasChanged()) return []
   return [{ kind: 'changed', path: image.path, message: 'written to while it was read' }]
 }

@@ -10,6 +10,11 @@ import { NodeFs } from '@openmaas/kernel/node-fs'
 import { systemRandom } from '@openmaas/kernel/random'
 import { MiB } from '@openmaas/kernel/units'
 import { SessionLane } from '@openmaas/pool/pool/lane'
+import { FIXED_CHUNK_SIZE } from '@openmaas/pool/chunk/chunk'
+import { MapReader } from '@openmaas/pool/volume/map-reader'
+import { NODE_ENTRIES } from '@openmaas/pool/volume/node'
+import { grainCountOf, readVolumeRoot } from '@openmaas/pool/volume/root'
+import { RemoteLane } from '../remote/remote-lane.ts'
 import { DiskImage } from '@openmaas/source-disk/image'
 import { captureSegment, type SegmentResult } from '@openmaas/source-disk/segment'
 import { LaneCounters } from './counters.ts'
@@ -22,7 +27,41 @@ import {
 
 assert(parentPort !== null, 'this module runs in a worker thread')
 const port = parentPort
+let waitedMs = 0
 const post = (message: FromVolumeLane): void => port.postMessage(message)
+
+interface VolumePool {
+  readonly sink: SessionLane | RemoteLane
+  /** Before a segment is read: what stood there in the parent need not be sent again. */
+  readonly expect: (segment: number) => void
+}
+
+function openPool(data: VolumeLaneData): VolumePool {
+  if ('remote' in data) {
+    const { remote, parentRoot } = data
+    const sink = new RemoteLane(remote.memory, remote.chunkIdKey)
+    if (parentRoot === undefined) return { sink, expect: () => undefined }
+    const map = new MapReader(sink, readVolumeRoot(sink, Buffer.from(parentRoot)))
+    return { sink, expect: (segment) => expectSegment(sink, map, segment) }
+  }
+  const sink = new SessionLane(data.session, {
+    fs: new NodeFs(),
+    random: systemRandom,
+    onSealed: (pack) => post({ kind: 'sealed', pack }),
+  })
+  return { sink, expect: () => undefined }
+}
+
+function expectSegment(lane: RemoteLane, map: MapReader, segment: number): void {
+  if (map.root.grainSize !== FIXED_CHUNK_SIZE) return
+  const first = segment * NODE_ENTRIES
+  const end = Math.min(first + NODE_ENTRIES, grainCountOf(map.root))
+  for (let grain = first; grain < end;) {
+    const run = map.run(grain, end)
+    if (run.id !== undefined) lane.expectIds([run.id])
+    grain = run.first + run.count
+  }
+}
 
 function captureSegments(data: VolumeLaneData): SegmentResult[] {
   const segments = new Uint32Array(data.segments)
@@ -30,11 +69,7 @@ function captureSegments(data: VolumeLaneData): SegmentResult[] {
   const counters = new LaneCounters(data.counters, data.lane)
   using image = new DiskImage(data.path)
   requireSame(image, data.identity)
-  const sink = new SessionLane(data.session, {
-    fs: new NodeFs(),
-    random: systemRandom,
-    onSealed: (pack) => post({ kind: 'sealed', pack }),
-  })
+  const { sink, expect } = openPool(data)
   try {
     const buffer = Buffer.allocUnsafeSlow(MiB)
     const onRead = (count: number): void => {
@@ -50,11 +85,13 @@ function captureSegments(data: VolumeLaneData): SegmentResult[] {
     for (;;) {
       const next = Atomics.add(control, NEXT_SEGMENT, 1)
       if (next >= segments.length) break
+      expect(segments[next]!)
       results.push(captureSegment(image, segments[next]!, { sink, buffer, onRead }))
     }
     sink.flush()
     counters.set('newBytes', sink.counters.newBytes)
     counters.set('storedBytes', sink.counters.storedBytes)
+    if (sink instanceof RemoteLane) waitedMs = sink.waitedMs
     return results
   } finally {
     sink.close()
@@ -70,7 +107,7 @@ function requireSame(image: DiskImage, expected: DiskImage['identity']): void {
 }
 
 try {
-  post({ kind: 'ended', results: captureSegments(workerData as VolumeLaneData) })
+  post({ kind: 'ended', results: captureSegments(workerData as VolumeLaneData), waitedMs })
 } catch (error) {
   post({ kind: 'failed', error: errorToMessage(error) })
 }

@@ -1,0 +1,137 @@
+import {
+  appendFileSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { TreeReader } from '@openmaas/pool/tree/tree-reader'
+import { diffTrees } from '@openmaas/pool/tree/diff'
+import { requires } from '@openmaas/testkit/requires'
+import { DataSite } from './data-site.test-support.ts'
+
+const code = (expected: string): Error => expect.objectContaining({ code: expected }) as Error
+
+/** Long enough ago that no file counts as just written. */
+const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 60))
+
+requires(['openssl'], () => {
+  let site: DataSite
+  let source: string
+
+  beforeEach(async () => {
+    site = await DataSite.make()
+    source = site.site.files.join('source')
+    mkdirSync(`${source}/a/b`, { recursive: true })
+    for (let i = 0; i < 60; i += 1) writeFileSync(`${source}/a/b/file${i}`, `content ${i}`)
+    writeFileSync(`${source}/big`, Buffer.from('0123456789abcdef'.repeat(300_000)))
+    symlinkSync('a/b', `${source}/link`)
+    linkSync(`${source}/a/b/file1`, `${source}/a/hard`)
+    await settle()
+  })
+  afterEach(() => site[Symbol.asyncDispose]())
+
+  const treeOf = async (snapshotId: string): Promise<TreeReader> => {
+    const { pool, snapshots } = await site.site.node.pool(site.site.poolId)
+    return new TreeReader(pool.chunks, Buffer.from(snapshots.find(snapshotId)!.row.root, 'hex'))
+  }
+
+  test('what comes over the wire is what a local capture makes, byte for byte', async () => {
+    const remote = await site.capture(source)
+    const local = await site.site.capture(source, { sourceId: 'src_2', requestId: 'r2' })
+    const [a, b] = [await treeOf(remote.snapshotId), await treeOf(local.snapshotId)]
+    expect([...diffTrees(a, b)]).toEqual([])
+    expect(a.weights).toEqual(b.weights)
+    expect(remote).toMatchObject({ sizeBytes: local.sizeBytes, itemCount: local.itemCount })
+    // Every chunk was there already: what is kept once is kept once, whoever sends it.
+    expect(local.addedBytes).toBe(0)
+    const check = { poolId: site.site.poolId, data: true, snapshotIds: [] }
+    expect((await site.site.order('pool.check', check)).problems).toEqual([])
+  })
+
+  test('an unchanged source is neither read nor sent', async () => {
+    const first = await site.capture(source)
+    const more = { requestId: 'r2', parentSnapshotId: first.snapshotId }
+    const second = await site.capture(source, more)
+    expect(second.readBytes).toBe(0)
+    expect(second.addedBytes).toBeLessThan(2000)
+    const [a, b] = [await treeOf(first.snapshotId), await treeOf(second.snapshotId)]
+    expect([...diffTrees(a, b)]).toEqual([])
+  })
+
+  test('of a changed file only what is new is sent', async () => {
+    const first = await site.capture(source)
+    appendFileSync(`${source}/big`, 'more')
+    const params = { requestId: 'r2', parentSnapshotId: first.snapshotId }
+    const second = await site.capture(source, params)
+    expect(second.readBytes).toBe(4_800_004)
+    const tree = await treeOf(second.snapshotId)
+    expect(tree.lookup(Buffer.from('big'))!.size).toBe(4_800_004)
+    const { pool } = await site.site.node.pool(site.site.poolId)
+    const { summary } = pool.manifest(pool.snapshots().at(-1)!)
+    expect(summary['newBytes']).toBeLessThan(1_500_000)
+  })
+
+  test('the same request twice makes one snapshot', async () => {
+    const first = await site.capture(source)
+    writeFileSync(`${source}/later`, 'x')
+    expect((await site.capture(source)).snapshotId).toBe(first.snapshotId)
+    const { pool } = await site.site.node.pool(site.site.poolId)
+    expect(pool.snapshots().length).toBe(1)
+  })
+
+  test('an image goes over the wire, and again with one changed block', async () => {
+    const image = site.site.files.join('image')
+    const bytes = Buffer.alloc(130 << 20)
+    for (let at = 0; at < bytes.length; at += 65_536) bytes.writeUInt32LE(at, at + 100)
+    bytes.fill(0, 70 << 20, 90 << 20)
+    writeFileSync(image, bytes)
+    const first = await site.capture(image, { kind: 'disk' })
+    expect(first).toMatchObject({ kind: 'volume', sizeBytes: bytes.length })
+    const file = openSync(image, 'r+')
+    writeSync(file, 'changed', 12_345_678)
+    const params = { kind: 'disk', requestId: 'r2', parentSnapshotId: first.snapshotId } as const
+    const second = await site.capture(image, params)
+    const local = await site.site.capture(image, { kind: 'disk', requestId: 'r3' })
+    const { pool, snapshots } = await site.site.node.pool(site.site.poolId)
+    const rootOf = (id: string) => snapshots.find(id)!.row.root
+    expect(rootOf(second.snapshotId)).toBe(rootOf(local.snapshotId))
+    expect(rootOf(second.snapshotId)).not.toBe(rootOf(first.snapshotId))
+    const { summary } = pool.manifest(snapshots.find(second.snapshotId)!.row)
+    expect(summary['newBytes']).toBeLessThan(200_000)
+  })
+
+  test('a capture that is cancelled leaves nothing, and the next one is whole', async () => {
+    const abort = new AbortController()
+    const capture = site.capture(source, { bytesPerSecond: 200_000 }, abort.signal)
+    setTimeout(() => abort.abort(), 1000)
+    await expect(capture).rejects.toThrowError(code('CANCELLED'))
+    const { pool } = await site.site.node.pool(site.site.poolId)
+    expect(pool.snapshots()).toEqual([])
+    await site.capture(source)
+    expect(pool.snapshots().length).toBe(1)
+  })
+
+  test('a node that goes away ends the capture with a clean error', async () => {
+    const capture = site.capture(source, { bytesPerSecond: 200_000 })
+    setTimeout(() => void site.server.close(), 1000)
+    await expect(capture).rejects.toThrowError(code('DATA_UNREACHABLE'))
+    await site.listen()
+    const { snapshotId } = await site.capture(source)
+    const file = (await treeOf(snapshotId)).lookup(Buffer.from('a/hard'))
+    expect(file).toBeDefined()
+    expect(readFileSync(`${source}/a/hard`, 'utf8')).toBe('content 1')
+  })
+
+  test('a node with another certificate than the named one is told nothing', async () => {
+    const params = site.captureParams(source)
+    const target = { ...params.target, fingerprint: `sha256:${'00'.repeat(32)}` }
+    const capture = site.capture(source, { target } as never)
+    await expect(capture).rejects.toThrowError(code('SERVER_NOT_TRUSTED'))
+    expect(site.server.sessionCount).toBe(0)
+  })
+})
