@@ -1,5 +1,5 @@
 /**
- * Requests with an Idempotency-Key: done once per key, caller and route within a day. The row is
+ * Requests with an Idempotency-Key: done once per key and caller within a day. The row is
  * there before the work begins, so of two at once one is refused. docs/internals/http.md.
  */
 import { createHmac } from 'node:crypto'
@@ -54,14 +54,14 @@ export class IdempotencyStore {
     return this.#catalog.transaction(async (trx) => {
       const now = this.#clock.wallMs()
       const { key, actor, route } = request
-      const place = { key, actor, route }
+      const place = { key, actor }
       const row = await trx
         .selectFrom('idempotency')
         .selectAll()
         .where((e) => e.and(place))
         .executeTakeFirst()
       if (row !== undefined && isLive(row, now)) {
-        if (row.requestHash !== requestHash) {
+        if (row.route !== route || row.requestHash !== requestHash) {
           throw new MaasError('IDEMPOTENCY_MISMATCH', 'the key belongs to another request')
         }
         return answerOf(row)
@@ -72,7 +72,7 @@ export class IdempotencyStore {
           .where((e) => e.and(place))
           .execute()
       }
-      const fresh = { ...place, requestHash, status: null, headersJson: null, body: null }
+      const fresh = { ...place, route, requestHash, status: null, headersJson: null, body: null }
       await trx
         .insertInto('idempotency')
         .values({ ...fresh, createdAt: now })
@@ -85,7 +85,7 @@ export class IdempotencyStore {
   async end(request: KeyedRequest, answer: KeptAnswer, secret: boolean): Promise<void> {
     if ((answer.body?.length ?? 0) > BODY_LENGTH_MAX) return this.forget(request)
     const headers = secret ? { [SPENT]: '1' } : answer.headers
-    const { key, actor, route } = request
+    const { key, actor } = request
     await this.#catalog.db
       .updateTable('idempotency')
       .set({
@@ -93,16 +93,16 @@ export class IdempotencyStore {
         headersJson: JSON.stringify(headers),
         body: secret ? null : answer.body,
       })
-      .where((e) => e.and({ key, actor, route }))
+      .where((e) => e.and({ key, actor }))
       .execute()
   }
 
   /** It failed and changed nothing: the key may be used again. */
   async forget(request: KeyedRequest): Promise<void> {
-    const { key, actor, route } = request
+    const { key, actor } = request
     await this.#catalog.db
       .deleteFrom('idempotency')
-      .where((e) => e.and({ key, actor, route }))
+      .where((e) => e.and({ key, actor }))
       .execute()
   }
 
