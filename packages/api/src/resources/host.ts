@@ -59,6 +59,8 @@ export const joinTokenCreate = z.strictObject({
   kind: hostKind.default('agent'),
   labels: labels.default({}),
   lifetimeSeconds: z.number().int().min(60).max(LIFETIME_MAX_SECONDS).default(3600),
+  /** Joins as this host: a new machine, or one whose certificate ran out. Its sources stay. */
+  hostId: idOf('host').optional(),
 })
 /** `command` is the one line to run on the new machine. */
 export const joinTokenCreated = z.object({

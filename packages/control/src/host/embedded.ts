@@ -11,7 +11,7 @@ import type { OrderHandlers } from '@openmaas/protocols/channel/orders'
 import type { Catalog } from '../catalog/catalog.ts'
 import { appendEvent } from '../catalog/events.ts'
 import type { CatalogTables } from '../catalog/schema.ts'
-import { chooseName } from './host-repository.ts'
+import { chooseName, findWaiting } from './host-repository.ts'
 import type { HostKind } from './host-repository.ts'
 import type { HostRegistry } from './host-registry.ts'
 import type { Orders } from './orders.ts'
@@ -23,6 +23,7 @@ export interface EmbeddedRole {
   readonly software: string
   /** For a node: where agents on other machines reach its data port. */
   readonly dataAddress: string | null
+  readonly nbdAddress?: string | null
 }
 
 export interface EmbedDeps {
@@ -50,7 +51,7 @@ export async function embedRole(deps: EmbedDeps, role: EmbeddedRole): Promise<st
     const fresh = {
       state: 'online' as const,
       softwareVersion: role.software,
-      aboutJson: JSON.stringify(role.about),
+      aboutJson: JSON.stringify({ ...role.about, nbdAddress: role.nbdAddress ?? null }),
       dataAddress: role.dataAddress,
       lastSeenAt: now,
       clockSkewMs: 0,
@@ -59,9 +60,12 @@ export async function embedRole(deps: EmbedDeps, role: EmbeddedRole): Promise<st
       await trx.updateTable('host').set(fresh).where('id', '=', known.id).execute()
       return known.id
     }
-    const id = makeControlId('host', clock, deps.random)
     const suffix = role.kind === 'node' ? '-node' : ''
-    const name = await chooseName(trx, `${hostname()}${suffix}`)
+    const wanted = `${hostname()}${suffix}`
+    // After `catalog rebuild` sources belong to a host that is known by its name only.
+    const waiting = await findWaiting(trx, { kind: role.kind, name: wanted })
+    const id = waiting?.id ?? makeControlId('host', clock, deps.random)
+    const name = waiting?.name ?? (await chooseName(trx, wanted))
     const row: CatalogTables['host'] = {
       ...fresh,
       id,
@@ -74,7 +78,8 @@ export async function embedRole(deps: EmbedDeps, role: EmbeddedRole): Promise<st
       createdAt: now,
       version: 1,
     }
-    await trx.insertInto('host').values(row).execute()
+    if (waiting === undefined) await trx.insertInto('host').values(row).execute()
+    else await trx.updateTable('host').set(fresh).where('id', '=', id).execute()
     await trx
       .insertInto('meta')
       .values({ key: keyOf(role.kind), value: id })

@@ -17,8 +17,16 @@ import type { Catalog } from '../catalog/catalog.ts'
 import { appendEvent } from '../catalog/events.ts'
 import type { CatalogTables } from '../catalog/schema.ts'
 import type { CertificateAuthority, IssuedCertificate } from './ca.ts'
-import { changeHost, chooseName, loadHost, parseLabels } from './host-repository.ts'
-import type { HostKind, JoinTokenRow, Labels } from './host-repository.ts'
+import {
+  changeHost,
+  chooseName,
+  findHost,
+  findWaiting,
+  loadHost,
+  parseLabels,
+  revokeCertificates,
+} from './host-repository.ts'
+import type { HostKind, HostRow, JoinTokenRow, Labels } from './host-repository.ts'
 
 const log = makeLog('openmaas:control:enrolment')
 
@@ -56,6 +64,14 @@ export interface EnrolmentOptions {
   readonly random: Random
 }
 
+interface Joined {
+  readonly request: JoinRequest
+  readonly token: JoinTokenRow
+  readonly hostId: string
+  readonly issued: IssuedCertificate
+  readonly address: string
+}
+
 export class Enrolment {
   readonly #options: EnrolmentOptions
   #auditedMs = -Infinity
@@ -72,6 +88,8 @@ export class Enrolment {
       readonly labels: Labels
       readonly createdBy: string
       readonly lifetimeMs?: number
+      /** Joins as this host, in place of its old machine or certificate. */
+      readonly hostId?: string
     },
   ): Promise<{ readonly row: JoinTokenRow; readonly secret: string }> {
     const { clock, random } = this.#options
@@ -86,7 +104,7 @@ export class Enrolment {
       createdAt,
       expiresAt: createdAt + (wanted.lifetimeMs ?? JOIN_TOKEN_LIFETIME_MS),
       usedAt: null,
-      hostId: null,
+      hostId: wanted.hostId ?? null,
     }
     await trx.insertInto('joinToken').values(row).execute()
     return { row, secret }
@@ -98,11 +116,12 @@ export class Enrolment {
     try {
       // Looked at first, so that strangers cannot have us sign; used up in the transaction below.
       const token = await this.#findToken(catalog.db, request)
-      const hostId = makeControlId('host', clock, random)
+      const waiting = token.hostId === null ? await findWaiting(catalog.db, request) : undefined
+      const hostId = token.hostId ?? waiting?.id ?? makeControlId('host', clock, random)
       const issued = await ca.issueHost({ csr: request.csr, hostId, kind: token.kind })
       const name = await catalog.transaction(async (trx) => {
         await this.#useToken(trx, token, hostId)
-        return this.#insertHost(trx, { request, token, hostId, issued, address })
+        return this.#admit(trx, { request, token, hostId, issued, address })
       })
       const { rootPem: caCertificate } = ca
       return { hostId, name, certificate: issued.pem, caCertificate, wallMs: clock.wallMs() }
@@ -156,23 +175,43 @@ export class Enrolment {
     if (numUpdatedRows !== 1n) throw tokenInvalid()
   }
 
+  /** @returns the name by which people know the host from now on */
+  async #admit(trx: Kysely<CatalogTables>, joined: Joined): Promise<string> {
+    const { token, hostId, issued, address } = joined
+    const { clock } = this.#options
+    const known = await findHost(trx, hostId)
+    const host = known ?? (await this.#insertHost(trx, joined))
+    if (known !== undefined) await this.#replaceHost(trx, known, joined)
+    await insertCertificate(trx, hostId, issued)
+    const labels = parseLabels(host.labelsJson)
+    const { name } = host
+    const data = { name, kind: token.kind, address }
+    const event = { topic: 'hosts', type: 'host.joined', subject: hostId, labels, data } as const
+    await appendEvent(trx, event, clock)
+    const { createdBy, id: joinTokenId } = token
+    const again = known !== undefined
+    const entry = {
+      actor: `host:${hostId}`,
+      address,
+      action: 'host.join',
+      object: hostId,
+      labels,
+      outcome: 'ok' as const,
+      requestId: '',
+      after: { name, kind: token.kind, joinTokenId, createdBy, again },
+    }
+    await appendAudit(trx, entry, clock)
+    return name
+  }
+
   async #insertHost(
     trx: Kysely<CatalogTables>,
-    joined: {
-      readonly request: JoinRequest
-      readonly token: JoinTokenRow
-      readonly hostId: string
-      readonly issued: IssuedCertificate
-      readonly address: string
-    },
-  ): Promise<string> {
-    const { request, token, hostId, issued, address } = joined
-    const { clock } = this.#options
-    const createdAt = clock.wallMs()
-    const name = await chooseName(trx, request.name)
+    { request, token, hostId, issued }: Joined,
+  ): Promise<CatalogTables['host']> {
+    const createdAt = this.#options.clock.wallMs()
     const host: CatalogTables['host'] = {
       id: hostId,
-      name,
+      name: await chooseName(trx, request.name),
       kind: token.kind,
       labelsJson: token.labelsJson,
       state: 'pending',
@@ -188,23 +227,32 @@ export class Enrolment {
       version: 1,
     }
     await trx.insertInto('host').values(host).execute()
-    await insertCertificate(trx, hostId, issued)
-    const labels = parseLabels(token.labelsJson)
-    const data = { name, kind: token.kind, address }
-    const event = { topic: 'hosts', type: 'host.joined', subject: hostId, labels, data } as const
-    await appendEvent(trx, event, clock)
-    const entry = {
-      actor: `host:${hostId}`,
-      address,
-      action: 'host.join',
-      object: hostId,
-      labels,
-      outcome: 'ok' as const,
-      requestId: '',
-      after: { name, kind: token.kind, joinTokenId: token.id, createdBy: token.createdBy },
+    return host
+  }
+
+  /** Name, labels and sources stay; whatever certificate it had is worth nothing now. */
+  async #replaceHost(
+    trx: Kysely<CatalogTables>,
+    host: HostRow,
+    { request, token, issued }: Joined,
+  ): Promise<void> {
+    const { clock } = this.#options
+    const named = token.hostId === host.id
+    if (host.kind !== request.kind || (named && host.state === 'removed')) throw tokenInvalid()
+    if (!named && host.certificateSerial !== null) {
+      // The token is not used up: the next attempt becomes a host of its own.
+      const message = `another machine has just joined as ${host.name}: try again`
+      throw new MaasError('HOST_IN_USE', message, { hostId: host.id })
     }
-    await appendAudit(trx, entry, clock)
-    return name
+    await revokeCertificates(trx, host.id, clock.wallMs())
+    const set = {
+      state: 'pending' as const,
+      softwareVersion: request.software,
+      aboutJson: JSON.stringify(request.about),
+      certificateSerial: issued.serial,
+      certificateNotAfter: issued.notAfter,
+    }
+    await changeHost(trx, { host, set, event: 'host.replaced' }, clock)
   }
 
   async #auditRefusal(request: JoinRequest, address: string, error: unknown): Promise<void> {

@@ -1,3 +1,4 @@
+import { systemClock } from '@openmaas/kernel/clock'
 import { systemRandom } from '@openmaas/kernel/random'
 import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -22,30 +23,19 @@ beforeEach(async () => {
   site = new TemporaryDirectory()
   removed = []
   const directory = site.join('ca')
-  const serverKey = new ServerKey(systemRandom.bytes(32), systemRandom)
-  let ca: CertificateAuthority
-  test_ = await makeTestServer((parts) => {
-    const { catalog, clock } = parts
+  const ca = await CertificateAuthority.open({ directory, clock: systemClock, names: [] })
+  const random = systemRandom
+  const serverKey = new ServerKey(random.bytes(32), random)
+  test_ = await makeTestServer(({ catalog, clock }) => {
     orders = new Orders({ clock })
-    const random = systemRandom
+    enrolment = new Enrolment({ catalog, ca, clock, random })
     const registry = new HostRegistry({ catalog, clock })
     registry.onRemoved((hostId) => removed.push(hostId))
     const settings = new SettingsStore(catalog, clock, serverKey)
     const channelUrl = (): string => 'https://maas.example.org:8731'
     const context = { catalog, clock, random, settings, registry, orders, channelUrl }
-    return makeHostChannelHandlers({
-      ...context,
-      get ca() {
-        return ca
-      },
-      get enrolment() {
-        return enrolment
-      },
-    })
+    return makeHostChannelHandlers({ ...context, ca, enrolment })
   })
-  const { catalog, clock } = test_
-  ca = await CertificateAuthority.open({ directory, clock, names: [] })
-  enrolment = new Enrolment({ catalog, ca, clock, random: systemRandom })
 })
 afterEach(async () => {
   await orders[Symbol.asyncDispose]()

@@ -1,6 +1,7 @@
 /** The API's verbs about hosts that need the channel: joining, leaving, draining, looking. */
 import type { Selectable } from 'kysely'
 import { matchesLabels, ownerOf } from '@openmaas/api/permissions'
+import type { Principal } from '@openmaas/api/permissions'
 import type { Entry } from '@openmaas/api/resources/host'
 import type { OrderGiver, Result } from '@openmaas/protocols/channel/orders'
 import { requireConsent } from '../auth/consent.ts'
@@ -8,22 +9,22 @@ import { labelsWhere } from '../auth/labels-where.ts'
 import { auditChange } from '../audit/audited.ts'
 import type { CatalogTables } from '../catalog/schema.ts'
 import { requireInScope } from '../http/gate.ts'
-import { objectNotFound } from '../http/handler.ts'
+import { objectNotFound, requestInvalid } from '../http/handler.ts'
 import type { HandlerRequest, Handlers } from '../http/handler.ts'
 import { labelsOf, timeOf, timeOrNull } from '../http/handlers/columns.ts'
-import type { HandlerContext } from '../http/handlers/handler-context.ts'
+import type { Db, HandlerContext } from '../http/handlers/handler-context.ts'
 import { showHost } from '../http/handlers/hosts.ts'
 import { readPage } from '../http/handlers/list-query.ts'
 import type { CertificateAuthority } from './ca.ts'
 import type { Enrolment } from './enrolment.ts'
-import { loadHost } from './host-repository.ts'
+import { findHost, loadHost } from './host-repository.ts'
 import type { JoinTokenRow } from './host-repository.ts'
 import type { HostRegistry } from './host-registry.ts'
 
 /** A person waits for it. */
 const LOOK_TIMEOUT_MS = 30_000
 /** RFC 3339 has years of four digits; a file may claim any. */
-const TIME_MIN_MS = Date.UTC(1, 0)
+const TIME_MIN_MS = Date.parse('0000-01-01T00:00:00Z')
 const TIME_MAX_MS = Date.UTC(10_000, 0) - 1
 
 export interface HostChannelContext extends Omit<HandlerContext, 'jobs'> {
@@ -175,12 +176,14 @@ async function createJoinToken(
 ) {
   const { catalog, clock, enrolment, ca } = context
   const { body, principal } = request
-  const { kind, labels } = body
+  const { kind, labels, hostId } = body
   requireInScope(principal, labels)
   const createdBy = ownerOf(principal)
   const lifetimeMs = body.lifetimeSeconds * 1000
   const { row, secret } = await catalog.transaction(async (trx) => {
-    const made = await enrolment.makeToken(trx, { kind, labels, createdBy, lifetimeMs })
+    if (hostId !== undefined) await requireHost(trx, principal, hostId)
+    const wanted = { kind, labels, createdBy, lifetimeMs, ...(hostId !== undefined && { hostId }) }
+    const made = await enrolment.makeToken(trx, wanted)
     const after = showJoinToken(made.row)
     const action = 'createJoinToken'
     await auditChange(trx, clock, request, { action, object: after.id, labels, after })
@@ -191,6 +194,14 @@ async function createJoinToken(
   const command = `openmaas ${kind} join ${server} --token ${secret} --fingerprint ${fingerprint}`
   const joinToken = showJoinToken(row)
   return { status: 201, body: { joinToken, secret, fingerprint, server, command } }
+}
+
+/** One that may be taken over: seen by the caller, and not removed. */
+async function requireHost(trx: Db, principal: Principal, hostId: string): Promise<void> {
+  const host = await findHost(trx, hostId)
+  const visible = host && matchesLabels(principal.scope, labelsOf(host.labelsJson))
+  if (visible === true && host?.state !== 'removed') return
+  throw requestInvalid('/hostId', `there is no host ${hostId}`)
 }
 
 async function revokeJoinToken(

@@ -51,8 +51,7 @@ export interface NodePlace {
 }
 
 interface Presence {
-  /** Undefined for an embedded role. */
-  readonly serial: string | undefined
+  readonly serial: string
   skewMs: number
   warned: boolean
 }
@@ -64,6 +63,8 @@ export class HostRegistry {
   readonly #present = new Map<string, Presence>()
   /** Hosts that went away, and when (monotonic): not offline yet. */
   readonly #leaving = new Map<string, number>()
+  /** In this process: always there. */
+  readonly #embedded = new Set<string>()
   readonly #removed = new Set<(hostId: string) => void>()
   #seenMs: number
   #deniedMs: number
@@ -79,7 +80,15 @@ export class HostRegistry {
   async begin(): Promise<void> {
     const { db } = this.#catalog
     const rows = await db.selectFrom('host').select('id').where('state', '=', 'online').execute()
-    for (const { id } of rows) this.#leaving.set(id, this.#clock.monotonicMs())
+    for (const { id } of rows) {
+      if (!this.#embedded.has(id)) this.#leaving.set(id, this.#clock.monotonicMs())
+    }
+  }
+
+  /** A role of this very process: here for as long as we are. */
+  embed(hostId: string): void {
+    this.#embedded.add(hostId)
+    this.#leaving.delete(hostId)
   }
 
   /** Called with the host whose connections must end now. */
@@ -88,7 +97,7 @@ export class HostRegistry {
   }
 
   isPresent(hostId: string): boolean {
-    return this.#present.has(hostId)
+    return this.#present.has(hostId) || this.#embedded.has(hostId)
   }
 
   /**
@@ -153,12 +162,6 @@ export class HostRegistry {
     return row
   }
 
-  /** A role of this very process: here for as long as we are, without a certificate. */
-  embed(hostId: string): void {
-    this.#leaving.delete(hostId)
-    this.#present.set(hostId, { serial: undefined, skewMs: 0, warned: false })
-  }
-
   disconnect(hostId: string): void {
     if (this.#present.delete(hostId)) this.#leaving.set(hostId, this.#clock.monotonicMs())
   }
@@ -192,17 +195,15 @@ export class HostRegistry {
     for (const [hostId, sinceMs] of this.#leaving) {
       if (nowMs - sinceMs >= LOST_AFTER_MS) await this.#goOffline(hostId)
     }
-    if (nowMs - this.#seenMs >= LAST_SEEN_EVERY_MS && this.#present.size > 0) {
+    const ids = [...this.#present.keys(), ...this.#embedded]
+    if (nowMs - this.#seenMs >= LAST_SEEN_EVERY_MS && ids.length > 0) {
       this.#seenMs = nowMs
-      const ids = [...this.#present.keys()]
       const at = this.#clock.wallMs()
       await this.#catalog.transaction((trx) => saveLastSeen(trx, ids, at))
     }
     if (nowMs - this.#deniedMs >= DENY_CHECK_EVERY_MS) {
       this.#deniedMs = nowMs
-      const peers = [...this.#present].flatMap(([hostId, { serial }]) =>
-        serial === undefined ? [] : [{ hostId, serial }],
-      )
+      const peers = [...this.#present].map(([hostId, { serial }]) => ({ hostId, serial }))
       for (const hostId of await listDenied(this.#catalog.db, peers)) this.#cutOff(hostId)
     }
   }
@@ -231,11 +232,14 @@ export class HostRegistry {
    * Its certificates end, and with `cutOff` after the commit its connections. What it captured
    * stays.
    *
-   * @throws MaasError HOST_IN_USE for a node that holds pools or media
+   * @throws MaasError HOST_IN_USE for one that holds pools or media, or is embedded
    */
   async remove(trx: Kysely<CatalogTables>, hostId: string): Promise<HostRow> {
     const host = await loadHost(trx, hostId)
     if (host.state === 'removed') return host
+    if (this.#embedded.has(hostId)) {
+      throw new MaasError('HOST_IN_USE', `${host.name} is this server itself`, { id: hostId })
+    }
     await checkUnused(trx, host)
     await revokeCertificates(trx, hostId, this.#clock.wallMs())
     const change = { host, set: { state: 'removed' as const }, event: 'host.removed' }

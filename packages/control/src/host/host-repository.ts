@@ -36,6 +36,25 @@ export function findHost(db: Db, id: string): Promise<HostRow | undefined> {
   return db.selectFrom('host').selectAll().where('id', '=', id).executeTakeFirst()
 }
 
+/**
+ * A host that a rebuilt catalog knows from the tags of points only: without a certificate, so
+ * nobody speaks for it. Whoever joins under its name takes its place, and its sources go on.
+ */
+export function findWaiting(
+  db: Db,
+  { kind, name }: { readonly kind: HostKind; readonly name: string },
+): Promise<HostRow | undefined> {
+  return db
+    .selectFrom('host')
+    .selectAll()
+    .where('name', '=', name)
+    .where('kind', '=', kind)
+    .where('state', '=', 'pending')
+    .where('certificateSerial', 'is', null)
+    .orderBy('id')
+    .executeTakeFirst()
+}
+
 /** Changes fields, counts the version up and tells about it, all in one transaction. */
 export async function changeHost(
   trx: Db,
