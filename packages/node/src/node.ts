@@ -67,6 +67,11 @@ export class Node implements AsyncDisposable {
     return [...this.#open.values()]
   }
 
+  /** Whether any pool was ever given into its care, open now or not. */
+  get knowsPools(): boolean {
+    return this.#store.load().length > 0
+  }
+
   /** Tries the pools again that could not be opened; each failure is told to `onProblem`. */
   async retry(): Promise<void> {
     for (const known of this.#store.load()) {
