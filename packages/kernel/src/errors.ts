@@ -184,6 +184,8 @@ export const ERRORS = {
   IDEMPOTENCY_PENDING: { category: 'conflict', en: 'The first request with this key is still on its way; ask again in a moment.', zh: '使用该键的首个请求仍在处理中,请稍后再试。' },
   IDEMPOTENCY_SPENT: { category: 'conflict', en: 'It was done already, and its secret was shown once; make a new one.', zh: '该请求已完成,其机密仅显示一次;请重新创建。' },
   SERVER_UNREACHABLE: { category: 'unavailable', en: 'Check that the server runs, its address, and the firewalls between.', zh: '请检查服务器是否运行、其地址以及中间的防火墙。' },
+  SERVER_BUSY: { category: 'conflict', en: 'Stop the other server, or give this one a data directory of its own with --data.', zh: '请停止另一个服务器,或用 --data 指定单独的数据目录。' },
+  PORT_TAKEN: { category: 'conflict', en: 'Choose another port, or end the program that listens there ("ss -ltnp" names it).', zh: '请更换端口,或结束占用该端口的程序(可用 ss -ltnp 查看)。' },
   SERVER_STOPPING: { category: 'unavailable', en: 'The server is being stopped or started; ask again in a moment.', zh: '服务器正在停止或启动,请稍后再试。' },
   WEBHOOKS_TOO_MANY: { category: 'exhausted', en: 'Remove a webhook that nobody needs, or let one receiver pass events on.', zh: '请删除不再需要的 Webhook,或由一个接收方转发事件。' },
   // The client of a server.
@@ -214,6 +216,8 @@ export const ERRORS = {
   JOB_INVALID: { category: 'invalid', en: 'Correct the parameters that the message names.', zh: '请更正所指的参数。' },
   POLICY_INVALID: { category: 'invalid', en: 'Correct the named field of the policy; "preview" shows what it would do.', zh: '请更正策略中所指的字段;预览会显示其效果。' },
   SOURCE_HAS_NO_POOL: { category: 'conflict', en: 'Create or adopt a pool, or name one for the source.', zh: '请创建或接管存储池,或为该数据源指定存储池。' },
+  DOCUMENT_REFERENCE: { category: 'invalid', en: 'A document names something that is not there; the details say what. Nothing was applied.', zh: '配置文档引用了不存在的对象,详见错误信息;未应用任何更改。' },
+  DOCUMENT_UNUSABLE: { category: 'invalid', en: 'A document lacks something that it needs; the details say which. Nothing was applied.', zh: '配置文档缺少必要内容,详见错误信息;未应用任何更改。' },
   POINT_NOT_AVAILABLE: { category: 'conflict', en: 'The point is being deleted or is gone; choose another one.', zh: '该恢复点正在删除或已不存在,请选择其他恢复点。' },
   // Anything that should not have happened.
   INTERNAL: { category: 'corrupt', en: 'This is a bug. Nothing was acknowledged; report it with the output.', zh: '这是程序缺陷。未确认任何写入;请附输出报告。' },
