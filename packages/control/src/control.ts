@@ -157,6 +157,11 @@ export class Control implements AsyncDisposable {
     return new Control({ ...seen, catalog, orders, stack: stack.move() })
   }
 
+  /** Whether the catalog takes writes: what systemd's watchdog asks. */
+  isAlive(): Promise<boolean> {
+    return isWritable(this.catalog)
+  }
+
   /** Answers what is under way, then ends; jobs are taken up again at the next start. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#stack.disposeAsync()

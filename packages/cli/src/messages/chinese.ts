@@ -1,6 +1,12 @@
 /** All texts of the command line in Chinese. A missing key does not compile. */
 import { chineseHelp } from './chinese-help.ts'
+import { chineseRolesHelp, chineseRolesRun } from './chinese-roles.ts'
 import { chineseRun } from './chinese-run.ts'
 import type { Messages } from './text.ts'
 
-export const chinese: Messages = { ...chineseHelp, ...chineseRun }
+export const chinese: Messages = {
+  ...chineseHelp,
+  ...chineseRun,
+  ...chineseRolesHelp,
+  ...chineseRolesRun,
+}

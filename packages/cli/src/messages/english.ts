@@ -1,7 +1,13 @@
 /** All texts of the command line in English; the other language has the same keys. */
 import { englishHelp } from './english-help.ts'
+import { englishRolesHelp, englishRolesRun } from './english-roles.ts'
 import { englishRun } from './english-run.ts'
 
-export const english = { ...englishHelp, ...englishRun } as const
+export const english = {
+  ...englishHelp,
+  ...englishRun,
+  ...englishRolesHelp,
+  ...englishRolesRun,
+} as const
 export type English = typeof english
 export type MessageKey = keyof English

@@ -1,10 +1,11 @@
 /** What a command looks like from outside: enough for parsing, help and completion. */
 import type { englishHelp } from '../messages/english-help.ts'
+import type { englishRolesHelp } from '../messages/english-roles.ts'
 import type { Input } from './input.ts'
 import type { Site } from './site.ts'
 
 /** A text without placeholders. */
-export type HelpKey = keyof typeof englishHelp
+export type HelpKey = keyof typeof englishHelp | keyof typeof englishRolesHelp
 
 export interface OptionSpec {
   /** Long name without dashes. */

@@ -1,4 +1,5 @@
 /** All commands and their options. Help, completion, parsing and docs/reference/cli.md use it. */
+import { ROLE_COMMANDS } from './role-tree.ts'
 import type { CommandSpec, OptionSpec } from './spec.ts'
 
 export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
@@ -360,6 +361,7 @@ export const COMMAND_GROUPS = [
   { title: 'group.points', commands: POINT_COMMANDS },
   { title: 'group.media', commands: MEDIUM_COMMANDS },
   { title: 'group.pool', commands: POOL_COMMANDS },
+  { title: 'group.roles', commands: ROLE_COMMANDS },
   { title: 'group.other', commands: OTHER_COMMANDS },
 ] as const
 

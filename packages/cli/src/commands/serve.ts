@@ -1,0 +1,74 @@
+/** `openmaas serve`: the product on one machine. Runs until it is told to end. */
+import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { configureLog, makeLog } from '@openmaas/kernel/log'
+import { writePrivateFile } from '@openmaas/kernel/private-file'
+import type { Input } from '../program/input.ts'
+import type { Site } from '../program/site.ts'
+import { formatAddress } from '../serve/address.ts'
+import type { Server } from '../serve/server.ts'
+import { ServiceManager } from '../serve/service-manager.ts'
+import { loadServerConfig } from '../serve/settings.ts'
+import type { ServerConfig } from '../serve/settings.ts'
+
+const log = makeLog('openmaas:serve')
+
+/** systemd kills after 90 s by default; what is not ended by then resumes at the next start. */
+const DRAIN_MAX_MS = 20_000
+
+export async function run(input: Input, site: Site): Promise<void> {
+  const { config } = loadServerConfig(input, site)
+  configureLog({ level: config.logLevel, format: config.logFormat })
+  const { Server } = await import('../serve/server.ts')
+  using manager = new ServiceManager(site.env)
+  const server = await Server.start(config)
+  showReady(server, config, site)
+  manager.ready(server.control.url, () => server.control.isAlive())
+  await untilAborted(site.signal)
+  log.info('stopping')
+  manager.stopping()
+  const drained = server[Symbol.asyncDispose]().then(() => true)
+  const late = delay(DRAIN_MAX_MS, false, { ref: false })
+  if (await Promise.race([drained, late])) log.info('stopped')
+  else log.warn('stopped with work under way', { afterMs: DRAIN_MAX_MS })
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve()))
+}
+
+function showReady(server: Server, config: ServerConfig, site: Site): void {
+  const { out, text, env } = site
+  const { url, fingerprint, firstAdmin } = server.control
+  const first = firstSecrets(server)
+  // A journal is read by many and kept for long: there secrets go into a file of root's.
+  const inJournal = env['JOURNAL_STREAM'] !== undefined && first !== undefined
+  const file = path.join(config.data, 'first-login.json')
+  if (inJournal) writePrivateFile(file, `${JSON.stringify(first, null, 2)}\n`)
+  if (out.json) {
+    out.value({ url, fingerprint, data: config.data, ...(inJournal ? { file } : first) })
+    out.flush()
+    return
+  }
+  out.line(text('serve.ready', { url, fingerprint }))
+  if (inJournal) out.line(text('serve.secretsFile', { file }))
+  else if (firstAdmin !== undefined) {
+    const { name, password } = firstAdmin
+    out.line(text('serve.login', { name, password }))
+    if (server.firstPool !== undefined) {
+      const { path: at, passphrase } = server.firstPool
+      out.line(text('serve.pool', { path: at, passphrase }))
+    }
+  }
+  if (firstAdmin !== undefined) {
+    out.line(text('serve.next', { url, channel: formatAddress(config.channelListen) }))
+  }
+  out.flush()
+}
+
+function firstSecrets({ firstAdmin, firstPool }: Server): object | undefined {
+  if (firstAdmin === undefined) return undefined
+  const { name, password } = firstAdmin
+  return { login: { name, password }, ...(firstPool !== undefined && { pool: firstPool }) }
+}

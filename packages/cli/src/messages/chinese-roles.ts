@@ -1,0 +1,43 @@
+/** 各角色命令的中文文本:先是帮助,后是运行时输出。 */
+import type { englishRolesHelp, englishRolesRun } from './english-roles.ts'
+
+export const chineseRolesHelp: Readonly<Record<keyof typeof englishRolesHelp, string>> = {
+  'group.roles': '服务器与主机',
+  'option.config': '配置文件(默认 /etc/openmaas/server.yaml 及其旁的 conf.d/*.yaml)',
+  'option.data': '数据目录(默认 /var/lib/openmaas)',
+  'option.listen': 'API 与控制台地址(默认 127.0.0.1:8730)',
+  'option.http': '明文 HTTP:仅限回环地址,或位于支持 TLS 的代理之后',
+  'option.names': '用户和主机访问本机所用的名称',
+  'option.channel-listen': '探针与节点的接入地址(默认 127.0.0.1:8731)',
+  'option.data-listen': '探针发送数据的地址(默认 127.0.0.1:8732)',
+  'option.nbd-listen': '主机挂接介质的地址(默认 127.0.0.1:8733)',
+  'option.catalog-url-file': '内含 postgres://… 的文件;否则使用数据目录中的 SQLite',
+  'option.no-pool': '首次启动时不创建存储池',
+  'option.metrics-public': '无需令牌即可访问 /metrics',
+  'option.console-root': '控制台的已构建文件',
+  'option.allow-restore': '允许将恢复点恢复到本机(默认 yes)',
+  'option.allow-mount': '允许在本机挂载介质(默认 yes)',
+  'option.paths-only': '仅可读取、恢复和挂载这些目录之内的内容',
+  'option.log-level': 'trace、debug、info、warn、error 或 silent(默认 info)',
+  'option.log-format': 'auto、json 或 human(默认 auto)',
+
+  'serve.summary': '运行服务器:目录库、调度、API、存储节点和探针',
+  'serve.help': `所有角色在一台机器的一个进程中运行。首次启动时创建数据目录、其中的存储池,
+以及用户 admin,其口令仅显示一次。
+
+默认只监听回环地址。参数也可写在 /etc/openmaas/server.yaml(dataListen: 0.0.0.0:8732)
+或环境变量(OPENMAAS_DATA_LISTEN)中。Ctrl-C 或 SIGTERM 结束;未完成的作业在下次启动后继续。`,
+}
+
+export const chineseRolesRun: Readonly<Record<keyof typeof englishRolesRun, string>> = {
+  'serve.ready': `OpenMaaS 地址:{url}
+证书指纹:{fingerprint}`,
+  'serve.login': `请以 {name} 登录,口令:{password}
+(仅显示这一次,登录后须修改)`,
+  'serve.pool': `存储池 {path},口令:{passphrase}
+(请抄录保存:没有它和本机,无人能打开该存储池)`,
+  'serve.secretsFile': '登录信息与存储池口令在 {file} 中;阅读后请删除',
+  'serve.next': `接下来:openmaas login {url}
+        openmaas source add /path
+        openmaas host token   (生成一行命令,让另一台机器从 {channel} 加入)`,
+}

@@ -1,0 +1,95 @@
+/**
+ * The node and the agent that live in the server's own process. The node opens its pools and its
+ * two ports; the agent captures straight into the node's open pools.
+ */
+import path from 'node:path'
+import { makeAgentHandlers } from '@openmaas/agent/session/handlers'
+import { describeHost } from '@openmaas/agent/session/about'
+import { agentSettings } from '@openmaas/agent/session/settings'
+import type { EmbeddedPart, EmbeddedSecurity } from '@openmaas/control/control'
+import { systemClock } from '@openmaas/kernel/clock'
+import type { Clock } from '@openmaas/kernel/clock'
+import { makeLog } from '@openmaas/kernel/log'
+import { DataServer } from '@openmaas/node/data/data-server'
+import { makeNodeHandlers } from '@openmaas/node/handlers'
+import { makeLocalPools } from '@openmaas/node/local-pools'
+import { MediumExports } from '@openmaas/node/medium-exports'
+import { Node } from '@openmaas/node/node'
+import { makeTicketCheck } from '@openmaas/node/security'
+import { formatAddress } from './address.ts'
+import type { ServerConfig } from './settings.ts'
+
+const log = makeLog('openmaas:node')
+
+export interface Embedding {
+  readonly parts: readonly EmbeddedPart[]
+  /** Of the pool that the first start made: to be shown once. */
+  readonly pool: { readonly path: string; readonly passphrase: string } | undefined
+}
+
+export interface EmbedOptions {
+  readonly config: ServerConfig
+  readonly security: EmbeddedSecurity
+  /** By which other machines reach this one. */
+  readonly name: string
+  readonly software: string
+  /** What is opened goes here, to be closed after control. */
+  readonly stack: AsyncDisposableStack
+  readonly clock?: Clock
+}
+
+/** @throws MaasError PORT_TAKEN, SEALED_INVALID, FS_* */
+export async function embedRoles(options: EmbedOptions): Promise<Embedding> {
+  const { config, stack, security, name, software, clock = systemClock } = options
+  const directory = path.join(config.data, 'node')
+  const onProblem = (error: Error): void => log.error('failed', { error })
+  const node = stack.use(await Node.open({ directory, clock, onProblem }))
+  const pool = await makeFirstPool(node, config)
+  const tls = {
+    key: security.credentials.key,
+    certificate: security.credentials.cert,
+    authorities: security.rootPem,
+  }
+  const tickets = makeTicketCheck(
+    () => security.ticketKeys,
+    () => clock.wallMs(),
+  )
+  const exports = stack.use(new MediumExports({ node, tls, tickets }))
+  const nbd = await exports.listen(config.nbdListen)
+  const data = stack.use(new DataServer({ node, tls, tickets }))
+  const dataPort = await data.listen(config.dataListen)
+  // Engines that outlived the last server are offered again; nobody need wait for it.
+  void exports.restore()
+  const about = describeHost()
+  const nbdPort = 'port' in nbd ? nbd.port : config.nbdListen.port
+  const nodePart: EmbeddedPart = {
+    kind: 'node',
+    handlers: makeNodeHandlers(node, exports),
+    about,
+    software,
+    dataAddress: formatAddress({ host: name, port: dataPort }),
+    nbdAddress: formatAddress({ host: name, port: nbdPort }),
+  }
+  const settings = agentSettings.parse({
+    allowRestore: config.allowRestore,
+    allowMount: config.allowMount,
+    pathsOnly: config.pathsOnly.length === 0 ? null : config.pathsOnly,
+  })
+  const agentPart: EmbeddedPart = {
+    kind: 'agent',
+    handlers: makeAgentHandlers({ ports: { local: makeLocalPools(node) }, settings }),
+    about,
+    software,
+    dataAddress: null,
+    nbdAddress: null,
+  }
+  return { parts: [nodePart, agentPart], pool }
+}
+
+/** Only where the node has none and never had one. */
+async function makeFirstPool(node: Node, config: ServerConfig): Promise<Embedding['pool']> {
+  if (config.noPool || node.knowsPools) return undefined
+  const brick = path.join(config.data, 'pool')
+  const { passphrase } = await node.create([brick], 'single')
+  return { path: brick, passphrase }
+}

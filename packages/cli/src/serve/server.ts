@@ -1,0 +1,127 @@
+/**
+ * One running server: the lock of its data directory, control, and the roles embedded in it.
+ *
+ * Begun in the order of need and ended in the other one. Killed at any moment it starts again
+ * from its data directory; that is the normal way and not a special one.
+ */
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import path from 'node:path'
+import { Control } from '@openmaas/control/control'
+import type { MadeAdmin } from '@openmaas/control/auth/first-admin'
+import { systemClock } from '@openmaas/kernel/clock'
+import { MaasError } from '@openmaas/kernel/errors'
+import { fsError } from '@openmaas/kernel/fs-errors'
+import { systemRandom } from '@openmaas/kernel/random'
+import { readVersion } from '../commands/version.ts'
+import { isLoopback, isWildcard } from './address.ts'
+import { DataLock } from './data-lock.ts'
+import { embedRoles } from './embed.ts'
+import type { Embedding } from './embed.ts'
+import type { ServerConfig } from './settings.ts'
+
+export class Server implements AsyncDisposable {
+  readonly control: Control
+  /** At the first start: what is shown once. */
+  readonly firstAdmin: MadeAdmin | undefined
+  readonly firstPool: Embedding['pool']
+  readonly #stack: AsyncDisposableStack
+
+  private constructor(control: Control, pool: Embedding['pool'], stack: AsyncDisposableStack) {
+    this.control = control
+    this.firstAdmin = control.firstAdmin
+    this.firstPool = pool
+    this.#stack = stack
+  }
+
+  /**
+   * @throws MaasError SERVER_BUSY, PORT_TAKEN, CATALOG_*, CA_INVALID, SERVER_KEY_INVALID,
+   *   SEALED_INVALID, FS_NO_SPACE, FS_DENIED
+   */
+  static async start(config: ServerConfig): Promise<Server> {
+    checkPlain(config)
+    await using stack = new AsyncDisposableStack()
+    stack.use(DataLock.acquire(config.data))
+    const names = namesOf(config)
+    const software = readVersion()
+    let pool: Embedding['pool']
+    try {
+      const control = await Control.start({
+        directory: config.data,
+        catalogUrl: catalogUrl(config),
+        clock: systemClock,
+        random: systemRandom,
+        version: software,
+        names,
+        api: config.listen,
+        plain: config.http,
+        channel: config.channelListen,
+        embed: async (security) => {
+          const embedding = await embedRoles({ config, security, name: names[0]!, software, stack })
+          pool = embedding.pool
+          return embedding.parts
+        },
+        metricsPublic: config.metricsPublic,
+        ...(config.consoleRoot !== undefined && { consoleRoot: config.consoleRoot }),
+      })
+      stack.use(control)
+      return new Server(control, pool, stack.move())
+    } catch (error) {
+      throw explainStart(error)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync()
+  }
+}
+
+/** Passwords in the clear are for this machine alone. */
+function checkPlain({ http, listen }: ServerConfig): void {
+  if (!http || isLoopback(listen.host)) return
+  const message = 'plain HTTP is for loopback; listen on 127.0.0.1 and put a proxy before it'
+  throw new MaasError('CONFIG_INVALID', message, { place: '--http' })
+}
+
+/** The first is what hosts are told; all of them stand in the certificate. */
+export function namesOf(config: ServerConfig): string[] {
+  const { host } = config.channelListen
+  const own = isWildcard(host) ? hostname() : host
+  const names = [...config.names, own, 'localhost', '127.0.0.1', '::1', hostname()]
+  if (!isWildcard(config.listen.host)) names.push(config.listen.host)
+  return [...new Set(names)]
+}
+
+function catalogUrl({ catalogUrlFile, data }: ServerConfig): string {
+  if (catalogUrlFile === undefined) return `sqlite:${path.join(data, 'catalog.db')}`
+  try {
+    return readFileSync(catalogUrlFile, 'utf8').trim()
+  } catch (error) {
+    const { code = 'EIO' } = error as NodeJS.ErrnoException
+    throw fsError(code, 'read', catalogUrlFile, error)
+  }
+}
+
+/** A port in use comes out of three libraries in three forms. */
+function explainStart(error: unknown): unknown {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const {
+      code,
+      port,
+      address: at,
+    } = cause as NodeJS.ErrnoException & {
+      port?: number
+      address?: string
+    }
+    const details = { ...(port !== undefined && { port }), ...(at !== undefined && { at }) }
+    const place = `${at ?? ''}:${port ?? ''}`
+    if (code === 'EADDRINUSE') {
+      return new MaasError('PORT_TAKEN', `${place} is in use`, details, { cause: error })
+    }
+    if (code === 'EADDRNOTAVAIL') {
+      const message = `${at ?? 'the address'} is not one of this machine`
+      return new MaasError('CONFIG_INVALID', message, details, { cause: error })
+    }
+  }
+  return error
+}
