@@ -80,13 +80,15 @@ const REASONS = {
   // ── preview ──
   RPO_SHORTER_THAN_CAPTURE: {
     en: (p) =>
-      `a capture of ${p.text('source')} takes ${p.span('captureMs')}, longer than the promise of ${p.span('rpoMs')}`,
+      `a capture of ${p.text('source')} takes ${p.span('captureMs')}, ` +
+      `longer than the promise of ${p.span('rpoMs')}`,
     zh: (p) =>
       `${p.text('source')} 的一次备份需 ${p.span('captureMs')},超过承诺的 ${p.span('rpoMs')}`,
   },
   RUNS_TOO_RARE: {
     en: (p) =>
-      `windows or cron leave ${p.span('gapMs')} between runs, longer than the promise of ${p.span('rpoMs')}`,
+      `windows or cron leave ${p.span('gapMs')} between runs, ` +
+      `longer than the promise of ${p.span('rpoMs')}`,
     zh: (p) => `时间窗口或 cron 使两次运行相隔 ${p.span('gapMs')},超过承诺的 ${p.span('rpoMs')}`,
   },
   NEVER_RUNS: { en: () => 'it never runs', zh: () => '永远不会运行' },

@@ -93,7 +93,7 @@ export function listQuery<
       .max(PAGE_LIMIT_MAX)
       .default(PAGE_LIMIT_DEFAULT),
     cursor: z.string().min(1).max(CURSOR_LENGTH_MAX).optional(),
-    sort: sort as z.ZodType<Sort, Sort | undefined>,
+    sort: sort as unknown as z.ZodDefault<z.ZodEnum<{ [K in Sort]: K }>>,
     fields: z
       .string()
       .max(FIELDS_LENGTH_MAX)
