@@ -9,11 +9,11 @@ interface Work {
   readonly handoff: IndexHandoff
   readonly first: number
   readonly count: number
+  readonly recordsPerPack?: number
 }
 
-const { handoff, first, count } = workerData as Work
+const { handoff, first, count, recordsPerPack = 500 } = workerData as Work
 const view = new IndexView(handoff, { fs: new NodeFs() })
-const RECORDS_PER_PACK = 500
 
 /** An id that the test can make again. */
 function idOf(number: number): Buffer {
@@ -27,7 +27,7 @@ function idOf(number: number): Buffer {
 let missed = 0
 let packNo = 0
 for (let i = 0; i < count; i += 1) {
-  const recordNumber = i % RECORDS_PER_PACK
+  const recordNumber = i % recordsPerPack
   if (recordNumber === 0) {
     if (i > 0) parentPort?.postMessage({ sealed: packNo })
     packNo = Atomics.add(view.arena.words, Word.nextPackNo, 1)

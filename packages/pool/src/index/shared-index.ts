@@ -115,7 +115,11 @@ export class SharedIndex {
     this.#makeMemtable(0)
     Atomics.store(this.#arena.words, this.#arena.memtableWord(0, 0), MemtableState.active)
     Atomics.store(this.#arena.words, Word.inUse, 1)
-    if (options.writable) this.#ensureFree()
+    if (options.writable) {
+      this.#ensureFree()
+      // From the beginning: lanes that write tiny chunks fill every memtable before a pack is full.
+      this.#listenForPressure()
+    }
     this.view = new IndexView(this.handoff(), { fs, relieve: () => this.maintain() })
   }
 

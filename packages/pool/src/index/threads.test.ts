@@ -11,23 +11,27 @@ interface Message {
   readonly done?: boolean
 }
 
+/** Of 2,048 slots a memtable. */
+function openIndex(directory: string): SharedIndex {
+  return SharedIndex.open({
+    fs: new NodeFs(),
+    directory,
+    poolId: 'pol_test',
+    poolIdBytes: Buffer.alloc(16),
+    packs: [],
+    packTable: PackTable.allocate(),
+    nextPackNo: 0,
+    logMac: () => undefined,
+    writable: true,
+    slotCount: 2048,
+  })
+}
+
 describe('the index between threads', () => {
   // Goal: memtables rotate and become runs while two lanes insert and look up without locks.
   test('loses nothing and finds everything while the owner empties memtables', async () => {
     using site = new TemporaryDirectory({ inMemory: true })
-    const packTable = PackTable.allocate()
-    const index = SharedIndex.open({
-      fs: new NodeFs(),
-      directory: site.join('index'),
-      poolId: 'pol_test',
-      poolIdBytes: Buffer.alloc(16),
-      packs: [],
-      packTable,
-      nextPackNo: 0,
-      logMac: () => undefined,
-      writable: true,
-      slotCount: 2048,
-    })
+    const index = openIndex(site.join('index'))
     const count = 40_000
     const handoff = index.handoff()
     let missed = 0
@@ -66,6 +70,23 @@ describe('the index between threads', () => {
     expect(seen.size).toBe(2 * count)
     // A look-up that races with a memtable being carried over may miss; hardly ever.
     expect(missed).toBeLessThan(count / 100)
+    index.close()
+  })
+
+  // Goal: a million tiny files fill every memtable before the first pack is full. Method: one
+  // pack for all, and an owner who does nothing but wait.
+  test('makes room for a lane that has sealed nothing yet', async () => {
+    using site = new TemporaryDirectory({ inMemory: true })
+    const index = openIndex(site.join('index'))
+    const workerData = { handoff: index.handoff(), first: 0, count: 8000, recordsPerPack: 8000 }
+    const url = new URL('lane-thread.test-support.ts', import.meta.url)
+    const worker = new Worker(url, { workerData })
+    const last = await new Promise((resolve, reject) => {
+      worker.once('message', resolve)
+      worker.once('error', reject)
+    })
+    expect(last).toMatchObject({ done: true })
+    expect(index.runCount).toBeGreaterThan(0)
     index.close()
   })
 })
