@@ -111,6 +111,11 @@ export class AgentSession implements AsyncDisposable {
     return this.#ticketKeys
   }
 
+  /** With the certificate in use now. */
+  get identity(): Identity {
+    return this.#renewal.identity
+  }
+
   get drained(): boolean {
     return this.#drained
   }
