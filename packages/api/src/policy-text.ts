@@ -19,8 +19,9 @@ export function spanText(ms: number, language: TextLanguage): string {
     [60_000, 'min', '分钟'],
     [1000, 's', '秒'],
   ] as const
-  // From two of a unit on it is used: "90 min" says more than "2 h".
-  const [size, en, zh] = units.find(([unit]) => ms >= 2 * unit) ?? units[3]
+  // "90 min" says more than "2 h"; a whole hour is "1 h".
+  const fits = (unit: number): boolean => ms >= 2 * unit || (ms > 0 && ms % unit === 0)
+  const [size, en, zh] = units.find(([unit]) => fits(unit)) ?? units[3]
   return `${Math.round(ms / size)} ${language === 'zh' ? zh : en}`
 }
 

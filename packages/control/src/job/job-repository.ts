@@ -41,7 +41,7 @@ export async function findActiveJob(db: Db, activeKey: string): Promise<string |
   return row?.id
 }
 
-/** Jobs that could begin now, but for their slots: highest priority first, then who waits longest. */
+/** Jobs that could begin now, but for slots: highest priority first, then who waits longest. */
 export function listWaiting(
   trx: Trx,
   options: { readonly now: number; readonly after: WaitingRow | null; readonly limit: number },

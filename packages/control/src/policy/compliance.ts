@@ -67,7 +67,7 @@ export function judgeCompliance(facts: ComplianceFacts, now: number): Compliance
   return { state, rpoMs, ageMs, reasons: [...about, ...hinders] }
 }
 
-/** Until when the newest point is as young as promised, or as the policy's own windows let it be. */
+/** Until when the newest point is as young as promised, or as windows let it be. */
 function deadlineOf(facts: ComplianceFacts, runs: Runs, rpoMs: number): number {
   const { lastSuccessAt, createdAt, captureMs } = facts
   if (lastSuccessAt === null) {

@@ -1,88 +1,97 @@
-/** Policies through the API. A change that keeps less than before is a dangerous one. */
-import cronstrue from 'cronstrue/i18n.js'
-import type { Kysely, Selectable } from 'kysely'
+/** Policies over the API: what was promised, what would come of it, and whether it is kept. */
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Selectable } from 'kysely'
 import { makeControlId } from '@openmaas/api/ids'
-import type { PolicySpec, RetentionRule } from '@openmaas/api/policy'
-import type { Policy as PolicyShown } from '@openmaas/api/resources/policy'
+import { matchesLabels } from '@openmaas/api/permissions'
+import { policySpec } from '@openmaas/api/policy'
+import type { PolicySpec } from '@openmaas/api/policy'
+import { showReason } from '@openmaas/api/policy-text'
+import type { Policy as ShownPolicy } from '@openmaas/api/resources/policy'
 import { MaasError } from '@openmaas/kernel/errors'
 import { requireConsent } from '../auth/consent.ts'
-import type { Consent } from '../auth/consent.ts'
 import type { CatalogTables } from '../catalog/schema.ts'
-import type { HandlerRequest, Handlers, Language } from '../http/handler.ts'
+import type { HandlerRequest, Handlers } from '../http/handler.ts'
 import { objectNotFound, requireVersion } from '../http/handler.ts'
-import { labelsOf, timeOf } from '../http/handlers/columns.ts'
+import { timeOf } from '../http/handlers/columns.ts'
 import { recordChange } from '../http/handlers/handler-context.ts'
-import type { HandlerContext } from '../http/handlers/handler-context.ts'
+import type { Db, HandlerContext, Trx } from '../http/handlers/handler-context.ts'
 import { readPage } from '../http/handlers/list-query.ts'
+import { writeCalendar } from './calendar.ts'
+import { cronText, previewPolicy } from './preview.ts'
 import { loadPolicies, parsePolicy } from './resolve.ts'
-import type { Policy } from './resolve.ts'
+import type { Policies, Policy } from './resolve.ts'
 import { Runs } from './runs.ts'
+import { runSimulation } from './simulate.ts'
+import { DAY_MS, dateOfDay } from './zone.ts'
 
 type PolicyRow = Selectable<CatalogTables['policy']>
-type Db = Kysely<CatalogTables>
 
-const RETENTION_RULES: readonly RetentionRule[] = [
-  'last',
-  'hourly',
-  'daily',
-  'weekly',
-  'monthly',
-  'yearly',
-]
+/** A month ahead is what people plan by; a promise of a minute is cut off before. */
+const CALENDAR_MS = 31 * DAY_MS
+const CALENDAR_RUNS_MAX = 2000
+const SHOWN_SOURCES_MAX = 1000
+const SHOWN_POINTS_MAX = 10_000
 
 export function makePolicyHandlers(context: HandlerContext) {
-  const { db } = context.catalog
   return {
     listPolicies: (request) => listPolicies(context, request),
     createPolicy: (request) => createPolicy(context, request),
     getPolicy: async ({ params }) => {
-      const row = await loadPolicy(db, params.policyId)
-      const count = (await countSources(db)).get(row.id) ?? 0
-      return { body: showPolicy(row, count), etag: row.version }
+      const row = await loadPolicy(context.catalog.db, params.policyId)
+      const counts = await countSources(context.catalog.db)
+      return { body: showPolicy(row, counts), etag: row.version }
     },
     changePolicy: (request) => changePolicy(context, request),
     deletePolicy: (request) => deletePolicy(context, request),
+    previewPolicy: (request) => preview(context, request),
+    simulatePolicy: (request) => simulate(context, request),
     listNextRuns: async ({ params, query, language }) => {
-      const { id, spec } = parsePolicy(await loadPolicy(db, params.policyId))
-      const items = nextRuns(spec, { seed: id, from: context.clock.wallMs(), count: query.limit })
-      const body = { items: items.map((at) => timeOf(at)), cronText: cronText(spec, language) }
-      return { body }
+      const { spec } = parsePolicy(await loadPolicy(context.catalog.db, params.policyId))
+      const runs = new Runs(spec, '').list(context.clock.wallMs(), query.limit)
+      const items = runs.map((run) => timeOf(run))
+      return { body: { items, cronText: cronText(spec, language) } }
     },
+    getPolicyCalendar: (request) => calendar(context, request),
   } satisfies Handlers
 }
 
-export async function loadPolicy(db: Db, id: string): Promise<PolicyRow> {
+async function loadPolicy(db: Db, id: string): Promise<PolicyRow> {
   const row = await db.selectFrom('policy').selectAll().where('id', '=', id).executeTakeFirst()
   if (row === undefined) throw objectNotFound('policy', id)
   return row
 }
 
-function showPolicy(row: PolicyRow, sourceCount?: number): PolicyShown {
-  const { id, name, selector, priority, spec, enabled, version } = parsePolicy(row)
+function showPolicy(row: PolicyRow, counts: ReadonlyMap<string, number>): ShownPolicy {
+  const { id, name, selector, priority, enabled, version, spec } = parsePolicy(row)
   return {
-    ...{ id, name, priority, spec, enabled, version },
-    // The contract's type of a record whose values are texts or lists of them.
-    selector: selector as PolicyShown['selector'],
+    id,
+    name,
+    priority,
+    enabled,
+    version,
+    spec,
+    selector: selector as ShownPolicy['selector'],
+    sourceCount: counts.get(id) ?? 0,
     createdAt: timeOf(row.createdAt),
-    ...(sourceCount !== undefined && { sourceCount }),
   }
 }
 
-/** Sources by the policy that holds for them. One query and a pass: 10,000 take a few ms. */
-export async function countSources(db: Db): Promise<ReadonlyMap<string, number>> {
+/** Sources under each policy; paused ones too. */
+async function countSources(db: Db): Promise<Map<string, number>> {
   const policies = await loadPolicies(db)
   const rows = await db.selectFrom('source').select(['policyId', 'labelsJson']).execute()
   const counts = new Map<string, number>()
   for (const { policyId, labelsJson } of rows) {
-    const held = policies.resolve({ policyId, labels: labelsOf(labelsJson) })
-    if (held !== null) counts.set(held.id, (counts.get(held.id) ?? 0) + 1)
+    const labels = JSON.parse(labelsJson) as Record<string, string>
+    const policy = policies.resolve({ policyId, labels })
+    if (policy !== null) counts.set(policy.id, (counts.get(policy.id) ?? 0) + 1)
   }
   return counts
 }
 
 async function listPolicies(context: HandlerContext, request: HandlerRequest<'listPolicies'>) {
-  const { query } = request
   const { db } = context.catalog
+  const { query } = request
   let rows = db.selectFrom('policy').selectAll()
   const name = query['filter[name]']
   const enabled = query['filter[enabled]']
@@ -90,81 +99,72 @@ async function listPolicies(context: HandlerContext, request: HandlerRequest<'li
   if (enabled !== undefined) rows = rows.where('enabled', '=', enabled === 'true' ? 1 : 0)
   const page = await readPage(rows, query, { table: 'policy' })
   const counts = await countSources(db)
-  const items = page.rows.map((row) => showPolicy(row, counts.get(row.id) ?? 0))
-  return { body: { items, next: page.next } }
+  return { body: { items: page.rows.map((row) => showPolicy(row, counts)), next: page.next } }
 }
 
-async function checkName(db: Db, name: string, id?: string): Promise<void> {
-  const other = await db
-    .selectFrom('policy')
-    .select('id')
-    .where('name', '=', name)
-    .executeTakeFirst()
-  if (other === undefined || other.id === id) return
-  throw new MaasError('NAME_TAKEN', `another policy is called ${name}`, { pointer: '/name' })
+/** Cron and windows are tried out: what never runs may be meant, what means nothing may not. */
+function checkSpec(spec: PolicySpec, now: number): void {
+  new Runs(spec, '').next(now)
 }
 
 async function createPolicy(context: HandlerContext, request: HandlerRequest<'createPolicy'>) {
   const { catalog, clock, random } = context
-  const { body } = request
+  const { name, selector, priority, spec, enabled } = request.body
+  checkSpec(spec, clock.wallMs())
   const row: PolicyRow = {
     id: makeControlId('policy', clock, random),
-    name: body.name,
-    selectorJson: body.selector === null ? null : JSON.stringify(body.selector),
-    priority: body.priority,
-    specJson: JSON.stringify(body.spec),
-    enabled: body.enabled ? 1 : 0,
+    name,
+    selectorJson: selector === null ? null : JSON.stringify(selector),
+    priority,
+    specJson: JSON.stringify(spec),
+    enabled: enabled ? 1 : 0,
     createdAt: clock.wallMs(),
     version: 1,
   }
   const shown = await catalog.transaction(async (trx) => {
-    await checkName(trx, row.name)
+    await checkName(trx, name)
     await trx.insertInto('policy').values(row).execute()
-    const after = showPolicy(row)
+    const after = showPolicy(row, await countSources(trx))
     await recordChange(trx, context, request, {
-      ...{ action: 'createPolicy', topic: 'policies', type: 'policy.created', after },
-      ...{ id: row.id, name: row.name, labels: {} },
+      action: 'createPolicy',
+      topic: 'policies',
+      type: 'policy.created',
+      after,
+      id: row.id,
+      name,
+      labels: {},
     })
     return after
   })
   return { status: 201, body: shown, etag: 1, location: `/api/v1/policies/${row.id}` }
 }
 
-async function changePolicy(context: HandlerContext, request: HandlerRequest<'changePolicy'>) {
-  const { catalog } = context
-  const { params, body } = request
-  const before = await loadPolicy(catalog.db, params.policyId)
-  requireVersion(before, request)
-  const wanted = applyChange(before, body)
-  const consent = keepsLess(parsePolicy(before), parsePolicy(wanted))
-    ? await askConsent(context, request, before)
-    : undefined
-  const shown = await catalog.transaction(async (trx) => {
-    await consent?.use(trx)
-    const current = await loadPolicy(trx, params.policyId)
-    requireVersion(current, { ifMatch: before.version })
-    await checkName(trx, wanted.name, wanted.id)
-    const { name, selectorJson, priority, specJson, enabled } = wanted
-    const version = current.version + 1
-    await trx
-      .updateTable('policy')
-      .set({ name, selectorJson, priority, specJson, enabled, version })
-      .where('id', '=', wanted.id)
-      .execute()
-    const after = showPolicy({ ...wanted, version })
-    await recordChange(trx, context, request, {
-      ...{ action: 'changePolicy', topic: 'policies', type: 'policy.changed', after },
-      ...{ id: wanted.id, name, labels: {}, before: showPolicy(before) },
-      ...(body.reason !== undefined && { reason: body.reason }),
-    })
-    return after
-  })
-  return { body: shown, etag: shown.version }
+async function checkName(trx: Trx, name: string): Promise<void> {
+  const other = await trx
+    .selectFrom('policy')
+    .select('id')
+    .where('name', '=', name)
+    .executeTakeFirst()
+  if (other === undefined) return
+  throw new MaasError('NAME_TAKEN', `another policy is called ${name}`, { pointer: '/name' })
 }
 
-function applyChange(row: PolicyRow, change: HandlerRequest<'changePolicy'>['body']): PolicyRow {
-  const { name, selector, priority, spec, enabled } = change
-  return {
+/** True when the change keeps or promises less than before: then somebody has to say why. */
+export function isWeaker(before: Policy, after: Policy): boolean {
+  if (before.enabled && !after.enabled) return true
+  const [kept, keeps] = [before.spec.retention, after.spec.retention]
+  const rules = Object.keys(kept) as (keyof typeof kept)[]
+  return (
+    rules.some((rule) => keeps[rule] < kept[rule]) || after.spec.lockDays < before.spec.lockDays
+  )
+}
+
+async function changePolicy(context: HandlerContext, request: HandlerRequest<'changePolicy'>) {
+  const { catalog, clock } = context
+  const { params, body, principal, address, requestId } = request
+  const { reason = '', approvalId, name, selector, priority, spec, enabled } = body
+  if (spec !== undefined) checkSpec(spec, clock.wallMs())
+  const change = (row: PolicyRow): PolicyRow => ({
     ...row,
     ...(name !== undefined && { name }),
     ...(selector !== undefined && {
@@ -173,29 +173,58 @@ function applyChange(row: PolicyRow, change: HandlerRequest<'changePolicy'>['bod
     ...(priority !== undefined && { priority }),
     ...(spec !== undefined && { specJson: JSON.stringify(spec) }),
     ...(enabled !== undefined && { enabled: enabled ? 1 : 0 }),
-  }
-}
-
-/** Points would go, or stop coming, that were promised until now. */
-export function keepsLess(before: Policy, after: Policy): boolean {
-  if (before.enabled && !after.enabled) return true
-  const [old, fresh] = [before.spec, after.spec]
-  if (fresh.lockDays < old.lockDays) return true
-  return RETENTION_RULES.some((rule) => fresh.retention[rule] < old.retention[rule])
-}
-
-function askConsent(
-  context: HandlerContext,
-  request: HandlerRequest<'changePolicy'>,
-  row: PolicyRow,
-): Promise<Consent> {
-  const { principal, address, requestId } = request
-  const { reason = '', approvalId, ...params } = request.body
-  return requireConsent(context, {
-    ...{ principal, action: 'changePolicy', object: row.id, params, name: row.name },
-    // The object stands in the address and its version in If-Match: nothing to type again.
-    danger: { confirm: row.name, reason, approvalId },
-    caller: { address, requestId },
+    version: row.version + 1,
+  })
+  const read = await loadPolicy(catalog.db, params.policyId)
+  requireVersion(read, request)
+  const isDangerous = isWeaker(parsePolicy(read), parsePolicy(change(read)))
+  const consent = isDangerous
+    ? await requireConsent(context, {
+        principal,
+        action: 'changePolicy',
+        object: read.id,
+        name: read.name,
+        params: {
+          name,
+          selector,
+          priority,
+          spec,
+          enabled,
+        },
+        danger: {
+          confirm: read.name,
+          reason,
+          approvalId,
+        },
+        caller: {
+          address,
+          requestId,
+        },
+      })
+    : undefined
+  return catalog.transaction(async (trx) => {
+    await consent?.use(trx)
+    const row = await loadPolicy(trx, params.policyId)
+    requireVersion(row, request)
+    // Consent was given to the change of what was read.
+    requireVersion(row, { ifMatch: read.version })
+    const next = change(row)
+    if (next.name !== row.name) await checkName(trx, next.name)
+    await trx.updateTable('policy').set(next).where('id', '=', row.id).execute()
+    const counts = await countSources(trx)
+    const after = showPolicy(next, counts)
+    await recordChange(trx, context, request, {
+      action: 'changePolicy',
+      topic: 'policies',
+      type: 'policy.changed',
+      id: row.id,
+      name: next.name,
+      labels: {},
+      before: showPolicy(row, counts),
+      after,
+      ...(consent === undefined ? {} : { reason: consent.reason }),
+    })
+    return { body: after, etag: next.version }
   })
 }
 
@@ -205,52 +234,141 @@ async function deletePolicy(context: HandlerContext, request: HandlerRequest<'de
   const row = await loadPolicy(catalog.db, params.policyId)
   const count = (await countSources(catalog.db)).get(row.id) ?? 0
   if (dryRun) {
-    const detail = `${count} sources follow it; their points stay, and nothing new is taken`
-    const item = { action: 'withdraw the promise', object: row.id, name: row.name, detail }
-    return { status: 200, body: { plan: [item], warnings: [] } }
+    const action = `${count} sources come under another policy, or none; points stay`
+    return {
+      status: 200,
+      body: { plan: [{ action, object: row.id, name: row.name }], warnings: [] },
+    }
   }
   const consent = await requireConsent(context, {
-    ...{ principal, action: 'deletePolicy', object: row.id, params: {}, name: row.name },
+    principal,
+    action: 'deletePolicy',
+    object: row.id,
+    params: {},
+    name: row.name,
     danger: body,
-    caller: { address, requestId },
+    caller: {
+      address,
+      requestId,
+    },
   })
   await catalog.transaction(async (trx) => {
     await consent.use(trx)
-    const before = showPolicy(await loadPolicy(trx, row.id), count)
-    await trx
-      .updateTable('source')
-      .set((e) => ({ policyId: null, version: e('version', '+', 1) }))
+    const current = await loadPolicy(trx, row.id)
+    const named = await trx
+      .selectFrom('source')
+      .select('id')
       .where('policyId', '=', row.id)
-      .execute()
+      .limit(1)
+      .executeTakeFirst()
+    if (named !== undefined) {
+      throw new MaasError('OBJECT_IN_USE', 'a source names this policy', { sourceId: named.id })
+    }
     await trx.deleteFrom('schedule').where('policyId', '=', row.id).execute()
     await trx.deleteFrom('policy').where('id', '=', row.id).execute()
     await recordChange(trx, context, request, {
-      ...{ action: 'deletePolicy', topic: 'policies', type: 'policy.deleted', before },
-      ...{ id: row.id, name: row.name, labels: {}, reason: consent.reason },
+      action: 'deletePolicy',
+      topic: 'policies',
+      type: 'policy.deleted',
+      id: row.id,
+      name: row.name,
+      labels: {},
+      before: current,
+      reason: consent.reason,
     })
   })
   return { status: 204, body: null }
 }
 
-/** @param options.seed what jitter is drawn by */
-export function nextRuns(
-  spec: PolicySpec,
-  options: { readonly seed: string; readonly from: number; readonly count: number },
-): number[] {
-  const runs = new Runs(spec, options.seed)
-  const found: number[] = []
-  let at = runs.next(options.from)
-  while (at !== null && found.length < options.count) {
-    found.push(at)
-    at = runs.next(at)
+// ── what would come of it ──────────────────────────────────────────────────
+
+function wished(
+  policies: Policies,
+  body: HandlerRequest<'previewPolicy'>['body'],
+): { readonly policy: Policy } {
+  const replaced = body.policyId === undefined ? undefined : policies.get(body.policyId)
+  if (body.policyId !== undefined && replaced === undefined) {
+    throw objectNotFound('policy', body.policyId)
   }
-  return found
+  return {
+    policy: {
+      id: body.policyId ?? 'plc_preview',
+      name: replaced?.name ?? '',
+      selector: body.selector ?? replaced?.selector ?? null,
+      priority: replaced?.priority ?? 0,
+      enabled: true,
+      version: 0,
+      spec: policySpec.parse(body.spec),
+    },
+  }
 }
 
-/** The cron field in words; null when the policy has none. */
-export function cronText(spec: PolicySpec, language: Language): string | null {
-  if (spec.cron === null) return null
-  const locale = language === 'zh' ? 'zh_CN' : 'en'
-  // A CommonJS module: its types call default what is default of the default.
-  return cronstrue.default.toString(spec.cron, { locale, use24HourTimeFormat: true })
+async function preview(context: HandlerContext, request: HandlerRequest<'previewPolicy'>) {
+  const { catalog, clock } = context
+  const { body, principal, language } = request
+  const policies = await loadPolicies(catalog.db)
+  const { policy } = wished(policies, body)
+  const isVisible = (labels: Readonly<Record<string, string>>): boolean =>
+    matchesLabels(principal.scope, labels)
+  const now = clock.wallMs()
+  const found = await previewPolicy(catalog.db, { policy, policies, now, isVisible })
+  return {
+    body: {
+      nextRuns: found.nextRuns.map((run) => timeOf(run)),
+      cronText: cronText(policy.spec, language),
+      sourceCount: found.sources.length,
+      sources: found.sources.slice(0, SHOWN_SOURCES_MAX).map(({ id, name }) => ({ id, name })),
+      pointsKept: found.pointsKept,
+      expectedBytes: found.expectedBytes,
+      expiring: [...found.expiring],
+      expiringCount: found.expiring.length,
+      warnings: found.warnings.map((warning) => showReason(warning, language)),
+    },
+  }
+}
+
+async function simulate(context: HandlerContext, request: HandlerRequest<'simulatePolicy'>) {
+  const { spec, from, days, durationMs: captureMs, addedBytes } = request.body
+  const begin = from === undefined ? context.clock.wallMs() : Date.parse(from)
+  const course = runSimulation(spec, { from: begin, days, captureMs, addedBytes })
+  let step = course.next()
+  while (step.done !== true) {
+    // Others are served between two days; who has gone needs no answer.
+    await turn()
+    request.signal.throwIfAborted()
+    step = course.next()
+  }
+  const { taken, kept, violations, points, warnings } = step.value
+  return {
+    body: {
+      taken,
+      kept,
+      violations,
+      days: [...step.value.days],
+      points: points.slice(0, SHOWN_POINTS_MAX).map(({ at, reasons }) => ({
+        at: timeOf(at),
+        reasons: [...reasons],
+      })),
+      warnings: warnings.map((warning) => showReason(warning, request.language)),
+    },
+  }
+}
+
+async function calendar(context: HandlerContext, request: HandlerRequest<'getPolicyCalendar'>) {
+  const { catalog, clock } = context
+  const row = await loadPolicy(catalog.db, request.params.policyId)
+  const now = clock.wallMs()
+  const { spec, id, name } = parsePolicy(row)
+  const runs = []
+  for (const at of new Runs(spec, '').between(now, now + CALENDAR_MS)) {
+    if (runs.length >= CALENDAR_RUNS_MAX) break
+    runs.push({ at, summary: `OpenMaaS ${name}` })
+  }
+  const text = writeCalendar({ name: `OpenMaaS ${name}`, id, now }, runs)
+  const disposition = `inline; filename="openmaas-${dateOfDay(Math.floor(now / DAY_MS))}.ics"`
+  return {
+    body: text,
+    contentType: 'text/calendar; charset=utf-8',
+    headers: { 'content-disposition': disposition },
+  }
 }

@@ -8,6 +8,7 @@
  */
 import { durationMs } from '@openmaas/api/policy'
 import type { PolicySpec } from '@openmaas/api/policy'
+import { MaasError } from '@openmaas/kernel/errors'
 import type { Reason } from '@openmaas/api/policy-text'
 import { applyRetention } from './retention.ts'
 import { Runs } from './runs.ts'
@@ -112,8 +113,18 @@ class Course {
   }
 }
 
-/** @throws MaasError POLICY_INVALID */
-export function simulatePolicy(spec: PolicySpec, options: SimulationOptions): Simulation {
+/** Two years of a promise of one minute: seconds of work for the one process there is. */
+const RUNS_MAX = 1_100_000
+
+/**
+ * Yields after each day, so that a server can do other things in between.
+ *
+ * @throws MaasError POLICY_INVALID; REQUEST_INVALID for more runs than RUNS_MAX
+ */
+export function* runSimulation(
+  spec: PolicySpec,
+  options: SimulationOptions,
+): Generator<undefined, Simulation> {
   const course = new Course(spec, options)
   const { zone } = course
   const firstDay = Math.floor(zone.localOf(options.from) / DAY_MS)
@@ -125,6 +136,11 @@ export function simulatePolicy(spec: PolicySpec, options: SimulationOptions): Si
     const kept = course.kept.length
     const bytes = spaceOf(course.kept, options, course.taken)
     days.push({ date: dateOfDay(firstDay + i), taken, kept, expired, bytes })
+    if (course.taken > RUNS_MAX) {
+      const message = `more than ${RUNS_MAX} runs; simulate fewer days`
+      throw new MaasError('REQUEST_INVALID', message, { pointer: '/days' })
+    }
+    yield
   }
   const reasons = course.reasons(end - 1)
   const points = course.kept
@@ -133,6 +149,15 @@ export function simulatePolicy(spec: PolicySpec, options: SimulationOptions): Si
   const { taken, kept, violations, longestGapMs } = course
   const warnings = warningsOf(spec, options, { taken, violations, longestGapMs })
   return { taken, kept: kept.length, violations, longestGapMs, days, points, warnings }
+}
+
+/** All of it at once, for what is known to be small. */
+export function simulatePolicy(spec: PolicySpec, options: SimulationOptions): Simulation {
+  const course = runSimulation(spec, options)
+  for (;;) {
+    const step = course.next()
+    if (step.done === true) return step.value
+  }
 }
 
 /** Changes since the oldest point that is left; that one itself counts as one capture. */

@@ -19,7 +19,7 @@ import { ORDER_TIMEOUT_MS } from './services.ts'
 import type { KindServices } from './services.ts'
 
 const params = z.object({})
-/** Ended media whose hosts and nodes are still asked: what came back later than this is noticed by its node. */
+/** Hosts of media that ended longer ago are no longer asked for what a crash left behind. */
 const ENDED_WITHIN_MS = 7 * 24 * 3_600_000
 interface Reconciled {
   readonly actions: readonly MediaAction[]
