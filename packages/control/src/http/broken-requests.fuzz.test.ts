@@ -4,6 +4,7 @@
  *
  *   OPENMAAS_FUZZ_FACTOR=10   50,000 of them
  */
+import type { OutgoingHttpHeaders } from 'node:http'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { problem } from '@openmaas/api/resources/common'
 import { isSchema, routeNames, routeOf } from '@openmaas/api/routes/routes'
@@ -167,7 +168,7 @@ afterAll(async () => {
 
 function checkAnswer(
   name: RouteName,
-  response: { statusCode: number; body: string; headers: Record<string, unknown> },
+  response: { statusCode: number; body: string; headers: OutgoingHttpHeaders },
   title: string,
 ): void {
   const { statusCode, body, headers } = response

@@ -8,6 +8,14 @@ import type { ErrorCode } from '@openmaas/kernel/errors'
 
 type Json = Readonly<Record<string, unknown>>
 
+interface Parameter {
+  readonly name: string
+  readonly in: string
+  readonly required: boolean
+  readonly description?: string
+  readonly schema: unknown
+}
+
 interface Operation {
   readonly operationId: string
   readonly tags: readonly string[]
@@ -16,7 +24,7 @@ interface Operation {
   readonly 'x-openmaas-permission': string
   readonly 'x-openmaas-dangerous'?: boolean
   readonly deprecated?: boolean
-  readonly parameters: readonly Json[]
+  readonly parameters: readonly Parameter[]
   readonly requestBody?: { readonly content: Readonly<Record<string, { schema?: unknown }>> }
   readonly responses: Readonly<Record<string, { description: string; content?: Json }>>
 }
@@ -90,12 +98,12 @@ function showOperation(method: string, path: string, operation: Operation): stri
     `<span class="p">${escapeHtml(permission)}</span>` +
     marks.map((mark) => `<span class="w">${mark}</span>`).join('')
   const rows = operation.parameters.map((parameter) => {
-    const required = parameter['required'] === true ? 'required' : ''
-    const schema = escapeHtml(JSON.stringify(parameter['schema']))
-    const name = escapeHtml(String(parameter['name']))
-    const text = escapeHtml(String(parameter['description'] ?? ''))
+    const required = parameter.required ? 'required' : ''
+    const schema = escapeHtml(JSON.stringify(parameter.schema))
+    const name = escapeHtml(parameter.name)
+    const text = escapeHtml(parameter.description ?? '')
     return (
-      `<tr><td><code>${name}</code></td><td>${String(parameter['in'])} ${required}</td>` +
+      `<tr><td><code>${name}</code></td><td>${parameter.in} ${required}</td>` +
       `<td><code>${schema}</code> ${text}</td></tr>`
     )
   })

@@ -103,7 +103,8 @@ describe('the stream of events', () => {
     site.callers.set('red', { actor: 'user:usr_red', roles: ['operator'], scope })
     site.callers.set('consumer', { actor: 'user:usr_c', roles: ['data-consumer'], scope })
     site.callers.set('officer', {
-      ...{ actor: 'user:usr_o', scope: null },
+      actor: 'user:usr_o',
+      scope: null,
       roles: ['security-officer'],
     })
     const [red, consumer, officer] = ['red', 'consumer', 'officer'].map((name) => {
@@ -176,7 +177,9 @@ describe('the client', () => {
     expect([body.name, etag]).toEqual(['red-source', '"1"'])
     const params = { sourceId: tenant.source }
     const changed = await client.call('changeSource', {
-      ...{ params, body: { name: 'renamed' }, ifMatch: etag! },
+      params,
+      body: { name: 'renamed' },
+      ifMatch: etag!,
     })
     expect(changed.body.name).toBe('renamed')
     for (let i = 0; i < 7; i += 1) {

@@ -59,10 +59,15 @@ describe('the server', () => {
     const { catalog, clock } = site
     const make = () =>
       makeHttpServer({
-        ...{ catalog, clock, random: systemRandom, handlers: makeHandlers(site) },
+        catalog,
+        clock,
+        random: systemRandom,
+        handlers: makeHandlers(site),
         events: new EventFeed(catalog, { onError: () => {} }),
         authenticate: () => Promise.resolve(undefined),
-        ...{ version: '0.0.0', idempotencyKey: Buffer.alloc(32), rates: UNLIMITED },
+        version: '0.0.0',
+        idempotencyKey: Buffer.alloc(32),
+        rates: UNLIMITED,
       })
     await expect(make()).rejects.toThrowError('has a handler')
   })
@@ -331,7 +336,9 @@ describe('scopes', () => {
 
   test('nobody puts an object where they would not see it', async () => {
     site.callers.set('red', {
-      ...{ actor: 'user:usr_red', roles: ['operator'], scope: { tenant: 'red' } },
+      actor: 'user:usr_red',
+      roles: ['operator'],
+      scope: { tenant: 'red' },
     })
     const body = source({ labels: { tenant: 'blue' } })
     const made = await ask('POST', '/api/v1/sources', { body, as: 'red' })

@@ -50,7 +50,9 @@ export async function recordChange(
 ): Promise<void> {
   const { action, topic, type, id, name, labels, before, after, reason } = change
   await auditChange(trx, context.clock, request, {
-    ...{ action, object: id, labels },
+    action,
+    object: id,
+    labels,
     ...(before !== undefined && { before }),
     ...(after !== undefined && { after }),
     ...(reason !== undefined && { reason }),

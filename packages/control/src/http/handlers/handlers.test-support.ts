@@ -1,7 +1,7 @@
 /** The handlers of this folder on a catalog, with an engine that only queues. */
 import { z } from 'zod'
 import { systemRandom } from '@openmaas/kernel/random'
-import { FakeClock } from '@openmaas/testkit/fake-clock'
+import type { FakeClock } from '@openmaas/testkit/fake-clock'
 import { ServerKey } from '../../auth/server-key.ts'
 import { SettingsStore } from '../../auth/settings-store.ts'
 import type { Catalog } from '../../catalog/catalog.ts'

@@ -25,7 +25,14 @@ export function makeHostHandlers(context: HostContext) {
 export function showHost(row: HostRow): Host {
   const { id, name, kind, state, softwareVersion, dataAddress, clockSkewMs, version } = row
   return {
-    ...{ id, name, kind, state, softwareVersion, dataAddress, clockSkewMs, version },
+    id,
+    name,
+    kind,
+    state,
+    softwareVersion,
+    dataAddress,
+    clockSkewMs,
+    version,
     labels: labelsOf(row.labelsJson),
     drained: row.drained === 1,
     about: objectOf(row.aboutJson),
@@ -85,7 +92,11 @@ function changeLabels(context: HostContext, request: HandlerRequest<'changeHost'
     const [before, after] = [showHost(host), showHost(next)]
     const labels = after.labels
     await auditChange(trx, clock, request, {
-      ...{ action: 'changeHost', object: host.id, labels, before, after },
+      action: 'changeHost',
+      object: host.id,
+      labels,
+      before,
+      after,
     })
     return { body: after, etag: next.version }
   })

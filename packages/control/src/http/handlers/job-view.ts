@@ -11,7 +11,14 @@ export function showJob(row: JobRow): Job {
   const { id, kind, state, phase, priority, actor, attempt, attemptMax } = row
   const progress = jobProgress.safeParse(objectOf(row.progressJson))
   return {
-    ...{ id, kind, state, phase, priority, actor, attempt, attemptMax },
+    id,
+    kind,
+    state,
+    phase,
+    priority,
+    actor,
+    attempt,
+    attemptMax,
     sourceId: row.sourceId,
     hostId: row.hostId,
     nodeId: row.nodeId,
@@ -38,7 +45,10 @@ export function showJob(row: JobRow): Job {
 function showStep(row: StepRow): JobDetail['steps'][number] {
   const { position, name, state, attempt } = row
   return {
-    ...{ position, name, state, attempt },
+    position,
+    name,
+    state,
+    attempt,
     problem: failureOf(row.problemJson),
     startedAt: timeOf(row.startedAt),
     endedAt: timeOrNull(row.endedAt),

@@ -91,7 +91,10 @@ async function record(
     .where('id', '=', jobId)
     .executeTakeFirst()
   await recordChange(trx, context, request, {
-    ...{ action, topic: 'jobs', id: jobId, name: row?.kind ?? '' },
+    action,
+    topic: 'jobs',
+    id: jobId,
+    name: row?.kind ?? '',
     type: action === 'cancelJob' ? 'job.cancelling' : 'job.retried',
     labels: labelsOf(row?.labelsJson ?? '{}'),
   })

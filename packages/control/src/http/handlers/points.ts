@@ -29,8 +29,18 @@ export function showPoint(row: PointRow): Point {
   const { id, sourceId, hostId, poolId, snapshotId, kind, consistency, state } = row
   const { sizeBytes, addedBytes, itemCount, warningCount } = row
   return {
-    ...{ id, sourceId, hostId, poolId, snapshotId, kind, consistency, state },
-    ...{ sizeBytes, addedBytes, itemCount, warningCount },
+    id,
+    sourceId,
+    hostId,
+    poolId,
+    snapshotId,
+    kind,
+    consistency,
+    state,
+    sizeBytes,
+    addedBytes,
+    itemCount,
+    warningCount,
     takenAt: timeOf(row.takenAt),
     reasons: point.shape.reasons.parse(JSON.parse(row.reasonsJson)),
     lockUntil: timeOrNull(row.lockUntil),

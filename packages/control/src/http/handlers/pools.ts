@@ -62,9 +62,17 @@ const NO_STATS = {
 export function showPool(row: PoolRow, context: Pick<PoolContext, 'daysToFull'>): Pool {
   const { id, name, nodeId, path, state, version } = row
   return {
-    ...{ id, name, nodeId, path, state, version },
+    id,
+    name,
+    nodeId,
+    path,
+    state,
+    version,
     labels: labelsOf(row.labelsJson),
-    stats: poolStats.parse({ ...NO_STATS, ...objectOf(row.statsJson) }),
+    stats: poolStats.parse({
+      ...NO_STATS,
+      ...objectOf(row.statsJson),
+    }),
     daysToFull: context.daysToFull?.(id) ?? null,
     seenAt: timeOrNull(row.seenAt),
     createdAt: timeOf(row.createdAt),
@@ -105,8 +113,14 @@ function changePool(context: PoolContext, request: HandlerRequest<'changePool'>)
     await trx.updateTable('pool').set(set).where('id', '=', row.id).execute()
     const [before, after] = [showPool(row, context), showPool({ ...row, ...set }, context)]
     await recordChange(trx, context, request, {
-      ...{ action: 'changePool', topic: 'pools', type: 'pool.changed', before, after },
-      ...{ id: row.id, name: after.name, labels: after.labels },
+      action: 'changePool',
+      topic: 'pools',
+      type: 'pool.changed',
+      before,
+      after,
+      id: row.id,
+      name: after.name,
+      labels: after.labels,
     })
     return { body: after, etag: set.version }
   })
@@ -128,8 +142,13 @@ async function care(
     const row = await loadPool(trx, request.params.poolId)
     const id = await context.jobs.enqueue(trx, wanted(row, ownerOf(request.principal)))
     await recordChange(trx, context, request, {
-      ...{ action, topic: 'pools', type: 'pool.tended', id: row.id, name: row.name },
-      ...{ labels: labelsOf(row.labelsJson), after: { jobId: id } },
+      action,
+      topic: 'pools',
+      type: 'pool.tended',
+      id: row.id,
+      name: row.name,
+      labels: labelsOf(row.labelsJson),
+      after: { jobId: id },
     })
     return id
   })
@@ -147,9 +166,16 @@ async function removePool(context: PoolContext, request: HandlerRequest<'removeP
     }
   }
   const consent = await requireConsent(context, {
-    ...{ principal, action: 'removePool', object: row.id, params: {}, name: row.name },
+    principal,
+    action: 'removePool',
+    object: row.id,
+    params: {},
+    name: row.name,
     danger: body,
-    caller: { address, requestId },
+    caller: {
+      address,
+      requestId,
+    },
   })
   await context.catalog.transaction(async (trx) => {
     await consent.use(trx)
@@ -159,8 +185,12 @@ async function removePool(context: PoolContext, request: HandlerRequest<'removeP
     await trx.updateTable('point').set(missing).where('poolId', '=', row.id).execute()
     await trx.deleteFrom('pool').where('id', '=', row.id).execute()
     await recordChange(trx, context, request, {
-      ...{ action: 'removePool', topic: 'pools', type: 'pool.removed' },
-      ...{ id: row.id, name: row.name, labels: labelsOf(row.labelsJson) },
+      action: 'removePool',
+      topic: 'pools',
+      type: 'pool.removed',
+      id: row.id,
+      name: row.name,
+      labels: labelsOf(row.labelsJson),
       before: current,
       reason: consent.reason,
     })

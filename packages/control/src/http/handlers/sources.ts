@@ -139,8 +139,13 @@ async function createSource(context: HandlerContext, request: HandlerRequest<'cr
     await trx.insertInto('source').values(row).execute()
     const after = await showSource(trx, row)
     await recordChange(trx, context, request, {
-      ...{ action: 'createSource', topic: 'sources', type: 'source.created', after },
-      ...{ id: row.id, name: row.name, labels: body.labels },
+      action: 'createSource',
+      topic: 'sources',
+      type: 'source.created',
+      after,
+      id: row.id,
+      name: row.name,
+      labels: body.labels,
     })
     return after
   })
@@ -157,7 +162,7 @@ async function checkName(trx: Trx, name: string): Promise<void> {
   throw new MaasError('NAME_TAKEN', `another source is called ${name}`, { pointer: '/name' })
 }
 
-/** Host and pool were looked up by the gate; they may have gone since, and policies have no scope. */
+/** The gate looked host and pool up; they may have gone since. Policies have no scope. */
 async function checkReferences(trx: Trx, row: SourceRow): Promise<void> {
   const host = await trx
     .selectFrom('host')
@@ -220,8 +225,14 @@ async function update(
     await trx.updateTable('source').set(next).where('id', '=', id).execute()
     const [before, after] = await showSources(trx, [row, next])
     await recordChange(trx, context, request, {
-      ...{ action, topic: 'sources', type: 'source.changed', before, after },
-      ...{ id, name: next.name, labels: labelsOf(next.labelsJson) },
+      action,
+      topic: 'sources',
+      type: 'source.changed',
+      before,
+      after,
+      id,
+      name: next.name,
+      labels: labelsOf(next.labelsJson),
     })
     return { body: after!, etag: next.version }
   })
@@ -239,9 +250,16 @@ async function deleteSource(context: HandlerContext, request: HandlerRequest<'de
     }
   }
   const consent = await requireConsent(context, {
-    ...{ principal, action: 'deleteSource', object: row.id, params: {}, name: row.name },
+    principal,
+    action: 'deleteSource',
+    object: row.id,
+    params: {},
+    name: row.name,
     danger: body,
-    caller: { address, requestId },
+    caller: {
+      address,
+      requestId,
+    },
   })
   await catalog.transaction(async (trx) => {
     await consent.use(trx)
@@ -258,8 +276,12 @@ async function deleteSource(context: HandlerContext, request: HandlerRequest<'de
     await trx.deleteFrom('schedule').where('sourceId', '=', row.id).execute()
     await trx.deleteFrom('source').where('id', '=', row.id).execute()
     await recordChange(trx, context, request, {
-      ...{ action: 'deleteSource', topic: 'sources', type: 'source.deleted' },
-      ...{ id: row.id, name: row.name, labels: labelsOf(current.labelsJson) },
+      action: 'deleteSource',
+      topic: 'sources',
+      type: 'source.deleted',
+      id: row.id,
+      name: row.name,
+      labels: labelsOf(current.labelsJson),
       before: current,
       reason: consent.reason,
     })
@@ -282,8 +304,13 @@ async function protectSource(context: HandlerContext, request: HandlerRequest<'p
     })
     const id = await context.jobs.enqueue(trx, wanted)
     await recordChange(trx, context, request, {
-      ...{ action: 'protectSource', topic: 'sources', type: 'source.protecting' },
-      ...{ id: row.id, name: row.name, labels, after: { jobId: id } },
+      action: 'protectSource',
+      topic: 'sources',
+      type: 'source.protecting',
+      id: row.id,
+      name: row.name,
+      labels,
+      after: { jobId: id },
     })
     return id
   })

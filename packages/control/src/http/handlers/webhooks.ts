@@ -167,7 +167,14 @@ async function testWebhook(context: WebhookContext, request: HandlerRequest<'tes
   const secret = serverKey.open('webhook', row.id, row.secretSealed)
   const { signal } = request
   const { delivered, status, error } = await postMessage(post, {
-    ...{ url: row.url, secret, message: { id, event }, nowMs, signal },
+    url: row.url,
+    secret,
+    message: {
+      id,
+      event,
+    },
+    nowMs,
+    signal,
   })
   return { body: { delivered, status, error } }
 }

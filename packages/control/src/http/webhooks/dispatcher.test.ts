@@ -88,7 +88,12 @@ describeBothCatalogs('the webhook dispatcher', (make) => {
 
   const makeDispatcher = (post: typeof fetch = fetch) =>
     new WebhookDispatcher({
-      ...{ catalog, events, clock, random: systemRandom, serverKey: SERVER_KEY, post },
+      catalog,
+      events,
+      clock,
+      random: systemRandom,
+      serverKey: SERVER_KEY,
+      post,
       source: () => 'https://maas.example.org',
     })
 
@@ -96,8 +101,15 @@ describeBothCatalogs('the webhook dispatcher', (make) => {
     return catalog.db
       .insertInto('webhook')
       .values({
-        ...{ id, name: id, url, secretSealed: SERVER_KEY.seal('webhook', id, SECRET) },
-        ...{ topicsJson: '["jobs"]', enabled: 1, lastSeq: 0, createdAt: 0, version: 1 },
+        id,
+        name: id,
+        url,
+        secretSealed: SERVER_KEY.seal('webhook', id, SECRET),
+        topicsJson: '["jobs"]',
+        enabled: 1,
+        lastSeq: 0,
+        createdAt: 0,
+        version: 1,
         ...more,
       })
       .execute()

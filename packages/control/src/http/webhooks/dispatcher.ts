@@ -189,7 +189,10 @@ export class WebhookDispatcher {
     const secret = serverKey.open('webhook', hook.id, hook.secretSealed)
     const message = messageOf(event, delivery.id, source())
     return postMessage(post, {
-      ...{ url: hook.url, secret, message, nowMs: clock.wallMs() },
+      url: hook.url,
+      secret,
+      message,
+      nowMs: clock.wallMs(),
       signal: this.#stopping.signal,
     })
   }
@@ -204,7 +207,10 @@ export class WebhookDispatcher {
     await catalog.db
       .updateTable('delivery')
       .set({
-        ...{ state, attempts, status: posted.status, error: posted.error },
+        state,
+        attempts,
+        status: posted.status,
+        error: posted.error,
         nextAt: isOver ? now : now + pause,
         endedAt: isOver ? now : null,
       })

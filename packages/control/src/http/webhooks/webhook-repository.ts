@@ -20,7 +20,10 @@ export function parseTopics(row: Pick<WebhookRow, 'topicsJson'>): z.infer<typeof
 export function showWebhook(row: WebhookRow): Webhook {
   const { id, name, url, version } = row
   return {
-    ...{ id, name, url, version },
+    id,
+    name,
+    url,
+    version,
     topics: parseTopics(row),
     enabled: row.enabled === 1,
     createdAt: timeOf(row.createdAt),
@@ -30,7 +33,13 @@ export function showWebhook(row: WebhookRow): Webhook {
 export function showDelivery(row: DeliveryRow): Delivery {
   const { id, webhookId, eventSeq, state, attempts, status, error } = row
   return {
-    ...{ id, webhookId, eventSeq, state, attempts, status, error },
+    id,
+    webhookId,
+    eventSeq,
+    state,
+    attempts,
+    status,
+    error,
     nextAt: state === 'waiting' ? timeOf(row.nextAt) : null,
     createdAt: timeOf(row.createdAt),
     endedAt: timeOrNull(row.endedAt),
