@@ -36,6 +36,8 @@ export class MediumExports implements AsyncDisposable {
   readonly #options: MediumExportsOptions
   readonly #server: NbdServer
   readonly #clients = new Map<string, NbdClient>()
+  /** Which hosts have shown a good ticket: they come back after its time, while it is served. */
+  readonly #admitted = new Map<string, Set<string>>()
   readonly #closing = new AbortController()
 
   constructor(options: MediumExportsOptions) {
@@ -77,7 +79,8 @@ export class MediumExports implements AsyncDisposable {
     const client = this.#clients.get(mediumId)
     if (client === undefined) return
     this.#clients.delete(mediumId)
-    this.#disconnect(mediumId)
+    this.#admitted.delete(mediumId)
+    this.#server.disconnect(mediumId)
     await client.close()
   }
 
@@ -127,27 +130,29 @@ export class MediumExports implements AsyncDisposable {
     }
   }
 
-  #disconnect(mediumId: string): void {
-    this.#server.disconnect(mediumId)
-  }
-
   /** @returns undefined for whoever may not know that the export exists */
   #admit(peer: PeerCertificate, name: string): NbdExport | undefined {
     const at = name.indexOf(NBD_TICKET_SEPARATOR)
-    if (at < 0) return undefined
-    const mediumId = name.slice(0, at)
+    const mediumId = name.slice(0, Math.max(0, at))
     const device = this.#clients.get(mediumId)
     const hostId = hostOfCertificate(peer)
-    if (hostId === undefined) return undefined
+    if (device === undefined || hostId === undefined) return undefined
+    const admitted = this.#admitted.get(mediumId)
+    if (admitted?.has(hostId) !== true) {
+      if (!this.#holdsTicket(hostId, mediumId, name.slice(at + 1))) return undefined
+      this.#admitted.set(mediumId, new Set(admitted).add(hostId))
+    }
+    return { open: () => device, multiConn: true, name: mediumId }
+  }
+
+  #holdsTicket(hostId: string, mediumId: string, text: string): boolean {
     try {
-      const ticket = this.#options.tickets.check(name.slice(at + 1))
-      const own = ticket.purpose === 'nbd' && ticket.hostId === hostId
-      if (!own || ticket.exportName !== mediumId) return undefined
+      const ticket = this.#options.tickets.check(text)
+      return ticket.purpose === 'nbd' && ticket.hostId === hostId && ticket.exportName === mediumId
     } catch (error) {
-      if (error instanceof MaasError) return undefined
+      if (error instanceof MaasError) return false
       throw error
     }
-    return device && { open: () => device, multiConn: true, name: mediumId }
   }
 }
 

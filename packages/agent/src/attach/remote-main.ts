@@ -1,0 +1,97 @@
+/**
+ * The process that serves one medium of another node, under a keeper (medium/engine/keeper.ts).
+ *
+ *   argv[2]  its directory (remote-record.ts)
+ *   fd 3     /dev/fuse
+ *   fd 4     a sealed memfd with the secrets, as JSON
+ *
+ * Ends with status 0 when the mount is gone or it was told to stop: then the keeper ends, too.
+ */
+import { existsSync, fstatSync, readSync } from 'node:fs'
+import path from 'node:path'
+import process from 'node:process'
+import { errorToMessage } from '@openmaas/kernel/error-message'
+import { MaasError } from '@openmaas/kernel/errors'
+import { setIoFlusher } from '@openmaas/kernel/posix/process'
+import { serveControl } from '@openmaas/medium/engine/control'
+import { FUSE_FD, KEY_FD } from '@openmaas/medium/engine/keeper'
+import { processStart, readStatus, writeStatus } from '@openmaas/medium/engine/status'
+import { controlSocketOf } from '@openmaas/medium/media/runtime-directory'
+import { NBD_TICKET_SEPARATOR } from '@openmaas/protocols/data/peer'
+import { NbdClient } from '@openmaas/protocols/nbd/client'
+import { parseNbdAddress } from '@openmaas/protocols/nbd/listen-address'
+import { describeFailure, serveRemote } from './remote-engine.ts'
+import { loadRemote } from './remote-record.ts'
+
+/** What stands in the memfd. */
+export interface RemoteSecrets {
+  readonly certificate: string
+  readonly key: string
+  readonly fingerprint: string
+  readonly ticket: string
+}
+
+/**
+ * A node that is away is waited for by the programs that use the disk, as long as they like: a
+ * file system that gets an error is broken, one that waits goes on.
+ */
+const RECONNECT_TIMEOUT_MS = 24 * 3600_000
+/** Two: the reads of one program beside the write-back of another. */
+const CONNECTIONS = 2
+
+const directory = process.argv[2]
+if (directory === undefined) {
+  throw new MaasError('USAGE', 'this program is started by the agent')
+}
+// Or the keeper would try for ever: what was detached has no record.
+if (!existsSync(path.join(directory, 'attached.json'))) process.exit(0)
+setIoFlusher() // Before there are threads, which inherit it. It is a help where it is granted.
+const generation = (readStatus(directory)?.generation ?? 0) + 1
+const about = {
+  pid: process.pid,
+  processStart: processStart(process.pid) ?? 0,
+  keeperPid: process.ppid,
+  generation,
+}
+writeStatus(directory, { ...about, state: 'starting' })
+try {
+  const record = loadRemote(directory)!
+  const secrets = readSecrets()
+  const device = await NbdClient.connect({
+    address: parseNbdAddress(record.address),
+    exportName: `${record.exportName}${NBD_TICKET_SEPARATOR}${secrets.ticket}`,
+    tls: secrets,
+    connectionCount: CONNECTIONS,
+    reconnectTimeoutMs: RECONNECT_TIMEOUT_MS,
+  })
+  const engine = serveRemote({
+    fuseFd: FUSE_FD,
+    device,
+    takesOver: generation > 1,
+    onFailure: (operation, error) => process.stderr.write(describeFailure(operation, error)),
+  })
+  const stop = Promise.withResolvers<void>()
+  serveControl(controlSocketOf(record.runtimeDirectory), {
+    status: () => ({ generation, ...engine.counters(), overlayBytes: 0 }),
+    freeze: () => Promise.reject(new MaasError('USAGE', 'the medium is frozen where it is served')),
+    stop: async () => {
+      setImmediate(() => stop.resolve()) // Answered before it ends.
+      return {}
+    },
+  })
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.resolve())
+  writeStatus(directory, { ...about, state: 'serving' })
+  await Promise.race([engine.ended, stop.promise])
+  writeStatus(directory, { ...about, state: 'ended' })
+  process.exit(0)
+} catch (error) {
+  writeStatus(directory, { ...about, state: 'failed', error: errorToMessage(error) })
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
+  process.exit(1)
+}
+
+function readSecrets(): RemoteSecrets {
+  const bytes = Buffer.alloc(fstatSync(KEY_FD).size)
+  readSync(KEY_FD, bytes, 0, bytes.length, 0)
+  return JSON.parse(bytes.toString('utf8')) as RemoteSecrets
+}

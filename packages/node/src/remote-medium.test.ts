@@ -1,0 +1,170 @@
+/**
+ * A point of one host's pool as a disk of another: node, TLS, NBD, FUSE, loop, mount; and who dies
+ * in between. The node is a process of its own on this machine.
+ */
+import { execFile } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import process from 'node:process'
+import { promisify } from 'node:util'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { attachRemote, detachRemote, listAttached } from '@openmaas/agent/attach/remote-attach'
+import { listMounts } from '@openmaas/agent/attach/fuse-mount'
+import { readStatus } from '@openmaas/medium/engine/status'
+import { mediumDirectory } from '@openmaas/medium/media/record'
+import type { MediumId } from '@openmaas/kernel/ids'
+import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
+import { requires } from '@openmaas/testkit/requires'
+import { HOST_ID, Pki } from './data/pki.test-support.ts'
+import { NodeProcess } from './node-process.test-support.ts'
+
+const refused = (code: string): Error => expect.objectContaining({ code }) as Error
+const MEDIUM = 'mnt_remote1'
+
+requires({ programs: ['openssl'], paths: ['/dev/fuse', '/dev/loop-control'], root: true }, () => {
+  let site: TemporaryDirectory
+  let pki: Pki
+  let node: NodeProcess
+  let poolId: string
+  let snapshotId: string
+
+  const startNode = (dataPort = 0, nbdPort = 0): Promise<NodeProcess> =>
+    NodeProcess.start({
+      directory: site.join('node'),
+      tls: pki.node,
+      ticketKeys: pki.ticketKeys,
+      host: '127.0.0.1',
+      dataPort,
+      nbdPort,
+    })
+
+  beforeEach(async () => {
+    site = new TemporaryDirectory({ inMemory: true })
+    mkdirSync(site.join('pki'))
+    pki = new Pki(site.join('pki'))
+    node = await startNode()
+    const bricks = [site.join('pool')]
+    poolId = (await node.order('pool.create', { bricks, redundancy: 'single' })).poolId
+    const source = site.join('source')
+    mkdirSync(source)
+    writeFileSync(`${source}/hello.txt`, 'hello from the other host')
+    writeFileSync(`${source}/big`, Buffer.alloc(5_000_000, 'xyz'))
+    const captured = await node.order('source.capture', {
+      sourceId: 'src_1',
+      sourceName: 'etc',
+      kind: 'files',
+      path: source,
+      rules: {},
+      target: { kind: 'local', poolId },
+      parentSnapshotId: null,
+      requestId: 'r1',
+      tags: {},
+      lockUntil: null,
+      bytesPerSecond: null,
+    })
+    snapshotId = captured.snapshotId
+  })
+  afterEach(async () => {
+    await detachRemote({ data: site.join('agent') }, { mediumId: MEDIUM, force: true })
+    await node.order('medium.withdraw', { mediumId: MEDIUM, poolId, force: true })
+    await node.kill()
+    site.dispose()
+  })
+
+  const options = () => {
+    const identity = pki.identity()
+    return { data: site.join('agent'), identity: () => identity }
+  }
+  const serve = (readOnly = false) =>
+    node.order('medium.serve', {
+      mediumId: MEDIUM,
+      poolId,
+      snapshotId,
+      sourceName: 'etc',
+      readOnly,
+      quotaBytes: null,
+      bytesPerSecond: null,
+      local: null,
+    })
+  const ticket = (more: object = {}): string =>
+    pki.ticket({ poolId, purpose: 'nbd', exportName: MEDIUM, hostId: HOST_ID, ...more })
+  const request = (text = ticket(), readOnly = false) => ({
+    mediumId: MEDIUM,
+    readOnly,
+    mountPath: site.join('mounted'),
+    nbd: {
+      address: `127.0.0.1:${node.ports.nbdPort}`,
+      exportName: MEDIUM,
+      fingerprint: pki.fingerprint,
+      ticket: text,
+    },
+  })
+  const kill = (pid: number): boolean => process.kill(pid, 'SIGKILL')
+
+  test('is mounted, written to, detached and withdrawn; twice is as once', async () => {
+    const served = await serve()
+    expect(served).toMatchObject({ exportName: MEDIUM, device: null, mountPath: null })
+    expect((await serve()).poolMediumId).toBe(served.poolMediumId)
+    const attached = await attachRemote(options(), request())
+    expect(await attachRemote(options(), request())).toEqual(attached)
+    const mount = attached.mountPath!
+    expect(readFileSync(`${mount}/hello.txt`, 'utf8')).toBe('hello from the other host')
+    expect(readFileSync(`${mount}/big`).equals(Buffer.alloc(5_000_000, 'xyz'))).toBe(true)
+    writeFileSync(`${mount}/new`, 'written over there')
+    const data = site.join('agent')
+    expect(listAttached({ data })).toMatchObject([{ mediumId: MEDIUM, state: 'attached' }])
+    const place = { mediumId: MEDIUM, poolId }
+    const busy = node.order('medium.withdraw', { ...place, force: false })
+    await expect(busy).rejects.toThrowError(refused('MEDIUM_BUSY'))
+    expect(await detachRemote({ data }, { mediumId: MEDIUM, force: false })).toBe(true)
+    expect(await detachRemote({ data }, { mediumId: MEDIUM, force: false })).toBe(false)
+    expect(listMounts().some(({ target }) => target === mount)).toBe(false)
+    // What was written there stands on the node, for whoever attaches it next.
+    await attachRemote(options(), request())
+    expect(readFileSync(`${mount}/new`, 'utf8')).toBe('written over there')
+    await detachRemote({ data }, { mediumId: MEDIUM, force: false })
+    const gone = await node.order('medium.withdraw', { ...place, force: false })
+    expect(gone).toEqual({ withdrawn: true })
+    expect((await node.order('medium.served', { poolId })).media).toEqual([])
+  })
+
+  test('whoever is killed, the disk goes on and keeps what was written', async () => {
+    const { poolMediumId } = await serve()
+    const { mountPath } = await attachRemote(options(), request())
+    const write = async (name: string): Promise<void> => {
+      const file = `${mountPath!}/${name}`
+      await promisify(execFile)('sh', ['-c', `echo -n ${name} > ${file} && sync -f ${file}`])
+    }
+    await write('one')
+    // The process that serves it here.
+    kill(readStatus(site.join('agent', 'attached', MEDIUM))!.pid)
+    await write('two')
+    // The medium's engine on the node.
+    const directory = mediumDirectory(site.join('pool'), poolMediumId as MediumId)
+    kill(readStatus(directory)!.pid)
+    await write('three')
+    // The node itself, while somebody writes.
+    const { dataPort, nbdPort } = node.ports
+    await node.kill()
+    const writing = write('four')
+    node = await startNode(dataPort, nbdPort)
+    await writing
+    await detachRemote({ data: site.join('agent') }, { mediumId: MEDIUM, force: false })
+    await attachRemote(options(), request())
+    for (const name of ['one', 'two', 'three', 'four']) {
+      expect(readFileSync(`${mountPath!}/${name}`, 'utf8')).toBe(name)
+    }
+  })
+
+  test.each([
+    ['of another host', { hostId: 'hst_other' }],
+    ['for another medium', { exportName: 'mnt_other' }],
+    ['for a capture', { purpose: 'capture' }],
+    ['that has expired', { expiresAt: Date.now() - 1000 }],
+  ])('a ticket %s opens nothing, and nothing is left behind', async (_what, fields) => {
+    await serve(true)
+    const attached = attachRemote(options(), request(ticket(fields), true))
+    await expect(attached).rejects.toThrowError(refused('NBD_EXPORT_UNKNOWN'))
+    expect(listAttached({ data: site.join('agent') })).toEqual([])
+    expect(listMounts().some(({ source }) => source === `openmaas:${MEDIUM}`)).toBe(false)
+  })
+})
