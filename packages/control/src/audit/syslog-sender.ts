@@ -12,7 +12,7 @@ export interface SyslogTarget {
   readonly address: string
   readonly transport: 'udp' | 'tcp' | 'tls'
   /** PEM of the authority, where it is none of the system's. */
-  readonly ca?: string
+  readonly ca?: string | undefined
 }
 
 /** RFC 5426, RFC 6587, RFC 5425. */
