@@ -4,7 +4,7 @@ import { SYSTEM } from '@openmaas/api/permissions'
 import { policyPreview } from '@openmaas/api/resources/policy'
 import { policySpec } from '@openmaas/api/policy'
 import { systemRandom } from '@openmaas/kernel/random'
-import { FakeClock } from '@openmaas/testkit/fake-clock'
+import type { FakeClock } from '@openmaas/testkit/fake-clock'
 import { ServerKey } from '../auth/server-key.ts'
 import { SettingsStore } from '../auth/settings-store.ts'
 import type { Catalog } from '../catalog/catalog.ts'
@@ -219,9 +219,6 @@ describeBothCatalogs('policies over the API', (make) => {
     expect(await states({ 'filter[state]': 'violated' })).toEqual([['1', 'violated']])
     expect(await states({}, { ...SYSTEM, scope: { env: 'test' } })).toEqual([['3', 'unprotected']])
     const one = await site.getSourceCompliance(ask({ params: { sourceId: ID('src', 1) } }))
-    expect(one.body.reasons.map((reason) => reason.text)).toEqual([
-      'no point yet',
-      'promise 1 h',
-    ])
+    expect(one.body.reasons.map((reason) => reason.text)).toEqual(['no point yet', 'promise 1 h'])
   })
 })
