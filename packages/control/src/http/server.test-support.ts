@@ -29,10 +29,10 @@ export const UNLIMITED = { address: FAST, principal: FAST, login: FAST, expensiv
 
 export async function makeTestServer(
   handlers: (parts: { readonly catalog: Catalog; readonly clock: FakeClock }) => Handlers,
-  more: Partial<HttpServerOptions> = {},
+  more: Partial<HttpServerOptions> & { readonly clock?: FakeClock } = {},
 ): Promise<TestServer> {
-  const clock = new FakeClock()
-  const catalog = await openCatalog({ url: 'sqlite::memory:', clock })
+  const clock = more.clock ?? new FakeClock()
+  const catalog = more.catalog ?? (await openCatalog({ url: 'sqlite::memory:', clock }))
   const errors: unknown[] = []
   const events = new EventFeed(catalog, { onError: (error) => errors.push(error) })
   const callers = new Map<string, Principal>([['admin', ADMIN]])

@@ -15,6 +15,7 @@ import { makeMediumHandlers } from './media.ts'
 import { makePointHandlers } from './points.ts'
 import { makePoolHandlers } from './pools.ts'
 import { makeSourceHandlers } from './sources.ts'
+import { makeStatusHandlers } from './status.ts'
 import { makeWebhookHandlers } from './webhooks.ts'
 
 const KINDS = ['protect', 'collect', 'check']
@@ -51,6 +52,7 @@ export function makeHandlers(
     makePoolHandlers(context),
     makePointHandlers(context),
     makeMediumHandlers(context),
+    makeStatusHandlers({ ...context, version: '0.0.0' }),
     makeWebhookHandlers({ ...context, serverKey: SERVER_KEY, post }),
     { getHealth: () => Promise.resolve({ body: { status: 'ok' } }) },
   )

@@ -1,0 +1,262 @@
+/**
+ * The dashboard's summary: "am I safe, and can I get it back?" Counted for everybody who sees the
+ * same, at most every few seconds: with a million points one count takes a noticeable while.
+ */
+import type { Kysely, RawBuilder, SqlBool } from 'kysely'
+import { type Permission, type Principal, may, ownerOf } from '@openmaas/api/permissions'
+import { seesOwnOnly } from '@openmaas/api/permissions'
+import { showReason } from '@openmaas/api/policy-text'
+import type { Status } from '@openmaas/api/resources/status'
+import { labelsWhere } from '../../auth/labels-where.ts'
+import type { CatalogTables } from '../../catalog/schema.ts'
+import { COMPLIANCE_BATCH_MAX, loadCompliance } from '../../policy/compliance-repository.ts'
+import type { SourceCompliance } from '../../policy/compliance-repository.ts'
+import { loadPolicies } from '../../policy/resolve.ts'
+import type { Handlers, Language } from '../handler.ts'
+import { timeOf, timeOrNull } from './columns.ts'
+import type { HandlerContext } from './handler-context.ts'
+import { showPool } from './pools.ts'
+
+export interface StatusContext extends Pick<HandlerContext, 'catalog' | 'clock'> {
+  readonly version: string
+  readonly daysToFull?: (poolId: string) => number | null
+}
+
+/** Consoles ask every five seconds, each of them. */
+const KEPT_MS = 5000
+/** Views that are remembered: roles and scopes in use at once. */
+const KEPT_COUNT_MAX = 100
+const DAY_MS = 86_400_000
+const EXPIRING_SOON_MS = 3_600_000
+/** The rest is a list with a filter. */
+const ATTENTION_MAX = 100
+const WORST_FIRST = ['violated', 'at-risk', 'unprotected'] as const
+
+interface Kept {
+  readonly atMs: number
+  readonly status: Promise<Counted>
+}
+type Counted = Omit<Status, 'attention'> & { readonly attention: readonly Attention[] }
+type Attention = Pick<SourceCompliance, 'sourceId' | 'state' | 'reasons'> & {
+  readonly name: string
+}
+
+export function makeStatusHandlers(context: StatusContext) {
+  const kept = new Map<string, Kept>()
+  return {
+    getStatus: async ({ principal, language }) => {
+      const nowMs = context.clock.monotonicMs()
+      const view = viewOf(principal)
+      const known = kept.get(view)
+      if (known !== undefined && nowMs - known.atMs < KEPT_MS) {
+        return { body: say(await known.status, language) }
+      }
+      if (kept.size >= KEPT_COUNT_MAX) kept.clear()
+      const status = count(context, principal)
+      kept.set(view, { atMs: nowMs, status })
+      // A failure is not kept: the next one asks again.
+      status.catch(() => kept.delete(view))
+      return { body: say(await status, language) }
+    },
+  } satisfies Handlers
+}
+
+/** The same text for principals who see the same. */
+function viewOf(principal: Principal): string {
+  const { roles, scope } = principal
+  const isOwn = OWN.some((permission) => seesOwnOnly(principal, permission))
+  return JSON.stringify([roles, scope, isOwn ? ownerOf(principal) : null])
+}
+const OWN = ['job.read', 'medium.read'] as const
+
+function say(counted: Counted, language: Language): Status {
+  const attention = counted.attention.map(({ sourceId, name, state, reasons }) => {
+    return { sourceId, name, state, reasons: reasons.map((one) => showReason(one, language)) }
+  })
+  return { ...counted, attention }
+}
+
+type Labelled = 'source' | 'host' | 'pool' | 'point' | 'job' | 'medium' | 'alert'
+
+class Counter {
+  readonly db: Kysely<CatalogTables>
+  readonly #context: StatusContext
+  readonly #principal: Principal
+
+  constructor(context: StatusContext, principal: Principal) {
+    this.db = context.catalog.db
+    this.#context = context
+    this.#principal = principal
+  }
+
+  /** What the principal sees of a table. */
+  visible(table: Labelled, permission: Permission): RawBuilder<SqlBool> {
+    const { dialect } = this.#context.catalog
+    const scope = may(this.#principal, permission) ? this.#principal.scope : NOTHING
+    return labelsWhere(`${table}.labelsJson`, scope, dialect)
+  }
+
+  /** The column must hold this, where only own objects are seen. */
+  owner(permission: Permission): string | undefined {
+    return seesOwnOnly(this.#principal, permission) ? ownerOf(this.#principal) : undefined
+  }
+}
+/** An empty list of values matches nothing. */
+const NOTHING = { none: [] }
+
+async function count(context: StatusContext, principal: Principal): Promise<Counted> {
+  const counter = new Counter(context, principal)
+  const now = context.clock.wallMs()
+  const { sources, attention } = await countSources(counter, now)
+  return {
+    at: timeOf(now),
+    version: context.version,
+    sources,
+    points: await countPoints(counter),
+    jobs: await countJobs(counter, now),
+    media: await countMedia(counter, now),
+    hosts: await countHosts(counter),
+    pools: await countPools(counter, context),
+    alerts: await countAlerts(counter),
+    attention,
+  }
+}
+
+async function countSources(counter: Counter, now: number) {
+  const rows = await counter.db
+    .selectFrom('source')
+    .leftJoin('point', 'point.id', 'source.lastPointId')
+    .select(['source.id', 'source.name', 'point.verifiedAt'])
+    .where(counter.visible('source', 'source.read'))
+    .execute()
+  const policies = await loadPolicies(counter.db)
+  const judged: SourceCompliance[] = []
+  for (let from = 0; from < rows.length; from += COMPLIANCE_BATCH_MAX) {
+    const ids = rows.slice(from, from + COMPLIANCE_BATCH_MAX).map(({ id }) => id)
+    judged.push(...(await loadCompliance(counter.db, ids, { policies, now })))
+  }
+  const inState = (state: SourceCompliance['state']) =>
+    judged.filter((one) => one.state === state).length
+  const names = new Map(rows.map(({ id, name }) => [id, name]))
+  const verified = rows.filter(({ verifiedAt }) => verifiedAt !== null).length
+  const attention = WORST_FIRST.flatMap((state) =>
+    judged
+      .filter((one) => one.state === state)
+      .toSorted((a, b) => (b.ageMs ?? Infinity) - (a.ageMs ?? Infinity) || 0),
+  )
+  const sources = {
+    total: rows.length,
+    protected: judged.filter(({ policyId }) => policyId !== null).length,
+    unprotected: inState('unprotected'),
+    paused: inState('paused'),
+    atRisk: inState('at-risk'),
+    violated: inState('violated'),
+    verifiedShare: rows.length === 0 ? null : verified / rows.length,
+  }
+  const shown = attention.slice(0, ATTENTION_MAX).map(({ sourceId, state, reasons }) => {
+    return { sourceId, name: names.get(sourceId) ?? '', state, reasons }
+  })
+  return { sources, attention: shown }
+}
+
+async function countPoints(counter: Counter): Promise<Status['points']> {
+  const row = await counter.db
+    .selectFrom('point')
+    .select((e) => [
+      e.fn.countAll<number>().as('total'),
+      e.fn.max('takenAt').as('newestAt'),
+      e.fn.sum<number | null>('sizeBytes').as('sizeBytes'),
+    ])
+    .where('state', '=', 'available')
+    .where(counter.visible('point', 'point.read'))
+    .executeTakeFirstOrThrow()
+  return {
+    total: Number(row.total),
+    newestAt: timeOrNull(row.newestAt),
+    sizeBytes: Number(row.sizeBytes ?? 0),
+  }
+}
+
+async function countJobs(counter: Counter, now: number): Promise<Status['jobs']> {
+  const owner = counter.owner('job.read')
+  let query = counter.db
+    .selectFrom('job')
+    .select((e) => ['state', e.fn.countAll<number>().as('count')])
+    .where((e) => e.or([e('endedAt', 'is', null), e('endedAt', '>=', now - DAY_MS)]))
+    .where(counter.visible('job', 'job.read'))
+  if (owner !== undefined) query = query.where('actor', '=', owner)
+  const states = new Map((await query.groupBy('state').execute()).map((row) => [row.state, row]))
+  const inState = (state: CatalogTables['job']['state']) => Number(states.get(state)?.count ?? 0)
+  return {
+    queued: inState('queued') + inState('paused'),
+    running: inState('running'),
+    succeeded24h: inState('succeeded'),
+    warning24h: inState('warning'),
+    failed24h: inState('failed'),
+  }
+}
+
+async function countMedia(counter: Counter, now: number): Promise<Status['media']> {
+  const owner = counter.owner('medium.read')
+  let query = counter.db
+    .selectFrom('medium')
+    .select('leaseUntil')
+    .where('state', 'in', ['plugging', 'plugged', 'ejecting', 'lost'])
+    .where(counter.visible('medium', 'medium.read'))
+  if (owner !== undefined) query = query.where('createdBy', '=', owner)
+  const rows = await query.execute()
+  const soon = now + EXPIRING_SOON_MS
+  const isExpiring = ({ leaseUntil }: (typeof rows)[number]) =>
+    leaseUntil !== null && leaseUntil <= soon
+  return { active: rows.length, expiringSoon: rows.filter((row) => isExpiring(row)).length }
+}
+
+async function countHosts(counter: Counter): Promise<Status['hosts']> {
+  const rows = await counter.db
+    .selectFrom('host')
+    .select((e) => ['state', e.fn.countAll<number>().as('count')])
+    .where('state', '<>', 'removed')
+    .where(counter.visible('host', 'host.read'))
+    .groupBy('state')
+    .execute()
+  const counts = new Map(rows.map((row) => [row.state, Number(row.count)]))
+  return {
+    total: [...counts.values()].reduce((sum, one) => sum + one, 0),
+    online: counts.get('online') ?? 0,
+    offline: counts.get('offline') ?? 0,
+  }
+}
+
+async function countPools(counter: Counter, context: StatusContext): Promise<Status['pools']> {
+  const rows = await counter.db
+    .selectFrom('pool')
+    .selectAll()
+    .where(counter.visible('pool', 'pool.read'))
+    .execute()
+  const pools = rows.map((row) => showPool(row, context))
+  const sum = (field: 'sizeBytes' | 'freeBytes' | 'logicalBytes' | 'physicalBytes') =>
+    pools.reduce((total, { stats }) => total + stats[field], 0)
+  const days = pools.flatMap(({ daysToFull }) => (daysToFull === null ? [] : [daysToFull]))
+  return {
+    total: pools.length,
+    sizeBytes: sum('sizeBytes'),
+    freeBytes: sum('freeBytes'),
+    logicalBytes: sum('logicalBytes'),
+    physicalBytes: sum('physicalBytes'),
+    // Of the one that is full first.
+    daysToFull: days.length === 0 ? null : Math.min(...days),
+  }
+}
+
+async function countAlerts(counter: Counter): Promise<Status['alerts']> {
+  const rows = await counter.db
+    .selectFrom('alert')
+    .select((e) => ['severity', e.fn.countAll<number>().as('count')])
+    .where('state', '=', 'firing')
+    .where(counter.visible('alert', 'alert.read'))
+    .groupBy('severity')
+    .execute()
+  const counts = new Map(rows.map((row) => [row.severity, Number(row.count)]))
+  const of = (severity: 'critical' | 'warning' | 'info') => counts.get(severity) ?? 0
+  return { critical: of('critical'), warning: of('warning'), info: of('info') }
+}
