@@ -54,7 +54,7 @@ export async function join(options: JoinOptions): Promise<Identity> {
   const { key, csr } = await makeKeyRequest()
   const about = describeHost()
   const body = { token, csr, name, kind, software, about, wallMs: clock.wallMs() }
-  const answer = answerSchema.parse(JSON.parse(await post(url, pinned, JSON.stringify(body))))
+  const answer = parseAnswer(await post(url, pinned, JSON.stringify(body)))
   const { hostId, certificate, caCertificate } = answer
   const identity: Identity = {
     version: 1,
@@ -71,6 +71,15 @@ export async function join(options: JoinOptions): Promise<Identity> {
   return identity
 }
 
+function parseAnswer(text: string): z.infer<typeof answerSchema> {
+  try {
+    return answerSchema.parse(JSON.parse(text))
+  } catch (cause) {
+    const message = 'the server did not answer as a server of ours'
+    throw new MaasError('CHANNEL_PROTOCOL_VIOLATION', message, {}, { cause })
+  }
+}
+
 /** @throws MaasError USAGE */
 export function parseServerUrl(text: string): URL {
   const url = URL.parse(text.includes('://') ? text : `https://${text}`)
@@ -79,7 +88,8 @@ export function parseServerUrl(text: string): URL {
       url: text,
     })
   }
-  if (url.port === '') url.port = String(CHANNEL_PORT)
+  // The parser drops a port that is the scheme's own.
+  if (url.port === '' && !/:443(?:\/|$)/.test(text)) url.port = String(CHANNEL_PORT)
   return url
 }
 

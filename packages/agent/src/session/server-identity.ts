@@ -56,7 +56,7 @@ function open(url: URL): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const socket = connect({
       host: url.hostname.replace(/^\[|\]$/g, ''),
-      port: Number(url.port),
+      port: url.port === '' ? 443 : Number(url.port),
       minVersion: 'TLSv1.3',
       // The chain is what this connection is for; it carries nothing else.
       rejectUnauthorized: false,

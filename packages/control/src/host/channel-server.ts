@@ -111,10 +111,9 @@ export class ChannelServer implements AsyncDisposable {
     })
     this.#server.on('tlsClientError', (error) => log.debug('TLS failed', { error }))
     this.#server.on('error', (error) => log.error('channel port failed', { error }))
-    registry.onRemoved((hostId) => {
-      const reason = new MaasError('HOST_REMOVED', `${hostId} was removed`, { hostId })
+    registry.onDenied((hostId, reason) => {
       for (const link of this.#links) if (link.hostId === hostId) link.refuse(reason)
-      orders.forget(hostId)
+      orders.forget(hostId, reason)
     })
     this.#timers = [
       setInterval(() => this.#tick(), 1000).unref(),
@@ -147,11 +146,11 @@ export class ChannelServer implements AsyncDisposable {
       if (request.method !== 'POST' || url !== '/join') {
         throw new MaasError('CERTIFICATE_MISSING', 'this port is for hosts that joined')
       }
+      const body = joinRequest.safeParse(await readJson(request))
+      if (!body.success) throw malformed()
       if (this.#joins >= JOINS_AT_ONCE) throw new MaasError('ORDERS_TOO_MANY', 'too many at once')
       this.#joins += 1
       try {
-        const body = joinRequest.safeParse(await readJson(request))
-        if (!body.success) throw malformed()
         const address = request.socket.remoteAddress ?? ''
         const answer = await this.#options.enrolment.join(body.data, address)
         log.info('host joined', { hostId: answer.hostId, address })

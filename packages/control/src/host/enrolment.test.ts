@@ -129,13 +129,14 @@ describeBothCatalogs('the registry of hosts', (make) => {
     await registry.tick()
     expect(await stateOf(hostId)).toMatchObject({ state: 'offline' })
     const removed: string[] = []
-    registry.onRemoved((id) => removed.push(id))
+    registry.onDenied((id) => removed.push(id))
     await registry.connect(peer, helloOf(hostId), 0)
     await catalog.transaction((trx) => registry.remove(trx, hostId))
     // Nobody called cutOff, as when another server removed it.
     clock.advance(20_000)
     await registry.tick()
     expect(removed).toEqual([hostId])
+    registry.disconnect(hostId)
     await expect(registry.connect(peer, helloOf(hostId), 0)).rejects.toMatchObject({
       code: 'HOST_REMOVED',
     })
@@ -149,6 +150,21 @@ describeBothCatalogs('the registry of hosts', (make) => {
       'online',
       'removed',
     ])
+  })
+
+  test('cuts off a host whose certificate ran out while it was connected', async () => {
+    const { makeToken, join, registry, clock } = await open(make)
+    const { hostId, certificate } = await join(await makeToken())
+    const peer = await registry.checkPeer(new X509Certificate(certificate))
+    await registry.connect(peer, helloOf(hostId), 0)
+    const denied: string[] = []
+    registry.onDenied((_id, { code }) => denied.push(code))
+    clock.advance(30 * 24 * 3600_000 - 1000)
+    await registry.tick()
+    expect(denied).toEqual([])
+    clock.advance(20_000)
+    await registry.tick()
+    expect(denied).toEqual(['CERTIFICATE_INVALID'])
   })
 
   test('keeps embedded roles online over restarts, under one id', async () => {

@@ -32,6 +32,8 @@ const log = makeLog('openmaas:control:enrolment')
 
 const TOKEN_PREFIX = 'mjt_'
 export const JOIN_TOKEN_LIFETIME_MS = 3600_000
+/** Tokens and certificates that ran out are kept so long for whoever looks into the past. */
+const EXPIRED_KEPT_MS = 90 * 24 * 3600_000
 /** A replayed token is worth a line in the audit log; a flood of them is not. */
 const REFUSALS_AUDITED_EVERY_MS = 10_000
 // oxlint-disable-next-line no-control-regex -- control characters are what it refuses
@@ -106,6 +108,8 @@ export class Enrolment {
       usedAt: null,
       hostId: wanted.hostId ?? null,
     }
+    const forgotten = createdAt - EXPIRED_KEPT_MS
+    await trx.deleteFrom('joinToken').where('expiresAt', '<', forgotten).execute()
     await trx.insertInto('joinToken').values(row).execute()
     return { row, secret }
   }
@@ -141,6 +145,8 @@ export class Enrolment {
       if (host.state === 'removed') {
         throw new MaasError('HOST_REMOVED', `${hostId} was removed`, { hostId })
       }
+      const forgotten = clock.wallMs() - EXPIRED_KEPT_MS
+      await trx.deleteFrom('certificate').where('notAfter', '<', forgotten).execute()
       await insertCertificate(trx, hostId, issued)
       const data = { notAfter: issued.notAfter }
       await changeHost(trx, { host, set: {}, event: 'host.certificate_renewed', data }, clock)

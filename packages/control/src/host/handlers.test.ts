@@ -30,7 +30,7 @@ beforeEach(async () => {
     orders = new Orders({ clock })
     enrolment = new Enrolment({ catalog, ca, clock, random })
     const registry = new HostRegistry({ catalog, clock })
-    registry.onRemoved((hostId) => removed.push(hostId))
+    registry.onDenied((hostId) => removed.push(hostId))
     const settings = new SettingsStore(catalog, clock, serverKey)
     const channelUrl = (): string => 'https://maas.example.org:8731'
     const context = { catalog, clock, random, settings, registry, orders, channelUrl }

@@ -111,7 +111,7 @@ export class HostLink {
 
   async #act(said: HostSaid): Promise<void> {
     if (said.kind === 'hello') return this.#open(said.hello, said.skewMs)
-    if (said.kind === 'alive') return this.#owner.registry.alive(this.hostId, said.skewMs)
+    if (said.kind === 'alive') return this.#noteSkew(said.skewMs)
     return this.#receiveFrame(said.frame)
   }
 
@@ -124,6 +124,15 @@ export class HostLink {
     this.#socket.send(this.#connection.admit({ ticketKeys, drained: row.drained === 1 }))
     orders.connect(this.hostId, this.#send)
     log.info('host is online', { hostId: this.hostId, software: hello.software, skewMs })
+  }
+
+  /** A catalog that is away for a moment is no reason to lose every host. */
+  async #noteSkew(skewMs: number): Promise<void> {
+    try {
+      await this.#owner.registry.alive(this.hostId, skewMs)
+    } catch (error) {
+      log.error('the clock skew could not be recorded', { hostId: this.hostId, error })
+    }
   }
 
   async #receiveFrame(frame: Exclude<HostFrame, { type: 'hello' | 'pong' }>): Promise<void> {

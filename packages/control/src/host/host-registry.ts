@@ -50,8 +50,10 @@ export interface NodePlace {
   readonly fingerprint: string | null
 }
 
-interface Presence {
-  readonly serial: string
+/** Told which host to cut off, and why. */
+export type DeniedListener = (hostId: string, reason: MaasError) => void
+
+interface Presence extends Peer {
   skewMs: number
   warned: boolean
 }
@@ -65,7 +67,7 @@ export class HostRegistry {
   readonly #leaving = new Map<string, number>()
   /** In this process: always there. */
   readonly #embedded = new Set<string>()
-  readonly #removed = new Set<(hostId: string) => void>()
+  readonly #denied = new Set<DeniedListener>()
   #seenMs: number
   #deniedMs: number
 
@@ -92,8 +94,8 @@ export class HostRegistry {
   }
 
   /** Called with the host whose connections must end now. */
-  onRemoved(listener: (hostId: string) => void): void {
-    this.#removed.add(listener)
+  onDenied(listener: DeniedListener): void {
+    this.#denied.add(listener)
   }
 
   isPresent(hostId: string): boolean {
@@ -133,7 +135,7 @@ export class HostRegistry {
 
   /** A host said hello and is welcome. */
   async connect(peer: Peer, hello: Hello, skewMs: number): Promise<HostRow> {
-    const { hostId, serial } = peer
+    const { hostId, serial, notAfter } = peer
     const row = await this.#catalog.transaction(async (trx) => {
       const host = await loadHost(trx, hostId)
       if (host.state === 'removed') {
@@ -157,7 +159,7 @@ export class HostRegistry {
       return changeHost(trx, { host, set, event: 'host.online', data }, this.#clock)
     })
     this.#leaving.delete(hostId)
-    this.#present.set(hostId, { serial, skewMs, warned: false })
+    this.#present.set(hostId, { hostId, serial, notAfter, skewMs, warned: false })
     await this.#warnOfSkew(hostId, skewMs)
     return row
   }
@@ -203,8 +205,19 @@ export class HostRegistry {
     }
     if (nowMs - this.#deniedMs >= DENY_CHECK_EVERY_MS) {
       this.#deniedMs = nowMs
-      const peers = [...this.#present].map(([hostId, { serial }]) => ({ hostId, serial }))
-      for (const hostId of await listDenied(this.#catalog.db, peers)) this.#cutOff(hostId)
+      await this.#cutOffDenied()
+    }
+  }
+
+  async #cutOffDenied(): Promise<void> {
+    const peers = [...this.#present.values()]
+    const removed = await listDenied(this.#catalog.db, peers)
+    for (const hostId of removed) this.cutOff(hostId)
+    const nowMs = this.#clock.wallMs()
+    for (const { hostId, notAfter } of peers) {
+      if (notAfter <= nowMs && !removed.has(hostId)) {
+        this.#cutOff(hostId, refused('it has expired, and was not renewed'))
+      }
     }
   }
 
@@ -248,14 +261,13 @@ export class HostRegistry {
 
   /** Call it when the transaction of `remove` has been committed. */
   cutOff(hostId: string): void {
-    this.#cutOff(hostId)
+    this.#leaving.delete(hostId)
+    this.#cutOff(hostId, new MaasError('HOST_REMOVED', `${hostId} was removed`, { hostId }))
   }
 
-  #cutOff(hostId: string): void {
-    log.info('a removed host is cut off', { hostId })
-    this.#present.delete(hostId)
-    this.#leaving.delete(hostId)
-    for (const listener of this.#removed) listener(hostId)
+  #cutOff(hostId: string, reason: MaasError): void {
+    log.info('a host is cut off', { hostId, error: reason })
+    for (const listener of this.#denied) listener(hostId, reason)
   }
 }
 

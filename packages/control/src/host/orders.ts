@@ -89,12 +89,12 @@ export class Orders implements OrderGiver, AsyncDisposable {
     this.#lines.get(hostId)?.book.receive(answer)
   }
 
-  /** A removed host: nothing of it is waited for. */
-  forget(hostId: string): void {
+  /** A host that is cut off: nothing of it is waited for. */
+  forget(hostId: string, reason: MaasError): void {
     const line = this.#lines.get(hostId)
     if (line === undefined || line.runner !== undefined) return
     this.#lines.delete(hostId)
-    line.book.rejectAll(new MaasError('HOST_REMOVED', `${hostId} was removed`, { hostId }))
+    line.book.rejectAll(reason)
   }
 
   isConnected(hostId: string): boolean {

@@ -12,7 +12,7 @@
  */
 import type { Clock } from '@openmaas/kernel/clock'
 import { MaasError } from '@openmaas/kernel/errors'
-import { fromWireError, ORDERS_IN_FLIGHT_MAX } from './frames.ts'
+import { encodeFrame, fromWireError, ORDERS_IN_FLIGHT_MAX } from './frames.ts'
 import type { ControlFrame, HostFrame } from './frames.ts'
 import { ORDERS } from './orders.ts'
 import type { OrderProgress, Verb } from './orders.ts'
@@ -67,7 +67,7 @@ export class GivenOrders {
    * Two givers of one key wait for the same work.
    *
    * @returns the frame to send when the host is connected; none when it is under way already
-   * @throws MaasError ORDERS_TOO_MANY, ORDER_INVALID
+   * @throws MaasError ORDERS_TOO_MANY, ORDER_INVALID, CHANNEL_FRAME_TOO_LARGE
    */
   give(order: GivenOrder, waiter: Waiter): ControlFrame | undefined {
     const known = this.#rows.get(order.key)
@@ -84,6 +84,8 @@ export class GivenOrders {
       const count = this.#rows.size
       throw new MaasError('ORDERS_TOO_MANY', `${count} orders are in flight`, { count })
     }
+    // Before it is in the book: it would fail again at each reconnect.
+    encodeFrame(toFrame(order))
     this.#owedCancels.delete(order.key)
     const deadlineMs = this.#clock.monotonicMs() + order.timeoutMs
     const waiters = new Set([waiter])

@@ -128,6 +128,15 @@ describe('the book of orders given', () => {
     expect(someone.ends).toEqual(['HOST_OFFLINE'])
   })
 
+  test('does not take an order that fits no frame', () => {
+    const book = new GivenOrders(new FakeClock())
+    const params = { path: 'x'.repeat(5 << 20) }
+    expect(() => book.give({ ...order, params }, waiter())).toThrowError(
+      expect.objectContaining({ code: 'CHANNEL_FRAME_TOO_LARGE' }),
+    )
+    expect(book.connected()).toEqual([])
+  })
+
   test('holds 256 orders', () => {
     const book = new GivenOrders(new FakeClock())
     for (let n = 0; n < 256; n += 1) book.give({ ...order, key: `j:${n}` }, waiter())
