@@ -1,4 +1,4 @@
-/** Rows of hosts, join tokens and host certificates. Functions take a transaction or the catalog. */
+/** Rows of hosts and their certificates. Functions take a transaction or the catalog. */
 import type { Kysely, Selectable } from 'kysely'
 import { z } from 'zod'
 import { MaasError } from '@openmaas/kernel/errors'

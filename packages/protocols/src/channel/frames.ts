@@ -110,7 +110,7 @@ export const controlFrame = z.discriminatedUnion('type', [
 ])
 export type ControlFrame = z.infer<typeof controlFrame>
 
-/** @throws MaasError CHANNEL_FRAME_TOO_LARGE: a bug or a huge answer; the caller fails that order */
+/** @throws MaasError CHANNEL_FRAME_TOO_LARGE: a huge answer; the caller fails that order */
 export function encodeFrame(frame: HostFrame | ControlFrame): string {
   const encoded = JSON.stringify(frame)
   const size = Buffer.byteLength(encoded)
