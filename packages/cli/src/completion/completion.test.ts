@@ -27,7 +27,7 @@ requires(['bash'], () => {
     test.each([
       [
         ['openmaas', 'p'],
-        ['pool', 'points', 'plug'],
+        ['pool', 'points', 'plug', 'point', 'policy', 'protect'],
       ],
       [['openmaas', 'pool', 'key', 'r'], ['remove']],
       [['openmaas', '--pool', '/x', 'pool', 'i'], ['init']],

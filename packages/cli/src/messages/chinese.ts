@@ -2,6 +2,8 @@
 import { chineseHelp } from './chinese-help.ts'
 import { chineseRolesHelp, chineseRolesRun } from './chinese-roles.ts'
 import { chineseRun } from './chinese-run.ts'
+import { chineseServerHelp } from './chinese-server-help.ts'
+import { chineseServerRun } from './chinese-server-run.ts'
 import type { Messages } from './text.ts'
 
 export const chinese: Messages = {
@@ -9,4 +11,6 @@ export const chinese: Messages = {
   ...chineseRun,
   ...chineseRolesHelp,
   ...chineseRolesRun,
+  ...chineseServerHelp,
+  ...chineseServerRun,
 }

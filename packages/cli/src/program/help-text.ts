@@ -33,7 +33,7 @@ export function optionRows(options: readonly OptionSpec[], text: Text): string[]
 /** One command. */
 export function commandHelp(command: CommandSpec, text: Text): string[] {
   const lines = [`${text('help.usage')} ${usageLine(command, text)}`, '', text(command.summary), '']
-  lines.push(text(command.help), '')
+  if (command.help !== undefined) lines.push(text(command.help), '')
   if (command.options.length > 0) {
     lines.push(text('help.options'), ...optionRows(command.options, text), '')
   }

@@ -54,8 +54,7 @@ function section(command: CommandSpec, text: Text): string[] {
     `${text(command.summary)}.`,
     '',
     ...fenced([usageLine(command, text)]),
-    text(command.help),
-    '',
+    ...(command.help === undefined ? [] : [text(command.help), '']),
     ...(command.options.length > 0 ? fenced(optionRows(command.options, text)) : []),
     ...fenced(examples, 'sh'),
   ]

@@ -1,11 +1,15 @@
 /** What a command looks like from outside: enough for parsing, help and completion. */
 import type { englishHelp } from '../messages/english-help.ts'
+import type { englishServerHelp } from '../messages/english-server-help.ts'
 import type { englishRolesHelp } from '../messages/english-roles.ts'
 import type { Input } from './input.ts'
 import type { Site } from './site.ts'
 
 /** A text without placeholders. */
-export type HelpKey = keyof typeof englishHelp | keyof typeof englishRolesHelp
+export type HelpKey =
+  | keyof typeof englishHelp
+  | keyof typeof englishServerHelp
+  | keyof typeof englishRolesHelp
 
 export interface OptionSpec {
   /** Long name without dashes. */
@@ -43,7 +47,8 @@ export interface CommandSpec {
   readonly arguments: ArgumentsSpec
   readonly options: readonly OptionSpec[]
   readonly summary: HelpKey
-  readonly help: HelpKey
+  /** Absent where the summary says it all. */
+  readonly help?: HelpKey
   /** Command lines without the program's name. */
   readonly examples: readonly string[]
   readonly load: () => Promise<{ readonly run: Run }>

@@ -1,5 +1,7 @@
 /** All commands and their options. Help, completion, parsing and docs/reference/cli.md use it. */
 import { ROLE_COMMANDS } from './role-tree.ts'
+import { ADMIN_COMMANDS } from './server-admin-tree.ts'
+import { SERVER_COMMANDS } from './server-tree.ts'
 import type { CommandSpec, OptionSpec } from './spec.ts'
 
 export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
@@ -10,6 +12,7 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
     completes: 'file',
     summary: 'option.passphrase-file',
   },
+  { name: 'context', value: '<name>', summary: 'server.option.context' },
   { name: 'json', summary: 'option.json' },
   { name: 'quiet', short: 'q', summary: 'option.quiet' },
   { name: 'verbose', short: 'v', summary: 'option.verbose' },
@@ -362,6 +365,8 @@ export const COMMAND_GROUPS = [
   { title: 'group.media', commands: MEDIUM_COMMANDS },
   { title: 'group.pool', commands: POOL_COMMANDS },
   { title: 'group.roles', commands: ROLE_COMMANDS },
+  { title: 'group.server', commands: SERVER_COMMANDS },
+  { title: 'group.admin', commands: ADMIN_COMMANDS },
   { title: 'group.other', commands: OTHER_COMMANDS },
 ] as const
 

@@ -11,7 +11,15 @@
  *
  * The rest of the file, and its comments, stay as they are.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs'
 import path from 'node:path'
 import { parseDocument } from 'yaml'
 import type { Document } from 'yaml'

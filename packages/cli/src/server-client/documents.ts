@@ -43,7 +43,10 @@ export function parseDocuments(text: string, file: string): unknown[] {
 }
 
 const SIGNS = { create: '+', change: '~', none: '=' } as const
-const COLORS = { create: 'green', change: 'yellow', none: 'dim' } as const satisfies Record<string, Color>
+const COLORS = { create: 'green', change: 'yellow', none: 'dim' } as const satisfies Record<
+  string,
+  Color
+>
 
 function show(value: unknown): string {
   return value === undefined || value === null ? '∅' : printable(JSON.stringify(value))
@@ -69,7 +72,9 @@ export function showChanges({ changes, applied }: ApplyResult, site: Site): void
 export const apply: ServerRun = async (server, input, site) => {
   const files = input.list('file')
   if (files.length === 0) {
-    throw new MaasError('USAGE', '"openmaas apply" wants -f <file>, or -f - for stdin', { option: 'file' })
+    throw new MaasError('USAGE', '"openmaas apply" wants -f <file>, or -f - for stdin', {
+      option: 'file',
+    })
   }
   const documents = files.flatMap((file) => parseDocuments(readText(file, site), file))
   const reason = input.text('reason')

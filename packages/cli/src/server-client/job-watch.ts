@@ -86,10 +86,15 @@ export interface WatchOptions {
  * @returns the job as it ended
  * @throws MaasError JOB_WAIT_TIMEOUT, CANCELLED; the job goes on
  */
-export async function watchJob(server: Server, jobId: string, options: WatchOptions = {}): Promise<JobDetail> {
+export async function watchJob(
+  server: Server,
+  jobId: string,
+  options: WatchOptions = {},
+): Promise<JobDetail> {
   const { site, client } = server
   const display = new Display(site)
-  const end = options.timeoutMs === undefined ? Infinity : site.clock.monotonicMs() + options.timeoutMs
+  const end =
+    options.timeoutMs === undefined ? Infinity : site.clock.monotonicMs() + options.timeoutMs
   try {
     for (;;) {
       const params = { jobId }

@@ -5,6 +5,7 @@ import type { KindName } from './names.ts'
 import { NOUNS } from './nouns.ts'
 import type { FilterSpec, Noun, NounName } from './nouns.ts'
 import { ProblemError, translated } from './problem-error.ts'
+import { textOf } from './server.ts'
 import type { Row, Server, ServerRun } from './server.ts'
 import { labelsOf, showRow, showRows } from './show.ts'
 import type { Names } from './show.ts'
@@ -46,7 +47,7 @@ export async function loadNames(server: Server, kinds: readonly KindName[]): Pro
       const { rows } = await translated(() =>
         server.list(KINDS[kind].list, {}, { limit: NAMES_MAX }),
       )
-      for (const row of rows) names.set(String(row['id']), String(row['name']))
+      for (const row of rows) names.set(textOf(row['id']), textOf(row['name']))
     } catch (error) {
       if (!(error instanceof ProblemError) || !isMaasError(error, 'PERMISSION_DENIED')) throw error
     }
@@ -58,9 +59,13 @@ export async function showList(server: Server, name: NounName, params: object = 
   const { site, input } = server
   const noun: Noun = NOUNS[name]
   const limit = input.integer('limit', { min: 1, max: LIMIT_MAX }) ?? LIMIT_DEFAULT
-  const { rows, more } = await server.list(noun.list, await queryOf(server, noun), { params, limit })
+  const { rows, more } = await server.list(noun.list, await queryOf(server, noun), {
+    params,
+    limit,
+  })
   const isTable = !['json', 'yaml', 'name'].includes(input.text('output') ?? '') && !site.out.json
-  const names = isTable && rows.length > 0 ? await loadNames(server, noun.references ?? []) : new Map()
+  const names =
+    isTable && rows.length > 0 ? await loadNames(server, noun.references ?? []) : new Map()
   const { idField } = noun
   showRows(noun.columns, rows, { site, input, names, ...(idField !== undefined && { idField }) })
   if (rows.length === 0 && isTable) site.out.note(site.text('list.none'))
@@ -79,7 +84,11 @@ export async function findObject(server: Server, name: NounName, text: string): 
   return name in KINDS ? findId(server, name as KindName, text) : text
 }
 
-export async function loadObject(server: Server, name: NounName, text: string): Promise<{ body: Row; etag: string; id: string }> {
+export async function loadObject(
+  server: Server,
+  name: NounName,
+  text: string,
+): Promise<{ body: Row; etag: string; id: string }> {
   const noun: Noun = NOUNS[name]
   const id = await findObject(server, name, text)
   const params = { [noun.param ?? 'id']: id }

@@ -4,6 +4,7 @@ import type { ControlKind } from '@openmaas/api/ids'
 import type { RouteName } from '@openmaas/api/routes/routes'
 import { MaasError } from '@openmaas/kernel/errors'
 import { parseWhen } from '../format/time.ts'
+import { textOf } from './server.ts'
 import type { Row, Server } from './server.ts'
 
 /** Candidates looked at and named when a name is not unique. */
@@ -30,7 +31,7 @@ function notFound(noun: string, text: string): MaasError {
 }
 
 function ambiguous(noun: string, text: string, rows: readonly Row[]): MaasError {
-  const candidates = rows.map((row) => String(row['id']))
+  const candidates = rows.map((row) => textOf(row['id']))
   const message = `"${text}" names several ${noun}s: ${candidates.join(', ')}`
   return new MaasError('OBJECT_AMBIGUOUS', message, { name: text, candidates })
 }
@@ -51,7 +52,7 @@ export async function findId(server: Server, kind: KindName, text: string): Prom
   const meant = kind === 'host' && present.length > 1 ? present.filter(isAgent) : present
   if (meant[0] === undefined) throw notFound(noun, text)
   if (meant.length > 1) throw ambiguous(noun, text, meant)
-  return String(meant[0]['id'])
+  return textOf(meant[0]['id'])
 }
 
 const isAgent = (row: Row): boolean => row['kind'] === 'agent'
@@ -60,7 +61,8 @@ const isAgent = (row: Row): boolean => row['kind'] === 'agent'
 export function timeOf(text: string, server: Server, option: string): string {
   const at = parseWhen(text, server.site.clock.wallMs())
   if (at !== undefined) return at.toISOString()
-  const message = `--${option} wants a time such as "2 hours ago" or "2026-03-01 14:05", not "${text}"`
+  const example = '"2 hours ago" or "2026-03-01 14:05"'
+  const message = `--${option} wants a time such as ${example}, not "${text}"`
   throw new MaasError('USAGE', message, { option })
 }
 
@@ -80,7 +82,7 @@ export async function findPointId(server: Server, text: string, at?: string): Pr
   const query = { 'filter[sourceId]': sourceId, 'filter[state]': 'available', sort: '-takenAt' }
   const { rows } = await server.list('listPoints', { ...query, ...until }, { limit: 1 })
   if (rows[0] === undefined) throw notFound('point of the source', text)
-  return String(rows[0]['id'])
+  return textOf(rows[0]['id'])
 }
 
 /** A medium by id, by name, or by where it is mounted. */
@@ -93,5 +95,5 @@ export async function findMediumId(server: Server, text: string): Promise<string
   )
   if (meant[0] === undefined) throw notFound('medium', text)
   if (meant.length > 1) throw ambiguous('medium', text, meant)
-  return String(meant[0]['id'])
+  return textOf(meant[0]['id'])
 }

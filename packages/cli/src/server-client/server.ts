@@ -14,6 +14,12 @@ import { translated } from './problem-error.ts'
 /** An object as the server shows it. */
 export type Row = Readonly<Record<string, unknown>>
 
+/** A field as text; what is not there is empty. */
+export function textOf(value: unknown): string {
+  if (typeof value === 'string') return value
+  return value === null || value === undefined ? '' : JSON.stringify(value)
+}
+
 /** Items of one request: the most that the server gives. */
 const PAGE_LIMIT = 1000
 
@@ -44,7 +50,11 @@ export class Server {
   }
 
   /** The first items of a list, over as many pages as that takes. */
-  async list(name: RouteName, query: object, options: { params?: object; limit: number }): Promise<ListedRows> {
+  async list(
+    name: RouteName,
+    query: object,
+    options: { params?: object; limit: number },
+  ): Promise<ListedRows> {
     const rows: Row[] = []
     let cursor: unknown = null
     do {
@@ -58,7 +68,10 @@ export class Server {
   }
 }
 
-export function makeClient(target: Omit<Target, 'token'> & { token?: string }, site: Site): ApiClient {
+export function makeClient(
+  target: Omit<Target, 'token'> & { token?: string },
+  site: Site,
+): ApiClient {
   const { server, token } = target
   return new ApiClient({
     baseUrl: server.replace(/\/+$/, ''),

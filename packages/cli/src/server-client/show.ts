@@ -8,6 +8,7 @@ import { printable } from '../format/width.ts'
 import type { MessageKey } from '../messages/english.ts'
 import type { Input } from '../program/input.ts'
 import type { Site } from '../program/site.ts'
+import { textOf } from './server.ts'
 import type { Row } from './server.ts'
 
 export const FORMATS = ['table', 'wide', 'json', 'yaml', 'name'] as const
@@ -53,7 +54,7 @@ export function fieldOf(row: Row, path: string): unknown {
 
 function joinLabels(value: unknown): string {
   const entries = Object.entries((value ?? {}) as Record<string, unknown>)
-  return entries.map(([key, each]) => `${key}=${String(each)}`).join(',')
+  return entries.map(([key, each]) => `${key}=${textOf(each)}`).join(',')
 }
 
 /** One value: for people on a terminal, bare into a pipe. */
@@ -62,18 +63,18 @@ export function formatCell(value: unknown, kind: CellKind, site: Site, names: Na
   if (value === null || value === undefined || value === '') return ''
   if (kind === 'labels') return joinLabels(value)
   if (kind === 'list') return (value as readonly unknown[]).map(String).join(',')
-  if (kind === 'reference') return printable(names.get(String(value)) ?? String(value))
-  if (!out.isTerminal) return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  if (kind === 'reference') return printable(names.get(textOf(value)) ?? textOf(value))
+  if (!out.isTerminal) return textOf(value)
   if (kind === 'bytes') return formatBytes(Number(value))
   if (kind === 'count') return Number(value).toLocaleString('en-US')
   if (kind === 'duration') return formatDuration(Number(value))
   if (kind === 'flag') return text(value === true ? 'server.yes' : 'server.no')
   if (kind === 'time') {
-    const at = new Date(String(value))
+    const at = new Date(textOf(value))
     const age = clock.wallMs() - at.getTime()
     return age < 0 ? formatLocal(at) : `${formatLocal(at)}  ${formatAge(age, text)}`
   }
-  return printable(typeof value === 'object' ? JSON.stringify(value) : String(value))
+  return printable(textOf(value))
 }
 
 /** Id → name, of what a list refers to. */
@@ -84,7 +85,11 @@ export function yamlOf(value: unknown): string {
   return stringify(value, { lineWidth: 0 }).trimEnd()
 }
 
-function showTable(columns: readonly ColumnSpec[], rows: readonly Row[], options: ShowOptions): void {
+function showTable(
+  columns: readonly ColumnSpec[],
+  rows: readonly Row[],
+  options: ShowOptions,
+): void {
   const { site, input, names = NO_NAMES } = options
   const shown = columns.filter((column) => column.wide !== true || formatOf(input, site) === 'wide')
   const cells = rows.map((row) =>
@@ -108,13 +113,17 @@ export interface ShowOptions {
 }
 
 /** A list, in the format asked for. */
-export function showRows(columns: readonly ColumnSpec[], rows: readonly Row[], options: ShowOptions): void {
+export function showRows(
+  columns: readonly ColumnSpec[],
+  rows: readonly Row[],
+  options: ShowOptions,
+): void {
   const { site, input, idField = 'id' } = options
   const { out } = site
   const format = formatOf(input, site)
   if (format === 'json') out.value(rows)
   else if (format === 'yaml') out.line(yamlOf(rows))
-  else if (format === 'name') for (const row of rows) out.line(String(row[idField] ?? ''))
+  else if (format === 'name') for (const row of rows) out.line(textOf(row[idField]))
   else showTable(columns, rows, options)
 }
 
@@ -124,7 +133,7 @@ export function showRow(row: Row, options: ShowOptions): void {
   const { out } = site
   const format = formatOf(input, site)
   if (format === 'json') out.value(row)
-  else if (format === 'name') out.line(String(row[idField] ?? ''))
+  else if (format === 'name') out.line(textOf(row[idField]))
   else out.line(printableLines(yamlOf(row)))
 }
 
