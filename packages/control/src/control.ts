@@ -53,6 +53,7 @@ import { makeJobKinds } from './job/kinds/kinds.ts'
 import { TicketTargets } from './job/kinds/ticket-targets.ts'
 import type { NodePlace } from './job/kinds/ticket-targets.ts'
 import { makeMediaHandlers } from './media/handlers.ts'
+import { makeComplianceHandlers } from './policy/compliance-handlers.ts'
 import { makePolicyHandlers } from './policy/handlers.ts'
 import { makeBrowseHandlers } from './points/browse.ts'
 import { makePointActions } from './points/handlers.ts'
@@ -310,6 +311,7 @@ async function makeApi(
     makeHostHandlers(context),
     makeHostChannelHandlers(context),
     makePolicyHandlers(context),
+    makeComplianceHandlers(context),
     makeSourceHandlers(context),
     makePointHandlers(context),
     makeBrowseHandlers(context),

@@ -7,7 +7,7 @@
  */
 import type { Catalog } from '../catalog/catalog.ts'
 import type { JobDefinition, JobRow, Trx } from './definition.ts'
-import { claimJob, listRunning, listWaiting } from './job-repository.ts'
+import { claimJob, hasQueuedJob, listRunning, listWaiting } from './job-repository.ts'
 import type { WaitingRow } from './job-repository.ts'
 import { CLAIM_MS, SCAN_NEXT_MAX, SCAN_TOP_MAX, SLOT_LIMIT_DEFAULT } from './limits.ts'
 import { UNDO_PHASE } from './run.ts'
@@ -59,13 +59,7 @@ class Slots {
 export async function claimNext(catalog: Catalog, options: ClaimOptions): Promise<JobRow[]> {
   const { now, place } = options
   // Most looks find nothing: they shall not take the writer's turn.
-  const hasWork = await catalog.db
-    .selectFrom('job')
-    .select('id')
-    .where('state', '=', 'queued')
-    .limit(1)
-    .executeTakeFirst()
-  if (hasWork === undefined) return []
+  if (!(await hasQueuedJob(catalog.db))) return []
   const { claimed, last } = await catalog.transaction(async (trx) => {
     const top = await listWaiting(trx, { now, after: null, limit: SCAN_TOP_MAX })
     const after = place.last ?? top.at(-1) ?? null

@@ -109,7 +109,7 @@ export class JobEngine {
   async stop(): Promise<void> {
     this.#state = 'stopped'
     clearTimeout(this.#timer)
-    await this.#ticking
+    await this.#ticking?.catch(() => undefined) // Whoever called that tick is told.
     const claims = [...this.#runs.values()].map((run) => run.claim)
     for (const run of this.#runs.values()) run.abandon()
     this.#runs.clear()

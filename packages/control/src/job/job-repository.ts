@@ -1,4 +1,5 @@
 /** Rows of jobs and their journal. Everything here is one small statement. */
+import { sql } from 'kysely'
 import type { Insertable, Kysely, Selectable, Updateable } from 'kysely'
 import type { CatalogTables } from '../catalog/schema.ts'
 import type { JobRow, Trx } from './definition.ts'
@@ -27,6 +28,11 @@ export interface Claim {
 /** A retry never lies further ahead than its backoff; the clock was set back since. */
 const RETRY_AHEAD_MAX_MS = 2 * BACKOFF_MAX_MS
 
+// Literals, not parameters: SQLite uses a partial index only where it sees the same condition.
+const QUEUED = sql.lit('queued' as const)
+const RUNNING = sql.lit('running' as const)
+const ACTIVE = sql<boolean>`state in ('queued', 'running', 'paused')`
+
 export function loadJob(db: Db, id: string): Promise<JobRow | undefined> {
   return db.selectFrom('job').selectAll().where('id', '=', id).executeTakeFirst()
 }
@@ -36,7 +42,7 @@ export async function findActiveJob(db: Db, activeKey: string): Promise<string |
     .selectFrom('job')
     .select('id')
     .where('activeKey', '=', activeKey)
-    .where('state', 'in', ['queued', 'running', 'paused'])
+    .where(ACTIVE)
     .executeTakeFirst()
   return row?.id
 }
@@ -50,7 +56,7 @@ export function listWaiting(
   let query = trx
     .selectFrom('job')
     .select(['id', 'kind', 'phase', 'paramsJson', 'priority', 'notBefore', 'cancelRequestedAt'])
-    .where('state', '=', 'queued')
+    .where('state', '=', QUEUED)
     .where((e) =>
       e.or([
         e('notBefore', '<=', now),
@@ -97,8 +103,13 @@ export function listRunning(trx: Trx): Promise<Pick<JobRow, 'id' | 'kind' | 'par
   return trx
     .selectFrom('job')
     .select(['id', 'kind', 'paramsJson'])
-    .where('state', '=', 'running')
+    .where('state', '=', RUNNING)
     .execute()
+}
+
+export async function hasQueuedJob(db: Db): Promise<boolean> {
+  const query = db.selectFrom('job').select('id').where('state', '=', QUEUED).limit(1)
+  return (await query.executeTakeFirst()) !== undefined
 }
 
 export async function claimJob(
@@ -169,7 +180,7 @@ export async function releaseClaims(trx: Trx, now: number | null): Promise<numbe
       claimUntil: null,
       claimToken: e('claimToken', '+', 1),
     }))
-    .where('state', '=', 'running')
+    .where('state', '=', RUNNING)
   if (now !== null) {
     query = query.where((e) =>
       e.or([
@@ -220,7 +231,7 @@ export async function listCancelRequests(db: Db, holder: string): Promise<string
   const rows = await db
     .selectFrom('job')
     .select('id')
-    .where('state', '=', 'running')
+    .where('state', '=', RUNNING)
     .where('claimedBy', '=', holder)
     .where('cancelRequestedAt', 'is not', null)
     .execute()
