@@ -24,7 +24,7 @@ export function parseTarget(target: SyslogTarget): { host: string; port: number 
   const host = match?.[1] ?? match?.[2] ?? (isIPv6(target.address) ? target.address : undefined)
   const port = Number(match?.[3] ?? PORTS[target.transport])
   if (host === undefined || port < 1 || port > 65_535) {
-    const details = { address: target.address }
+    const details = { address: target.address, pointer: '/auditSyslog/address' }
     throw new MaasError('REQUEST_INVALID', 'an address of syslog is host:port', details)
   }
   return { host, port }

@@ -7,7 +7,7 @@ import { EventFeed } from '../catalog/events.ts'
 import { makeHttpServer } from '../http/server.ts'
 import type { HttpServer } from '../http/server.ts'
 import { addUser, makeAuth, PASSWORD } from './auth.test-support.ts'
-import type { TestAuth, TestUser } from './auth.test-support.ts'
+import type { TestUser } from './auth.test-support.ts'
 import { makeAuthenticate } from './authenticate.ts'
 import { authHandlers } from './handlers.ts'
 import { safePath } from './handlers/oidc-handlers.ts'
@@ -241,8 +241,9 @@ describeBothCatalogs('the API of auth', (make) => {
     const { browser: auditor } = await enter({ name: 'aud', roles: ['auditor'] })
     const wish = { action: 'deletePoint', object: 'pnt_1', reason: 'asked for by the owner' }
     expect((await auditor.ask('POST', '/approvals', wish)).status).toBe(403)
-    const harmless = { ...wish, action: 'listPoints' }
-    expect((await browser.ask('POST', '/approvals', harmless)).status).toBe(422)
+    for (const action of ['login', 'getMe', 'no such route']) {
+      expect((await browser.ask('POST', '/approvals', { ...wish, action })).status).toBe(422)
+    }
     const asked = await browser.ask('POST', '/approvals', wish)
     expect(asked).toMatchObject({ status: 201, body: { state: 'waiting' } })
     const path = `/approvals/${asked.body.id}`
@@ -267,6 +268,10 @@ describeBothCatalogs('the API of auth', (make) => {
     expect(changed).toMatchObject({ status: 200, body: { fourEyes: true, version: 2 } })
     expect(JSON.stringify(changed.body)).not.toContain('hush')
     expect((await browser.ask('PATCH', '/settings', { fourEyes: false }, match)).status).toBe(412)
+    const nowhere = { auditSyslog: { address: 'a:b:c', transport: 'tcp' } }
+    const latest = { 'if-match': changed.headers['etag'] }
+    const refused = await browser.ask('PATCH', '/settings', nowhere, latest)
+    expect(refused.status).toBe(422)
     expect((await auth.settings.load()).fourEyes).toBe(true)
     const methods = await browser.ask('GET', '/login')
     expect(methods.body['oidc']).toEqual([{ name: 'corp', startUrl: '/api/v1/login/oidc/corp' }])

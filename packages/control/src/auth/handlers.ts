@@ -1,5 +1,6 @@
 /** Everything that this module answers: login, people, tokens, consent, settings. */
 import { auditChange } from '../audit/audited.ts'
+import { parseTarget } from '../audit/syslog-sender.ts'
 import { requireVersion } from '../http/handler.ts'
 import type { Handlers } from '../http/handler.ts'
 import type { AuthContext } from './auth-context.ts'
@@ -33,6 +34,8 @@ function settingsHandlers(context: AuthContext): Handlers {
       return { body: showSettings(now), etag: now.version }
     },
     changeSettings: async (request) => {
+      const { auditSyslog } = request.body
+      if (auditSyslog !== undefined && auditSyslog !== null) parseTarget(auditSyslog)
       await catalog.transaction(async (trx) => {
         const change = await settings.change(trx, request.body)
         requireVersion(change.before, request)

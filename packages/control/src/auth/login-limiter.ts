@@ -1,5 +1,5 @@
 /**
- * Token buckets in front of the password check, by address and by name, in memory: what they keep
+ * Token buckets in front of the password check, by address and by name from there, in memory: what they keep
  * away costs neither a stretch nor a row. After a restart they are full again; the waits of the
  * accounts are in the catalog.
  */
@@ -62,7 +62,9 @@ export class LoginLimiter {
   /** @throws MaasError LOGIN_THROTTLED */
   check(address: string, name: string): void {
     const nowMs = this.#clock.monotonicMs()
-    const waitMs = this.#addresses.take(network(address), nowMs) || this.#names.take(name, nowMs)
+    const from = network(address)
+    // By name and address: else anybody could use up the tries of somebody else.
+    const waitMs = this.#addresses.take(from, nowMs) || this.#names.take(`${from} ${name}`, nowMs)
     if (waitMs === 0) return
     const retryAfterSeconds = Math.ceil(waitMs / 1000)
     throw new MaasError('LOGIN_THROTTLED', 'too many logins', { retryAfterSeconds })

@@ -235,6 +235,7 @@ test('names and addresses have buckets of tries that fill again', () => {
     }) as Error,
   )
   limiter.check('192.0.2.1', 'bert')
+  limiter.check('192.0.2.2', 'anna')
   clock.advance(NAME_LIMITS.refillMs)
   limiter.check('192.0.2.1', 'anna')
   for (let i = 0; i < ADDRESS_LIMITS.burst; i += 1) {

@@ -34,16 +34,13 @@ export function approvalHandlers(context: AuthContext): Handlers {
     requestApproval: async (request) => {
       const { body, principal, address, requestId } = request
       const name = routeNames.find((one) => one === body.action)
-      const route = name === undefined ? undefined : routeOf(name)
-      if (route?.dangerous !== true) {
-        throw requestInvalid('/action', 'the name of a route that needs consent is expected')
+      const permission = name === undefined ? undefined : routeOf(name).permission
+      if (permission === undefined || permission === 'public' || permission === 'self') {
+        throw requestInvalid('/action', 'the name of a route that needs a permission is expected')
       }
-      const { permission } = route
-      const known = permission !== 'public' && permission !== 'self'
-      if (known && !may(principal, permission)) {
-        throw new MaasError('PERMISSION_DENIED', `this needs the permission ${permission}`, {
-          permission,
-        })
+      if (!may(principal, permission)) {
+        const details = { permission }
+        throw new MaasError('PERMISSION_DENIED', `this needs the permission ${permission}`, details)
       }
       const asked = { ...body, principal }
       const row = await catalog.transaction((trx) =>

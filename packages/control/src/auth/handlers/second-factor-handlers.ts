@@ -15,6 +15,10 @@ export function secondFactorHandlers(context: AuthContext, logins: PasswordLogin
       const { userId } = requireSession(request.principal)
       const body = await catalog.transaction(async (trx) => {
         const user = await loadUser(trx, userId)
+        if (user.passwordHash === null) {
+          const message = 'who logs in elsewhere has the second factor there'
+          throw new MaasError('PERMISSION_DENIED', message)
+        }
         if (openSecondFactor(user, serverKey)?.confirmed === true) {
           throw new MaasError('TOTP_PRESENT', 'there is a second factor already')
         }
