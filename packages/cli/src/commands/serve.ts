@@ -1,41 +1,24 @@
 /** `openmaas serve`: the product on one machine. Runs until it is told to end. */
 import path from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
-import { configureLog, makeLog } from '@openmaas/kernel/log'
+import { configureLog } from '@openmaas/kernel/log'
 import { writePrivateFile } from '@openmaas/kernel/private-file'
 import type { Input } from '../program/input.ts'
 import type { Site } from '../program/site.ts'
 import { formatAddress } from '../serve/address.ts'
+import { runRole } from '../serve/run-role.ts'
 import type { Server } from '../serve/server.ts'
-import { ServiceManager } from '../serve/service-manager.ts'
-import { loadServerConfig } from '../serve/settings.ts'
+import { loadSettings } from '../serve/load-settings.ts'
 import type { ServerConfig } from '../serve/settings.ts'
 
-const log = makeLog('openmaas:serve')
-
-/** systemd kills after 90 s by default; what is not ended by then resumes at the next start. */
-const DRAIN_MAX_MS = 20_000
-
 export async function run(input: Input, site: Site): Promise<void> {
-  const { config } = loadServerConfig(input, site)
+  const { config } = loadSettings('server', input, site)
   configureLog({ level: config.logLevel, format: config.logFormat })
   const { Server } = await import('../serve/server.ts')
-  using manager = new ServiceManager(site.env)
-  const server = await Server.start(config)
-  showReady(server, config, site)
-  manager.ready(server.control.url, () => server.control.isAlive())
-  await untilAborted(site.signal)
-  log.info('stopping')
-  manager.stopping()
-  const drained = server[Symbol.asyncDispose]().then(() => true)
-  const late = delay(DRAIN_MAX_MS, false, { ref: false })
-  if (await Promise.race([drained, late])) log.info('stopped')
-  else log.warn('stopped with work under way', { afterMs: DRAIN_MAX_MS })
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve()))
+  await runRole(
+    () => Server.start(config),
+    site,
+    (server) => showReady(server, config, site),
+  )
 }
 
 function showReady(server: Server, config: ServerConfig, site: Site): void {

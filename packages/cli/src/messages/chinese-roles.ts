@@ -3,14 +3,14 @@ import type { englishRolesHelp, englishRolesRun } from './english-roles.ts'
 
 export const chineseRolesHelp: Readonly<Record<keyof typeof englishRolesHelp, string>> = {
   'group.roles': '服务器与主机',
-  'option.config': '配置文件(默认 /etc/openmaas/server.yaml 及其旁的 conf.d/*.yaml)',
+  'option.config': '配置文件(默认 /etc/openmaas 中的 server.yaml、agent.yaml 或 node.yaml)',
   'option.data': '数据目录(默认 /var/lib/openmaas)',
   'option.listen': 'API 与控制台地址(默认 127.0.0.1:8730)',
   'option.http': '明文 HTTP:仅限回环地址,或位于支持 TLS 的代理之后',
   'option.names': '用户和主机访问本机所用的名称',
   'option.channel-listen': '探针与节点的接入地址(默认 127.0.0.1:8731)',
-  'option.data-listen': '探针发送数据的地址(默认 127.0.0.1:8732)',
-  'option.nbd-listen': '主机挂接介质的地址(默认 127.0.0.1:8733)',
+  'option.data-listen': '探针发送数据的地址(默认端口 8732;serve 仅限回环地址)',
+  'option.nbd-listen': '主机挂接介质的地址(默认端口 8733;serve 仅限回环地址)',
   'option.catalog-url-file': '内含 postgres://… 的文件;否则使用数据目录中的 SQLite',
   'option.no-pool': '首次启动时不创建存储池',
   'option.metrics-public': '无需令牌即可访问 /metrics',
@@ -27,9 +27,29 @@ export const chineseRolesHelp: Readonly<Record<keyof typeof englishRolesHelp, st
 
 默认只监听回环地址。参数也可写在 /etc/openmaas/server.yaml(dataListen: 0.0.0.0:8732)
 或环境变量(OPENMAAS_DATA_LISTEN)中。Ctrl-C 或 SIGTERM 结束;未完成的作业在下次启动后继续。`,
+
+  'option.join-token': '服务器生成的一次性令牌',
+  'option.join-token-file': '内含令牌的文件:命令行参数会被其他用户看到',
+  'option.join-fingerprint': '服务器显示的证书指纹',
+  'option.join-name': '本机的显示名称(默认为主机名)',
+
+  'agent.summary': '运行本机的探针',
+  'agent.help': `连接到本机已加入的服务器,并在此处给定的限制内执行其指令:读取要保护的内容,
+把介质作为磁盘挂接到本机。不监听任何端口。`,
+  'agent-join.summary': '让服务器保护本机',
+  'agent-join.help': `先核对服务器指纹,再用令牌换取证书。完整命令由服务器给出
+(openmaas host token 或控制台)。随后运行 openmaas agent。`,
+  'node.summary': '运行本机的存储节点',
+  'node.help': `保管并提供存储池:探针向 --data-listen 发送数据,主机在 --nbd-listen 挂接介质。
+两者都要求服务器签发的证书。`,
+  'node-join.summary': '让本机为服务器保管存储池',
+  'node-join.help': `同 openmaas agent join,但使用节点令牌。随后运行 openmaas node。`,
 }
 
 export const chineseRolesRun: Readonly<Record<keyof typeof englishRolesRun, string>> = {
+  'role.ready': '{name} 正为 {server} 工作',
+  'join.done': '本机已作为 {name} 加入 {server}。',
+  'join.next': '请运行 openmaas {kind},或 systemctl enable --now openmaas-{kind}。',
   'serve.ready': `OpenMaaS 地址:{url}
 证书指纹:{fingerprint}`,
   'serve.login': `请以 {name} 登录,口令:{password}

@@ -1,14 +1,14 @@
 /** Texts of the commands that run the roles: help first, then what they say. */
 export const englishRolesHelp = {
   'group.roles': 'Server and hosts',
-  'option.config': 'settings (default: /etc/openmaas/server.yaml, conf.d/*.yaml beside it)',
+  'option.config': 'settings (default: server.yaml, agent.yaml or node.yaml in /etc/openmaas)',
   'option.data': 'where everything is kept (default: /var/lib/openmaas)',
   'option.listen': 'the API and the console (default: 127.0.0.1:8730)',
   'option.http': 'plain HTTP: on loopback, or behind a proxy that speaks TLS',
   'option.names': 'by which people and hosts reach this machine',
   'option.channel-listen': 'where agents and nodes call in (default: 127.0.0.1:8731)',
-  'option.data-listen': 'where agents send data (default: 127.0.0.1:8732)',
-  'option.nbd-listen': 'where hosts attach media (default: 127.0.0.1:8733)',
+  'option.data-listen': 'where agents send data (default: port 8732; of serve on loopback)',
+  'option.nbd-listen': 'where hosts attach media (default: port 8733; of serve on loopback)',
   'option.catalog-url-file': 'file that holds postgres://…; else SQLite in the data directory',
   'option.no-pool': 'make no pool at the first start',
   'option.metrics-public': '/metrics without a token',
@@ -26,9 +26,30 @@ directory, a pool in it, and the user admin, whose password is shown once.
 It listens on loopback unless it is told otherwise. What is given as a flag may also stand in
 /etc/openmaas/server.yaml (dataListen: 0.0.0.0:8732) or in the environment
 (OPENMAAS_DATA_LISTEN). Ctrl-C or SIGTERM ends it; work under way goes on at the next start.`,
+
+  'option.join-token': 'the single-use token that the server made',
+  'option.join-token-file': 'file that holds it: on a command line other users see it',
+  'option.join-fingerprint': "of the server's certificate, as the server shows it",
+  'option.join-name': 'by which people know this machine (default: its host name)',
+
+  'agent.summary': 'run the agent of this machine',
+  'agent.help': `Connects to the server that this machine has joined, and obeys it within the limits
+given here: it reads what is to be protected, and makes media disks of this machine. It opens no
+port.`,
+  'agent-join.summary': 'let this machine be protected by a server',
+  'agent-join.help': `Checks the server's fingerprint, then trades the token for a certificate. The
+server shows the whole line: "openmaas host token", or the console. Then run "openmaas agent".`,
+  'node.summary': 'run the storage node of this machine',
+  'node.help': `Keeps pools and serves them: agents send data to --data-listen, hosts attach media
+at --nbd-listen. Both ask for a certificate of the server.`,
+  'node-join.summary': 'let this machine keep pools for a server',
+  'node-join.help': `As "openmaas agent join", with a token made for a node. Then run "openmaas node".`,
 } as const
 
 export const englishRolesRun = {
+  'role.ready': '{name} works for {server}',
+  'join.done': 'This machine has joined {server} as {name}.',
+  'join.next': 'Run "openmaas {kind}", or "systemctl enable --now openmaas-{kind}".',
   'serve.ready': `OpenMaaS is at {url}
 fingerprint {fingerprint}`,
   'serve.login': `log in as {name} with the password {password}

@@ -26,6 +26,11 @@ export class Input {
     this.positionals = positionals
   }
 
+  /** True when the command has such an option, given or not. */
+  knows(name: string): boolean {
+    return this.#options.some((option) => option.name === name)
+  }
+
   /** True when the option was given. */
   has(name: string): boolean {
     return this.list(name).length > 0
@@ -37,10 +42,7 @@ export class Input {
   }
 
   list(name: string): readonly string[] {
-    assert(
-      this.#options.some((option) => option.name === name),
-      `the option ${name} is in the spec of its command`,
-    )
+    assert(this.knows(name), `the option ${name} is in the spec of its command`)
     return this.#values.get(name) ?? []
   }
 

@@ -14,6 +14,26 @@ const DATA: OptionSpec = {
   completes: 'directory',
   summary: 'option.data',
 }
+const NAMES: OptionSpec = { name: 'names', value: '<name,…>', summary: 'option.names' }
+const DATA_LISTEN: OptionSpec = {
+  name: 'data-listen',
+  value: '<host:port>',
+  summary: 'option.data-listen',
+}
+const NBD_LISTEN: OptionSpec = {
+  name: 'nbd-listen',
+  value: '<host:port>',
+  summary: 'option.nbd-listen',
+}
+const SERVER = { usage: '<url>', countMin: 1, countMax: 1 } as const
+const JOIN_OPTIONS: readonly OptionSpec[] = [
+  { name: 'token', value: '<token>', summary: 'option.join-token' },
+  { name: 'token-file', value: '<file>', completes: 'file', summary: 'option.join-token-file' },
+  { name: 'fingerprint', value: '<sha256:…>', summary: 'option.join-fingerprint' },
+  { name: 'name', value: '<name>', summary: 'option.join-name' },
+  CONFIG,
+  DATA,
+]
 const LOG_OPTIONS: readonly OptionSpec[] = [
   {
     name: 'log-level',
@@ -52,10 +72,10 @@ const SERVER_OPTIONS: readonly OptionSpec[] = [
   DATA,
   { name: 'listen', value: '<host:port>', summary: 'option.listen' },
   { name: 'http', summary: 'option.http' },
-  { name: 'names', value: '<name,…>', summary: 'option.names' },
+  NAMES,
   { name: 'channel-listen', value: '<host:port>', summary: 'option.channel-listen' },
-  { name: 'data-listen', value: '<host:port>', summary: 'option.data-listen' },
-  { name: 'nbd-listen', value: '<host:port>', summary: 'option.nbd-listen' },
+  DATA_LISTEN,
+  NBD_LISTEN,
   {
     name: 'catalog-url-file',
     value: '<file>',
@@ -87,5 +107,41 @@ export const ROLE_COMMANDS: readonly CommandSpec[] = [
       'serve --listen 0.0.0.0:8730 --channel-listen 0.0.0.0:8731 --names backup.example.com',
     ],
     load: () => import('../commands/serve.ts'),
+  },
+  {
+    path: 'agent',
+    arguments: NONE,
+    options: [CONFIG, DATA, ...AGENT_OPTIONS, ...LOG_OPTIONS],
+    summary: 'agent.summary',
+    help: 'agent.help',
+    examples: ['agent', 'agent --paths-only /srv,/home --allow-restore no'],
+    load: () => import('../commands/agent.ts'),
+  },
+  {
+    path: 'agent join',
+    arguments: SERVER,
+    options: JOIN_OPTIONS,
+    summary: 'agent-join.summary',
+    help: 'agent-join.help',
+    examples: ['agent join https://backup.example.com:8731 --token K7Q --fingerprint sha256:5e0f'],
+    load: () => import('../commands/agent-join.ts'),
+  },
+  {
+    path: 'node',
+    arguments: NONE,
+    options: [CONFIG, DATA, NAMES, DATA_LISTEN, NBD_LISTEN, ...LOG_OPTIONS],
+    summary: 'node.summary',
+    help: 'node.help',
+    examples: ['node', 'node --names store1.example.com'],
+    load: () => import('../commands/node.ts'),
+  },
+  {
+    path: 'node join',
+    arguments: SERVER,
+    options: JOIN_OPTIONS,
+    summary: 'node-join.summary',
+    help: 'node-join.help',
+    examples: ['node join https://backup.example.com:8731 --token K7Q --fingerprint sha256:5e0f'],
+    load: () => import('../commands/node-join.ts'),
   },
 ]

@@ -5,18 +5,16 @@
 import path from 'node:path'
 import { makeAgentHandlers } from '@openmaas/agent/session/handlers'
 import { describeHost } from '@openmaas/agent/session/about'
-import { agentSettings } from '@openmaas/agent/session/settings'
 import type { EmbeddedPart, EmbeddedSecurity } from '@openmaas/control/control'
 import { systemClock } from '@openmaas/kernel/clock'
 import type { Clock } from '@openmaas/kernel/clock'
 import { makeLog } from '@openmaas/kernel/log'
-import { DataServer } from '@openmaas/node/data/data-server'
 import { makeNodeHandlers } from '@openmaas/node/handlers'
 import { makeLocalPools } from '@openmaas/node/local-pools'
-import { MediumExports } from '@openmaas/node/medium-exports'
 import { Node } from '@openmaas/node/node'
-import { makeTicketCheck } from '@openmaas/node/security'
 import { formatAddress } from './address.ts'
+import { settingsOf } from './agent-role.ts'
+import { openNodePorts } from './node-ports.ts'
 import type { ServerConfig } from './settings.ts'
 
 const log = makeLog('openmaas:node')
@@ -50,31 +48,25 @@ export async function embedRoles(options: EmbedOptions): Promise<Embedding> {
     certificate: security.credentials.cert,
     authorities: security.rootPem,
   }
-  const tickets = makeTicketCheck(
-    () => security.ticketKeys,
-    () => clock.wallMs(),
-  )
-  const exports = stack.use(new MediumExports({ node, tls, tickets }))
-  const nbd = await exports.listen(config.nbdListen)
-  const data = stack.use(new DataServer({ node, tls, tickets }))
-  const dataPort = await data.listen(config.dataListen)
-  // Engines that outlived the last server are offered again; nobody need wait for it.
-  void exports.restore()
+  const ports = await openNodePorts({
+    node,
+    tls,
+    ticketKeys: () => security.ticketKeys,
+    nowMs: () => clock.wallMs(),
+    dataListen: config.dataListen,
+    nbdListen: config.nbdListen,
+  })
+  stack.use(ports)
   const about = describeHost()
-  const nbdPort = 'port' in nbd ? nbd.port : config.nbdListen.port
   const nodePart: EmbeddedPart = {
     kind: 'node',
-    handlers: makeNodeHandlers(node, exports),
+    handlers: makeNodeHandlers(node, ports.exports),
     about,
     software,
-    dataAddress: formatAddress({ host: name, port: dataPort }),
-    nbdAddress: formatAddress({ host: name, port: nbdPort }),
+    dataAddress: formatAddress({ host: name, port: ports.dataPort }),
+    nbdAddress: formatAddress({ host: name, port: ports.nbdPort }),
   }
-  const settings = agentSettings.parse({
-    allowRestore: config.allowRestore,
-    allowMount: config.allowMount,
-    pathsOnly: config.pathsOnly.length === 0 ? null : config.pathsOnly,
-  })
+  const settings = settingsOf(config)
   const agentPart: EmbeddedPart = {
     kind: 'agent',
     handlers: makeAgentHandlers({ ports: { local: makeLocalPools(node) }, settings }),

@@ -1,7 +1,7 @@
 /**
  * Settings of a role: flags, then OPENMAAS_*, then files, then defaults. The file is
- * /etc/openmaas/<role>.yaml, or the one of --config; `<role>.d/*.yaml` beside it goes over it, in
- * the order of names.
+ * /etc/openmaas/<role>.yaml, or the one of --config; `conf.d/*.yaml` beside it (of the other
+ * roles `agent.d`, `node.d`) goes over it, in the order of names.
  */
 import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -34,7 +34,8 @@ export function loadSettings<R extends RoleName>(
   const settings: Settings = ROLES[role].settings
   const wanted = input.text('config')
   const main = wanted === undefined ? ROLES[role].file : path.resolve(directory, wanted)
-  const files = findFiles(main, wanted !== undefined)
+  const folder = path.join(path.dirname(main), ROLES[role].folder)
+  const files = findFiles(main, folder, wanted !== undefined)
   const content = Object.assign({}, ...files.map((file) => readFile(settings, file))) as object
   const flags = Object.fromEntries(
     Object.keys(settings).map((key) => [key, flagOf(input, flagName(key).slice(2))]),
@@ -51,8 +52,7 @@ function flagOf(input: Input, name: string): string | undefined {
   return input.text(name) ?? ''
 }
 
-function findFiles(main: string, isWanted: boolean): string[] {
-  const folder = main.replace(/\.ya?ml$/, '.d')
+function findFiles(main: string, folder: string, isWanted: boolean): string[] {
   const more = globSync('*.yaml', { cwd: folder }).toSorted()
   if (more.length > FILES_MAX) {
     const message = `${folder} holds more than ${FILES_MAX} files`

@@ -18,9 +18,10 @@ import { isLoopback, isWildcard } from './address.ts'
 import { DataLock } from './data-lock.ts'
 import { embedRoles } from './embed.ts'
 import type { Embedding } from './embed.ts'
+import type { Role } from './run-role.ts'
 import type { ServerConfig } from './settings.ts'
 
-export class Server implements AsyncDisposable {
+export class Server implements Role {
   readonly control: Control
   /** At the first start: what is shown once. */
   readonly firstAdmin: MadeAdmin | undefined
@@ -69,6 +70,14 @@ export class Server implements AsyncDisposable {
     } catch (error) {
       throw explainStart(error)
     }
+  }
+
+  get describe() {
+    return { url: this.control.url }
+  }
+
+  isAlive(): Promise<boolean> {
+    return this.control.isAlive()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -60,9 +60,9 @@ export type NodeConfig = Config<typeof NODE_SETTINGS>
 
 /** Role → its settings and the file they stand in. */
 export const ROLES = {
-  server: { settings: SERVER_SETTINGS, file: '/etc/openmaas/server.yaml' },
-  agent: { settings: AGENT_SETTINGS, file: '/etc/openmaas/agent.yaml' },
-  node: { settings: NODE_SETTINGS, file: '/etc/openmaas/node.yaml' },
+  server: { settings: SERVER_SETTINGS, file: '/etc/openmaas/server.yaml', folder: 'conf.d' },
+  agent: { settings: AGENT_SETTINGS, file: '/etc/openmaas/agent.yaml', folder: 'agent.d' },
+  node: { settings: NODE_SETTINGS, file: '/etc/openmaas/node.yaml', folder: 'node.d' },
 } as const
 export type RoleName = keyof typeof ROLES
 export type RoleConfig<R extends RoleName> = Config<(typeof ROLES)[R]['settings']>
