@@ -35,7 +35,7 @@ export interface Mount {
   readonly root: string
 }
 
-/** Lines of /proc/self/mountinfo: proc_pid_mountinfo(5). Lines that are not in its form are left. */
+/** /proc/self/mountinfo, proc_pid_mountinfo(5). Lines that are not in its form are left. */
 export function parseMountInfo(text: string): Mount[] {
   const mounts: Mount[] = []
   for (const line of text.split('\n')) {
