@@ -40,6 +40,8 @@ export interface EngineOptions {
   readonly runningMax?: number
 }
 
+/** Looks for work in one tick: claims are renewed and cancels seen between two of them. */
+const LOOKS_MAX = 4
 /** After a wake-up by somebody whose transaction has not committed yet. */
 const WAKE_MS = 10
 
@@ -152,9 +154,11 @@ export class JobEngine {
     await this.#keepClaims()
     await this.#watch()
     await this.#writeProgress()
-    while (this.#runs.size < (this.#options.runningMax ?? RUNNING_MAX)) {
-      if (!(await this.#claim())) break
+    for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
+      if (this.#runs.size >= (this.#options.runningMax ?? RUNNING_MAX)) return
+      if (!(await this.#claim())) return
     }
+    this.#wake()
   }
 
   /** Own claims are renewed first: after a pause of this process they may just have run out. */

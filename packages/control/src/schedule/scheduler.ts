@@ -5,6 +5,7 @@
  * All that time does happens in `tick`; `start` only calls it once a second. A test owns the clock
  * and calls it by hand.
  */
+import { setImmediate as turn } from 'node:timers/promises'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { Random } from '@openmaas/kernel/random'
 import type { Catalog } from '../catalog/catalog.ts'
@@ -45,7 +46,7 @@ const LEASE_RENEW_MS = 10_000
 const SLOW_MS = 5000
 /** Due rows of one tick: what is left comes with the next, longest overdue first. */
 const DUE_MAX = 400
-/** Rows of one transaction: others want to write too. */
+/** Rows of one transaction: others want to write too, and SQLite answers without a pause. */
 const BATCH = 50
 /** A wall clock that moved this much otherwise than time passed was set, or the machine slept. */
 const JUMP_MS = 5000
@@ -188,6 +189,7 @@ export class Scheduler {
     const now = catalog.clock.wallMs()
     const changes = await findChanges(catalog.db, { policies, now, isChanged })
     for (let i = 0; i < changes.length; i += BATCH) {
+      await turn()
       await this.#transact((trx) => applyChanges(trx, changes.slice(i, i + BATCH)))
     }
     this.#policies = policies
@@ -218,6 +220,7 @@ export class Scheduler {
     const { catalog } = this.#options
     const rows = await listDue(catalog.db, catalog.clock.wallMs(), DUE_MAX)
     for (let i = 0; i < rows.length; i += BATCH) {
+      await turn()
       await this.#transact(async (trx) => {
         for (const row of rows.slice(i, i + BATCH)) await this.#runRow(trx, row)
       })
