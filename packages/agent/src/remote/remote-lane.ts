@@ -139,7 +139,12 @@ export class RemoteLane implements ChunkSink, ChunkSource {
 
   /** Asks for chunks that will be read soon, in this order. */
   readAhead(ids: readonly Buffer[]): void {
-    const room = AHEAD_MAX - this.#pending.length - this.#ahead.size
+    if (this.#ahead.size > 0) {
+      // What was announced and not read, a file that was there already, makes room.
+      const still = new Set(ids.map((id) => id.toString('latin1')))
+      for (const key of this.#ahead.keys()) if (!still.has(key)) this.#ahead.delete(key)
+    }
+    const room = Math.max(0, AHEAD_MAX - this.#pending.length - this.#ahead.size)
     const wanted = ids.filter((id) => !this.#isComing(id.toString('latin1'))).slice(0, room)
     for (let at = 0; at < wanted.length; at += READ_IDS_MAX) {
       this.#ask(wanted.slice(at, at + READ_IDS_MAX))

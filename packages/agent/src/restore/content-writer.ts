@@ -2,20 +2,20 @@
 import { posixError } from '@openmaas/kernel/posix/library'
 import { ftruncate, pwrite } from '@openmaas/kernel/posix/files'
 import { CHUNK_SIZE_MAX } from '@openmaas/pool/chunk/chunk'
-import type { ChunkReader } from '@openmaas/pool/pool/chunk-reader'
 import { MaasError } from '@openmaas/kernel/errors'
 import { iterateContent } from '@openmaas/pool/tree/content'
 import type { TreeEntry } from '@openmaas/pool/tree/entry'
+import { announced, type RestoreSource } from './source.ts'
 
 /** One write; a chunk fits behind what is gathered so far. */
 const GATHER_SIZE = 2 << 20
 
 export class ContentWriter {
-  readonly #chunks: ChunkReader
+  readonly #chunks: RestoreSource
   readonly #gather = Buffer.alloc(GATHER_SIZE + CHUNK_SIZE_MAX)
   readonly #onBytes: (count: number) => void
 
-  constructor(chunks: ChunkReader, onBytes: (count: number) => void) {
+  constructor(chunks: RestoreSource, onBytes: (count: number) => void) {
     this.#chunks = chunks
     this.#onBytes = onBytes
   }
@@ -38,7 +38,10 @@ export class ContentWriter {
       }
       filled = 0
     }
-    for (const { offset, length, id } of iterateContent(this.#chunks, entry, start)) {
+    for (const { offset, length, id } of announced(
+      this.#chunks,
+      iterateContent(this.#chunks, entry, start),
+    )) {
       if (offset >= end) break
       if (id === undefined) continue
       const [from, to] = [Math.max(offset, start), Math.min(offset + length, end)]

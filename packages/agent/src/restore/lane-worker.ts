@@ -7,9 +7,9 @@ import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '@openmaas/kernel/posix/constant
 import { close, openat } from '@openmaas/kernel/posix/files'
 import { checked, cString, posixAvailable } from '@openmaas/kernel/posix/library'
 import { makePrimitives } from '@openmaas/pool/chunk/native-primitives'
-import { ChunkReader } from '@openmaas/pool/pool/chunk-reader'
 import type { FromRestoreLane, RestoreSetup, ToRestoreLane } from './messages.ts'
 import { RestoreLane } from './restore-lane.ts'
+import { openSource } from './source.ts'
 
 assert(parentPort !== null, 'this module runs in a worker thread')
 const port = parentPort
@@ -27,7 +27,7 @@ interface OpenLane {
 let opened: OpenLane | undefined
 
 function open(setup: RestoreSetup): OpenLane {
-  const chunks = new ChunkReader(setup.reader, { fs: new NodeFs() })
+  const chunks = openSource(setup.reader, new NodeFs())
   const path = cString(setup.target)
   const targetFd = checked(openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY), 'open', setup.target)
   const closeLane = (): void => {

@@ -1,12 +1,12 @@
 /** What the restore and its lanes say to each other. */
 import type { ErrorMessage } from '@openmaas/kernel/error-message'
-import type { ReaderHandoff } from '@openmaas/pool/pool/chunk-reader'
+import type { SourceHandoff } from './source.ts'
 import type { ConflictRule, RestoreWarning } from './types.ts'
 import type { RestoreVolumeLaneData } from './volume-messages.ts'
 
 export interface RestoreSetup {
   readonly lane: number
-  readonly reader: ReaderHandoff
+  readonly reader: SourceHandoff
   readonly treeRoot: Uint8Array
   /** The directory restored into; there already. */
   readonly target: string

@@ -22,7 +22,6 @@ import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '@openmaas/kernel/posix/constant
 import { close, openat } from '@openmaas/kernel/posix/files'
 import { checked, cString } from '@openmaas/kernel/posix/library'
 import { getxattr } from '@openmaas/kernel/posix/xattr'
-import { ChunkReader } from '@openmaas/pool/pool/chunk-reader'
 import { TreeReader } from '@openmaas/pool/tree/tree-reader'
 import { addWeights, type Weights, zeroWeights } from '@openmaas/pool/tree/weights'
 import { addEntryWeights } from '@openmaas/pool/tree/entry'
@@ -33,6 +32,7 @@ import { restoreLargeFiles } from './large-files.ts'
 import { LinkRestorer } from './links.ts'
 import { DIRECTORY_STATE, type OwnerNames, type RestoreSetup } from './messages.ts'
 import { RestoreLane } from './restore-lane.ts'
+import { openSource, type RestoreSource } from './source.ts'
 import type { RestoreOptions, RestoreProgress, RestoreResult } from './types.ts'
 import { WARNINGS_KEPT_MAX } from './warnings.ts'
 
@@ -66,7 +66,7 @@ export async function restoreTree(options: RestoreOptions): Promise<RestoreResul
   })
   if (options.dryRun === true) return makeResult(progress(), [], 0, startedMs)
   const setup = makeSetup(options, { selected, counters, treeRoot })
-  const run = new RestoreRun(setup, lanes, options.warm)
+  const run = new RestoreRun(setup, lanes, options)
   // After all that may refuse: a timer that nobody clears keeps the process alive.
   const timer = onProgress && setInterval(() => onProgress(progress()), PROGRESS_INTERVAL_MS)
   const cancel = (): void => run.fail(new MaasError('CANCELLED', 'the restore was cancelled'))
@@ -146,7 +146,7 @@ function makeSetup(
   const { reader, snapshot, conflict = 'fail' } = options
   const { roots, weights } = parts.selected
   return {
-    reader: reader.handoff(),
+    reader: reader.handoff(0),
     treeRoot: parts.treeRoot,
     target: resolve(options.target),
     roots,
@@ -187,7 +187,7 @@ function prepareTarget(target: string): number {
 class RestoreRun {
   readonly #setup: RestoreSetup
   readonly #lanes: RestoreLanes
-  readonly #chunks: ChunkReader
+  readonly #chunks: RestoreSource
   readonly #targetFd: number
   readonly #targetState: number
   readonly #local: RestoreLane
@@ -195,7 +195,7 @@ class RestoreRun {
   constructor(
     setup: Omit<RestoreSetup, 'lane' | 'removeAcls'>,
     lanes: number,
-    warm: RestoreOptions['warm'],
+    { reader, warm }: Pick<RestoreOptions, 'reader' | 'warm'>,
   ) {
     this.#targetState = prepareTarget(setup.target)
     const path = cString(setup.target)
@@ -203,9 +203,13 @@ class RestoreRun {
     const name = cString('system.posix_acl_default')
     const removeAcls = getxattr(this.#targetFd, name, Buffer.alloc(65_536)) >= 0
     this.#setup = { ...setup, removeAcls, lane: 0 }
-    this.#chunks = new ChunkReader(setup.reader, { fs: new NodeFs() })
+    this.#chunks = openSource(setup.reader, new NodeFs())
     this.#local = new RestoreLane(this.#setup, this.#targetFd, this.#chunks)
-    const setups = Array.from({ length: lanes }, (_, i) => ({ ...this.#setup, lane: i + 1 }))
+    const setups = Array.from({ length: lanes }, (_, i) => ({
+      ...this.#setup,
+      lane: i + 1,
+      reader: reader.handoff(i + 1),
+    }))
     this.#lanes = new RestoreLanes(setups, warm)
   }
 

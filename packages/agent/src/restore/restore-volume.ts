@@ -18,7 +18,6 @@ import { fsError } from '@openmaas/kernel/fs-errors'
 import { makeDirectories } from '@openmaas/kernel/make-directories'
 import { SEEK_END } from '@openmaas/kernel/posix/constants'
 import { lseek } from '@openmaas/kernel/posix/files'
-import type { StackHandoff } from '@openmaas/medium/stack/device-stack'
 import { readVolumeRoot } from '@openmaas/pool/volume/root'
 import { makeRestoreCounters, sumRestoreCounters } from './counters.ts'
 import type { FromRestoreLane, ToRestoreLane } from './messages.ts'
@@ -67,14 +66,11 @@ export async function restoreVolume(options: RestoreOptions): Promise<RestoreRes
   signal?.addEventListener('abort', cancel)
   if (signal?.aborted === true) cancel()
   try {
-    const stack: StackHandoff = {
-      snapshot: { kind: 'volume', root: snapshot.root },
-      reader: reader.handoff(),
-    }
     const segments = Math.ceil(size / VOLUME_SEGMENT_SIZE)
     const data = Array.from({ length: Math.min(lanes, segments) }, (_, lane) => ({
       lane,
-      stack,
+      snapshot: { kind: 'volume' as const, root: snapshot.root },
+      reader: reader.handoff(lane),
       path: target.path,
       fresh: target.finalPath !== undefined,
       counters,

@@ -1,6 +1,7 @@
 /** What restoreTree takes, tells and gives back. */
-import type { PoolReader } from '@openmaas/pool/pool/reader'
-import type { SnapshotRow } from '@openmaas/pool/pool/types'
+import type { ChunkSource } from '@openmaas/pool/chunk/chunk'
+import type { SnapshotRow, StoredManifest } from '@openmaas/pool/pool/types'
+import type { SourceHandoff } from './source.ts'
 import type { WarmRestoreLanes } from './warm-lanes.ts'
 
 /**
@@ -15,10 +16,21 @@ import type { WarmRestoreLanes } from './warm-lanes.ts'
  */
 export type ConflictRule = 'fail' | 'skip' | 'overwrite' | 'rename'
 
+export type RestoreSnapshot = Pick<SnapshotRow, 'id' | 'kind' | 'root'>
+
+/** What is restored from: a PoolReader, or a session with a node. */
+export interface RestoreReader {
+  /** For the thread that begins the restore. */
+  readonly chunks: ChunkSource
+  manifest(snapshot: RestoreSnapshot): Pick<StoredManifest, 'source' | 'users' | 'groups'>
+  /** For one lane. That of the thread that begins the restore has number 0. */
+  handoff(lane: number): SourceHandoff
+}
+
 export interface RestoreOptions {
   /** Pinned or owned by the caller for as long as it takes. */
-  readonly reader: PoolReader
-  readonly snapshot: SnapshotRow
+  readonly reader: RestoreReader
+  readonly snapshot: RestoreSnapshot
   /**
    * What to restore: paths in the snapshot, with "/" between names. Each comes out under its own
    * last name in the target; default is the whole tree, whose entries come out in the target.

@@ -8,8 +8,11 @@ import { NodeFs } from '@openmaas/kernel/node-fs'
 import { posixError } from '@openmaas/kernel/posix/library'
 import { pwrite } from '@openmaas/kernel/posix/files'
 import { MiB } from '@openmaas/kernel/units'
-import { DeviceStack } from '@openmaas/medium/stack/device-stack'
+import { openSnapshot } from '@openmaas/medium/stack/build-stack'
+import { MapReader } from '@openmaas/pool/volume/map-reader'
+import { grainCountOf, readVolumeRoot } from '@openmaas/pool/volume/root'
 import { RestoreCounters } from './counters.ts'
+import { openSource, type RestoreSource } from './source.ts'
 import {
   NEXT_SEGMENT,
   OVER,
@@ -23,7 +26,9 @@ const PIECE_SIZE = 1 * MiB
 export function restoreSegments(data: RestoreVolumeLaneData): void {
   const control = new Int32Array(data.control)
   const counters = new RestoreCounters(data.counters, data.lane)
-  const device = DeviceStack.open(data.stack, { fs: new NodeFs() })
+  const source = openSource(data.reader, new NodeFs())
+  const device = openSnapshot(source, data.snapshot)
+  const announce = announcer(source, data.snapshot.root)
   const file = openSync(data.path, 'r+')
   const buffer = Buffer.allocUnsafeSlow(PIECE_SIZE)
   try {
@@ -40,6 +45,7 @@ export function restoreSegments(data: RestoreVolumeLaneData): void {
           if (Atomics.load(control, OVER) !== 0) {
             throw new MaasError('CANCELLED', 'the restore was cancelled')
           }
+          announce(extent.offset + done)
           const piece = buffer.subarray(0, Math.min(PIECE_SIZE, extent.length - done))
           device.read(extent.offset + done, piece)
           writeAll(file, piece, { offset: extent.offset + done, path: data.path })
@@ -50,6 +56,7 @@ export function restoreSegments(data: RestoreVolumeLaneData): void {
   } finally {
     closeSync(file)
     device.close()
+    source.close()
   }
 }
 
@@ -58,5 +65,26 @@ function writeAll(file: number, bytes: Buffer, at: { offset: number; path: strin
     const count = pwrite(file, bytes.subarray(done), at.offset + done)
     if (count < 0) throw posixError(-count, 'pwrite', at.path)
     done += count
+  }
+}
+
+/** How much of the device is asked for ahead of the read. */
+const AHEAD_SIZE = 3 * MiB
+
+/** @returns called before each piece is read: asks for its chunks and those behind it */
+function announcer(source: RestoreSource, root: string): (offset: number) => void {
+  if (source.readAhead === undefined) return () => undefined
+  const map = new MapReader(source, readVolumeRoot(source, Buffer.from(root, 'hex')))
+  const { grainSize } = map.root
+  const grains = grainCountOf(map.root)
+  return (offset) => {
+    const ids: Buffer[] = []
+    const end = Math.min(grains, Math.ceil((offset + AHEAD_SIZE) / grainSize))
+    for (let grain = Math.floor(offset / grainSize); grain < end;) {
+      const run = map.run(grain, end)
+      if (run.id !== undefined) ids.push(run.id)
+      grain = run.first + run.count
+    }
+    source.readAhead!(ids)
   }
 }

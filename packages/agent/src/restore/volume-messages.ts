@@ -1,13 +1,15 @@
 /** What restoreVolume and its lanes say to each other. Everything is structured-cloneable. */
-import type { StackHandoff } from '@openmaas/medium/stack/device-stack'
+import type { SnapshotDescription } from '@openmaas/medium/stack/build-stack'
 import { MiB } from '@openmaas/kernel/units'
+import type { SourceHandoff } from './source.ts'
 
 /** What a lane takes at a time: what one map node covers, so that each is read by one lane. */
 export const VOLUME_SEGMENT_SIZE = 64 * MiB
 
 export interface RestoreVolumeLaneData {
   readonly lane: number
-  readonly stack: StackHandoff
+  readonly snapshot: SnapshotDescription
+  readonly reader: SourceHandoff
   /** There already: a file of the volume's size that is one hole, or a block device. */
   readonly path: string
   /** True for a file that is one hole: zeros need not be written. */

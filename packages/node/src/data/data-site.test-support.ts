@@ -4,6 +4,7 @@ import type { CheckedParams, Params, Result } from '@openmaas/protocols/channel/
 import { ORDERS } from '@openmaas/protocols/channel/orders'
 import type { AgentIdentity } from '@openmaas/agent/remote/channel-messages'
 import { remoteCapture } from '@openmaas/agent/remote/remote-capture'
+import { remoteRestore } from '@openmaas/agent/remote/remote-restore'
 import { NodeSite } from '../node.test-support.ts'
 import { makeTicketCheck } from '../security.ts'
 import { DataServer } from './data-server.ts'
@@ -71,6 +72,37 @@ export class DataSite implements AsyncDisposable {
       signal,
       progress: () => undefined,
     })
+  }
+
+  restore(
+    snapshotId: string,
+    to: string,
+    more: Partial<Params<'point.restore'>> = {},
+  ): Promise<Result<'point.restore'>> {
+    const { poolId } = this.site
+    const snapshotIds = [snapshotId]
+    const params = ORDERS['point.restore'].params.parse({
+      sourceId: 'src_1',
+      snapshotId,
+      kind: 'tree',
+      paths: [],
+      to,
+      conflict: 'fail',
+      dryRun: false,
+      target: {
+        kind: 'node',
+        poolId,
+        address: `127.0.0.1:${this.port}`,
+        fingerprint: this.pki.fingerprint,
+        ticket: this.pki.ticket({ poolId, purpose: 'restore', snapshotIds }),
+        channels: 2,
+      },
+      bytesPerSecond: null,
+      ...more,
+    })
+    const { identity } = this
+    const { signal } = new AbortController()
+    return remoteRestore(params, { identity, signal, progress: () => undefined })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

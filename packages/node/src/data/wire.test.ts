@@ -12,6 +12,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { TreeReader } from '@openmaas/pool/tree/tree-reader'
 import { diffTrees } from '@openmaas/pool/tree/diff'
 import { requires } from '@openmaas/testkit/requires'
+import { describeTree } from './describe-tree.test-support.ts'
 import { DataSite } from './data-site.test-support.ts'
 
 const code = (expected: string): Error => expect.objectContaining({ code: expected }) as Error
@@ -125,6 +126,51 @@ requires(['openssl'], () => {
     const file = (await treeOf(snapshotId)).lookup(Buffer.from('a/hard'))
     expect(file).toBeDefined()
     expect(readFileSync(`${source}/a/hard`, 'utf8')).toBe('content 1')
+  })
+
+  test('what was captured over the wire is restored over it, whole and in parts', async () => {
+    const { snapshotId } = await site.capture(source)
+    const to = site.site.files.join('back')
+    const restored = await site.restore(snapshotId, to)
+    expect(restored).toMatchObject({ files: 62, warningCount: 0 })
+    expect(describeTree(to)).toEqual(describeTree(source))
+    const part = site.site.files.join('part')
+    await site.restore(snapshotId, part, { paths: ['a/b/file7', 'big'] })
+    expect(readFileSync(`${part}/file7`, 'utf8')).toBe('content 7')
+    expect(readFileSync(`${part}/big`).equals(readFileSync(`${source}/big`))).toBe(true)
+    const missing = site.restore(snapshotId, part, { paths: ['nothing'] })
+    await expect(missing).rejects.toThrowError(code('RESTORE_NOT_IN_POINT'))
+    // Again: what is there already is left alone.
+    expect(await site.restore(snapshotId, to)).toMatchObject({ warningCount: 0 })
+  })
+
+  test('an image is restored over the wire', async () => {
+    const image = site.site.files.join('image')
+    const bytes = Buffer.alloc(70 << 20)
+    for (let at = 0; at < bytes.length; at += 65_536) bytes.writeUInt32LE(at, at + 100)
+    bytes.fill(0, 20 << 20, 40 << 20)
+    writeFileSync(image, bytes)
+    const { snapshotId } = await site.capture(image, { kind: 'disk' })
+    const to = site.site.files.join('back')
+    await site.restore(snapshotId, to, { kind: 'volume' })
+    expect(readFileSync(`${to}/image`).equals(bytes)).toBe(true)
+  })
+
+  test('a ticket restores the snapshots it names and no other', async () => {
+    const first = await site.capture(source)
+    const second = await site.capture(source, { requestId: 'r2' })
+    const to = site.site.files.join('back')
+    const { poolId } = site.site
+    const address = `127.0.0.1:${site.port}`
+    const ticket = site.pki.ticket({
+      poolId,
+      purpose: 'restore',
+      snapshotIds: [first.snapshotId],
+    })
+    const { fingerprint } = site.pki
+    const target = { kind: 'node' as const, poolId, address, fingerprint, ticket, channels: 1 }
+    const other = site.restore(second.snapshotId, to, { target })
+    await expect(other).rejects.toThrowError(code('TICKET_INVALID'))
   })
 
   test('a node with another certificate than the named one is told nothing', async () => {
