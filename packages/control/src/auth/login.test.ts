@@ -11,6 +11,8 @@ import { makeFirstAdmin, resetAdmin } from './first-admin.ts'
 import { ADDRESS_LIMITS, LoginLimiter, NAME_LIMITS, network } from './login-limiter.ts'
 import { PasswordLogin } from './login.ts'
 import type { LoginRequest } from './login.ts'
+import { PasswordHasher } from './password.ts'
+import { CHEAP } from './password.test-support.ts'
 import { beginSecondFactor, confirmSecondFactor } from './second-factor.ts'
 import { cookieText } from './sessions.ts'
 import { findUser, sealSecondFactor, updateUser } from './user-repository.ts'
@@ -34,6 +36,15 @@ async function addSecondFactor(auth: TestAuth, user: UserRow) {
   const app = new TOTP({ secret: Secret.fromBase32(factor.secret) })
   const code = () => app.generate({ timestamp: auth.clock.wallMs() })
   return { code, recoveryCodes }
+}
+
+class RecordingHasher extends PasswordHasher {
+  readonly asked: (string | null)[] = []
+
+  override verify(phc: string | null, password: string): Promise<boolean> {
+    this.asked.push(phc)
+    return super.verify(phc, password)
+  }
 }
 
 describeBothCatalogs('login', (make) => {
@@ -92,6 +103,18 @@ describeBothCatalogs('login', (make) => {
       ['refused', 'unknown name'],
     ])
     expect(JSON.stringify(rows)).not.toContain('nobody')
+  })
+
+  test('a name that is none, or has no password, is verified like any other, once', async () => {
+    const { auth } = await start()
+    const row = await addUser(auth)
+    await addUser(auth, { name: 'oidc-only', password: null })
+    const hasher = new RecordingHasher(auth.random, CHEAP)
+    const logins = new PasswordLogin({ ...auth, hasher })
+    for (const name of ['anna', 'nobody', 'oidc-only']) {
+      await codeOf(logins.login({ name, password: 'wrong' }, CALLER))
+    }
+    expect(hasher.asked).toEqual([row.passwordHash, null, null])
   })
 
   test('after failures the account waits, twice as long each time, up to a quarter hour', async () => {

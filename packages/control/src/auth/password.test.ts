@@ -25,6 +25,18 @@ test('nobody has the password of somebody who does not exist', async () => {
   expect(await hasher.verify(null, 'anything at all')).toBe(false)
 })
 
+test('the password of nobody is stretched like that of somebody', async () => {
+  const hasher = new PasswordHasher(new SeededRandom(1), CHEAP)
+  const phc = await hasher.hash('correct horse battery')
+  await hasher.verify(null, 'the decoy is made')
+  // With all places taken, whatever needs a stretch is turned away, and says so.
+  const others = Promise.allSettled(Array.from({ length: 66 }, () => hasher.verify(phc, 'x')))
+  const failure = { code: 'LOGIN_THROTTLED' }
+  await expect(hasher.verify(null, 'x')).rejects.toMatchObject(failure)
+  await expect(hasher.verify(phc, 'x')).rejects.toMatchObject(failure)
+  await others
+})
+
 test('what argon2-cffi hashed (the example of its documentation) verifies', async () => {
   const phc =
     '$argon2id$v=19$m=65536,t=3,p=4$' +

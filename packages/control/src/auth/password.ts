@@ -88,20 +88,23 @@ export class PasswordHasher {
     try {
       return await stretch(password, salt, cost)
     } finally {
-      this.#running -= 1
-      this.#waiting.shift()?.()
+      const next = this.#waiting.shift()
+      // The place goes to who waits, not to who comes this moment.
+      if (next === undefined) this.#running -= 1
+      else next()
     }
   }
 
   async #enter(): Promise<void> {
-    if (this.#running >= RUNNING_MAX) {
-      if (this.#waiting.length >= WAITING_MAX) {
-        const message = 'too many logins at once'
-        throw new MaasError('LOGIN_THROTTLED', message, { retryAfterSeconds: 2 })
-      }
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    if (this.#running < RUNNING_MAX) {
+      this.#running += 1
+      return
     }
-    this.#running += 1
+    if (this.#waiting.length >= WAITING_MAX) {
+      const message = 'too many logins at once'
+      throw new MaasError('LOGIN_THROTTLED', message, { retryAfterSeconds: 2 })
+    }
+    await new Promise<void>((resolve) => this.#waiting.push(resolve))
   }
 }
 
