@@ -182,6 +182,17 @@ describeBothCatalogs('the audit log', (make) => {
     expect(verified).toMatchObject({ intact: false, brokenAt: 4, problem: 'foreign' })
   })
 
+  test('a row that was written anew, sound in itself, is found by the next one', async () => {
+    const clock = new FakeClock()
+    const catalog = await make(clock)
+    await fill(catalog, clock, 4)
+    const rows = await catalog.db.selectFrom('audit').selectAll().orderBy('seq').execute()
+    const place = { seq: 2, at: rows[1]!.at, previousHash: rows[0]!.hash }
+    const forged = makeAuditRow({ ...ENTRY, actor: 'user:usr_innocent' }, place)
+    await catalog.db.updateTable('audit').set(forged).where('seq', '=', 2).execute()
+    expect(await verifyAudit(catalog.db, [])).toMatchObject({ brokenAt: 3, problem: 'foreign' })
+  })
+
   test('rows removed at the end are found by the head, and with the head by an anchor', async () => {
     const clock = new FakeClock()
     const catalog = await make(clock)
