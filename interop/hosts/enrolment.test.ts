@@ -139,7 +139,7 @@ describe('a host', () => {
     await waitFor('it is back', () => second.state === 'online')
     await server.orders.order(hostId, 'host.list', { path: '/' }, { key: 'k', ...soon })
     const { db } = server.catalog
-    expect(await db.selectFrom('certificate').select('serial').execute()).toHaveLength(3)
+    expect(await db.selectFrom('certificate').select('serial').execute()).toHaveLength(2)
   })
 
   test('with a wrong clock does its work; the skew is known and tickets are judged by control', async () => {

@@ -11,14 +11,20 @@ export interface Namespace {
 /** Names of interfaces have 15 characters at most. */
 export class Namespaces implements Disposable {
   readonly #made: Namespace[] = []
+  readonly #network: string
+
+  /** @param network two bytes; suites that may run at once have different ones */
+  constructor(network = '10.213') {
+    this.#network = network
+  }
 
   add(): Namespace {
     const number = this.#made.length + 1
     const id = `${process.pid % 100_000}n${number}`
     const name = `om${id}`
     const [here, there] = [`oh${id}`, `ot${id}`]
-    const server = `10.213.${number}.1`
-    const address = `10.213.${number}.2`
+    const server = `${this.#network}.${number}.1`
+    const address = `${this.#network}.${number}.2`
     const namespace = { name, server, address }
     ip('netns', 'add', name)
     this.#made.push(namespace)

@@ -12,6 +12,7 @@ const MOUNT_INFO = `\
 31 22 8:17 /sub /mnt/bound rw,relatime - xfs /dev/sdb1 rw
 32 22 8:1 /etc/hosts /etc/hosts rw - ext4 /dev/sda1 rw
 33 22 0:50 / /mnt/nfs rw - nfs4 server:/export rw
+35 22 7:3 / /mnt/medium rw - ext4 /dev/loop3 rw
 34 22 0:51 / /run/user/0 rw - tmpfs tmpfs rw
 nonsense
 `

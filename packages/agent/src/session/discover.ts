@@ -69,6 +69,8 @@ export function chooseMounts(mounts: readonly Mount[]): Mount[] {
   const chosen = new Map<string, Mount>()
   for (const mount of mounts) {
     if (!LOCAL.has(mount.type) && !REMOTE.has(mount.type)) continue
+    // Media that are plugged in here, and images that lie on another file system.
+    if (/^\/dev\/(?:loop|nbd)\d/.test(mount.source)) continue
     // A file bound over another, as containers do with /etc/hosts, is no file system.
     if (mount.path !== '/' && /^\/(?:proc|sys|dev|run|etc)(?:\/|$)/.test(mount.path)) continue
     const known = chosen.get(mount.device)
@@ -97,10 +99,16 @@ async function describeMount({ path, type, source }: Mount): Promise<Discovered>
   if (REMOTE.has(type)) return { ...row, sizeBytes: 0 }
   try {
     const { blocks, bsize, bfree } = await statfs(path)
-    return { ...row, sizeBytes: blocks * bsize, usedBytes: (blocks - bfree) * bsize }
+    const sizeBytes = toCount(blocks * bsize)
+    return { ...row, sizeBytes, usedBytes: Math.min(sizeBytes, toCount((blocks - bfree) * bsize)) }
   } catch {
     return { ...row, sizeBytes: 0 } // Unmounted meanwhile, or not ours to look into.
   }
+}
+
+/** Some file systems have no idea, and say so with numbers like 2^64. */
+function toCount(value: number): number {
+  return Math.max(0, Math.min(value, Number.MAX_SAFE_INTEGER))
 }
 
 async function findDisks(root: string): Promise<Discovered[]> {

@@ -98,13 +98,19 @@ describeBothCatalogs('enrolment', (make) => {
 
   test('renews for who is not removed', async () => {
     const { makeToken, join, enrolment, catalog, registry, ca } = await open(make)
-    const { hostId } = await join(await makeToken())
-    const issued = await enrolment.renew(hostId, await makeRequest('CN=x'))
+    const { hostId, certificate } = await join(await makeToken())
+    const first = await registry.checkPeer(new X509Certificate(certificate))
+    const lost = await enrolment.renew(first, await makeRequest('CN=x'))
+    const issued = await enrolment.renew(first, await makeRequest('CN=x'))
+    await expect(registry.checkPeer(new X509Certificate(lost.pem))).rejects.toMatchObject({
+      code: 'CERTIFICATE_INVALID',
+    })
+    await registry.checkPeer(new X509Certificate(certificate))
     const peer = await registry.checkPeer(new X509Certificate(issued.pem))
     expect(peer.serial).toBe(issued.serial)
     expect(ca.fingerprint).toMatch(/^sha256:[0-9a-f]{64}$/)
     await catalog.transaction((trx) => registry.remove(trx, hostId))
-    await expect(enrolment.renew(hostId, await makeRequest('CN=x'))).rejects.toMatchObject({
+    await expect(enrolment.renew(first, await makeRequest('CN=x'))).rejects.toMatchObject({
       code: 'HOST_REMOVED',
     })
   })

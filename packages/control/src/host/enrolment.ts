@@ -26,13 +26,14 @@ import {
   parseLabels,
   revokeCertificates,
 } from './host-repository.ts'
+import type { Peer } from './host-registry.ts'
 import type { HostKind, HostRow, JoinTokenRow, Labels } from './host-repository.ts'
 
 const log = makeLog('openmaas:control:enrolment')
 
 const TOKEN_PREFIX = 'mjt_'
 export const JOIN_TOKEN_LIFETIME_MS = 3600_000
-/** Tokens and certificates that ran out are kept so long for whoever looks into the past. */
+/** Tokens that ran out are kept so long for whoever looks into the past. */
 const EXPIRED_KEPT_MS = 90 * 24 * 3600_000
 /** A replayed token is worth a line in the audit log; a flood of them is not. */
 const REFUSALS_AUDITED_EVERY_MS = 10_000
@@ -135,8 +136,16 @@ export class Enrolment {
     }
   }
 
-  /** A certificate for a new key of a host whose old one is good still. */
-  async renew(hostId: string, csr: string): Promise<IssuedCertificate> {
+  /**
+   * A certificate for a new key of a host whose old one is good still. Any others it has are worth
+   * nothing from now on, so there are never more than two.
+   *
+   * @param peer who asks, with the serial of the certificate it has shown
+   */
+  async renew(
+    { hostId, serial }: Pick<Peer, 'hostId' | 'serial'>,
+    csr: string,
+  ): Promise<IssuedCertificate> {
     const { catalog, ca, clock } = this.#options
     const { kind } = await loadHost(catalog.db, hostId)
     const issued = await ca.issueHost({ csr, hostId, kind })
@@ -145,8 +154,11 @@ export class Enrolment {
       if (host.state === 'removed') {
         throw new MaasError('HOST_REMOVED', `${hostId} was removed`, { hostId })
       }
-      const forgotten = clock.wallMs() - EXPIRED_KEPT_MS
-      await trx.deleteFrom('certificate').where('notAfter', '<', forgotten).execute()
+      await trx
+        .deleteFrom('certificate')
+        .where('hostId', '=', hostId)
+        .where('serial', '!=', serial)
+        .execute()
       await insertCertificate(trx, hostId, issued)
       const data = { notAfter: issued.notAfter }
       await changeHost(trx, { host, set: {}, event: 'host.certificate_renewed', data }, clock)

@@ -150,7 +150,7 @@ export class HostLink {
     if (this.#renewing) return
     this.#renewing = true
     try {
-      const { pem } = await this.#owner.enrolment.renew(this.hostId, csr)
+      const { pem } = await this.#owner.enrolment.renew(this.#peer, csr)
       this.#transmit({ type: 'certificate', certificate: pem })
     } catch (error) {
       log.warn('renewal refused', { hostId: this.hostId, error })

@@ -20,6 +20,8 @@ import { ANSWER_KEPT_MS } from './taken-orders.ts'
 
 /** How long an order waits for a host that was lost: a restart of either end fits in. */
 export const RECONNECT_WAIT_MAX_MS = 120_000
+/** Hosts tell twice a second; one that tells more must not make work for the catalog. */
+const PROGRESS_INTERVAL_MIN_MS = 200
 /** A host stops a capture within this; whoever cancelled is not kept longer. */
 export const CANCEL_WAIT_MAX_MS = 5_000
 
@@ -42,6 +44,7 @@ interface Row {
   readonly waiters: Set<Waiter>
   deadlineMs: number
   ending: boolean
+  progressMs: number
 }
 
 type Answer = Extract<HostFrame, { type: 'progress' | 'result' | 'failure' }>
@@ -89,7 +92,8 @@ export class GivenOrders {
     this.#owedCancels.delete(order.key)
     const deadlineMs = this.#clock.monotonicMs() + order.timeoutMs
     const waiters = new Set([waiter])
-    this.#rows.set(order.key, { order, waiters, deadlineMs, ending: false })
+    const row: Row = { order, waiters, deadlineMs, ending: false, progressMs: -Infinity }
+    this.#rows.set(order.key, row)
     return toFrame(order)
   }
 
@@ -134,6 +138,9 @@ export class GivenOrders {
     const row = this.#rows.get(answer.key)
     if (row === undefined) return
     if (answer.type === 'progress') {
+      const nowMs = this.#clock.monotonicMs()
+      if (nowMs - row.progressMs < PROGRESS_INTERVAL_MIN_MS) return
+      row.progressMs = nowMs
       for (const waiter of row.waiters) waiter.onProgress?.(answer.progress)
       return
     }
