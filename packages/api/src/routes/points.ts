@@ -30,7 +30,7 @@ export const pointRoutes = {
     list: true,
     summary: { en: 'Recovery points', zh: '恢复点列表' },
     query: listQuery({
-      sorts: ['takenAt', 'sizeBytes'],
+      sorts: ['takenAt'],
       defaultSort: '-takenAt',
       filters: {
         sourceId: idOf('source'),

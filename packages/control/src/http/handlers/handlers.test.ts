@@ -1,6 +1,7 @@
 /** Reading and changing, on both dialects: what SQL could answer differently. */
 import { describe, expect, test } from 'vitest'
 import { FakeClock } from '@openmaas/testkit/fake-clock'
+import { waitFor } from '@openmaas/testkit/wait-for'
 import type { Principal } from '@openmaas/api/permissions'
 import type { RouteName } from '@openmaas/api/routes/routes'
 import { describeBothCatalogs } from '../../catalog/both-catalogs.test-support.ts'
@@ -49,8 +50,12 @@ describeBothCatalogs('the handlers', (make) => {
         listHosts: ['sort=-lastSeenAt', 'filter[state]=online', 'filter[drained]=false'],
         listPools: ['sort=-createdAt', 'filter[state]=online', `filter[nodeId]=${red.host}`],
         listPoints: [
-          ...['sort=takenAt', 'sort=-sizeBytes', 'filter[verified]=false', 'filter[locked]=false'],
-          ...['filter[from]=2020-01-01T00:00:00Z', 'filter[until]=2030-01-01T00:00:00%2B08:00'],
+          'sort=takenAt',
+          'sort=-takenAt',
+          'filter[verified]=false',
+          'filter[locked]=false',
+          'filter[from]=2020-01-01T00:00:00Z',
+          'filter[until]=2030-01-01T00:00:00%2B08:00',
         ],
         listJobs: ['sort=-startedAt', 'sort=endedAt', 'filter[state]=queued,running'],
         listMedia: ['sort=leaseUntil', 'sort=-leaseUntil', 'filter[state]=plugged,lost'],
@@ -105,14 +110,36 @@ describeBothCatalogs('the handlers', (make) => {
         alerts: { warning: 3, critical: 0 },
       })
       expect((await get('/api/v1/status', 'red')).body).toMatchObject({
-        ...{ sources: { total: 1 }, points: { total: 1 }, jobs: { running: 1 } },
-        ...{ pools: { total: 1 }, alerts: { warning: 1 } },
+        sources: { total: 1 },
+        points: { total: 1 },
+        jobs: { running: 1 },
+        pools: { total: 1 },
+        alerts: { warning: 1 },
         attention: [{ name: 'red-source', state: 'unprotected' }],
       })
       // May not see pools and alerts, and of jobs only the own.
       expect((await get('/api/v1/status', 'consumer')).body).toMatchObject({
-        ...{ pools: { total: 0 }, alerts: { warning: 0 }, jobs: { running: 1 } },
+        pools: { total: 0 },
+        alerts: { warning: 0 },
+        jobs: { running: 1 },
       })
+    }))
+
+  test('the summary is shown a little old while it is counted anew, and never very old', () =>
+    withSite(make, async (site, get) => {
+      const total = async () => {
+        const { body } = await get('/api/v1/status')
+        return (body as unknown as { sources: { total: number } }).sources.total
+      }
+      expect(await total()).toBe(0)
+      await addTenant(site, 'red')
+      expect(await total()).toBe(0)
+      site.clock.advance(5000)
+      expect(await total()).toBe(0)
+      await waitFor('it is counted', async () => (await total()) === 1)
+      await addTenant(site, 'blue')
+      site.clock.advance(60_000)
+      expect(await total()).toBe(2)
     }))
 
   test('the log of a job comes in the order of its lines', () =>

@@ -13,6 +13,7 @@ import { COMPLIANCE_BATCH_MAX, loadCompliance } from '../../policy/compliance-re
 import type { SourceCompliance } from '../../policy/compliance-repository.ts'
 import { loadPolicies } from '../../policy/resolve.ts'
 import type { Handlers, Language } from '../handler.ts'
+import { log } from '../log.ts'
 import { timeOf, timeOrNull } from './columns.ts'
 import type { HandlerContext } from './handler-context.ts'
 import { showPool } from './pools.ts'
@@ -22,8 +23,10 @@ export interface StatusContext extends Pick<HandlerContext, 'catalog' | 'clock'>
   readonly daysToFull?: (poolId: string) => number | null
 }
 
-/** Consoles ask every five seconds, each of them. */
-const KEPT_MS = 5000
+/** Consoles ask every five seconds, each of them; 10,000 sources take most of a second to judge. */
+const FRESH_MS = 5000
+/** Older than this is not shown; until then it is, while it is counted anew. */
+const STALE_MS = 60_000
 /** Views that are remembered: roles and scopes in use at once. */
 const KEPT_COUNT_MAX = 100
 const DAY_MS = 86_400_000
@@ -34,7 +37,7 @@ const WORST_FIRST = ['violated', 'at-risk', 'unprotected'] as const
 
 interface Kept {
   readonly atMs: number
-  readonly status: Promise<Counted>
+  readonly counted: Counted
 }
 type Counted = Omit<Status, 'attention'> & { readonly attention: readonly Attention[] }
 type Attention = Pick<SourceCompliance, 'sourceId' | 'state' | 'reasons'> & {
@@ -43,20 +46,34 @@ type Attention = Pick<SourceCompliance, 'sourceId' | 'state' | 'reasons'> & {
 
 export function makeStatusHandlers(context: StatusContext) {
   const kept = new Map<string, Kept>()
+  const counting = new Map<string, Promise<Counted>>()
+  const countAnew = (view: string, principal: Principal): Promise<Counted> => {
+    const known = counting.get(view)
+    if (known !== undefined) return known
+    const atMs = context.clock.monotonicMs()
+    const counted = count(context, principal)
+      .then((result) => {
+        if (kept.size >= KEPT_COUNT_MAX) kept.clear()
+        kept.set(view, { atMs, counted: result })
+        return result
+      })
+      .finally(() => counting.delete(view))
+    counting.set(view, counted)
+    return counted
+  }
   return {
     getStatus: async ({ principal, language }) => {
-      const nowMs = context.clock.monotonicMs()
       const view = viewOf(principal)
       const known = kept.get(view)
-      if (known !== undefined && nowMs - known.atMs < KEPT_MS) {
-        return { body: say(await known.status, language) }
+      const ageMs = known === undefined ? Infinity : context.clock.monotonicMs() - known.atMs
+      if (known === undefined || ageMs >= STALE_MS) {
+        return { body: say(await countAnew(view, principal), language) }
       }
-      if (kept.size >= KEPT_COUNT_MAX) kept.clear()
-      const status = count(context, principal)
-      kept.set(view, { atMs: nowMs, status })
-      // A failure is not kept: the next one asks again.
-      status.catch(() => kept.delete(view))
-      return { body: say(await status, language) }
+      if (ageMs >= FRESH_MS) {
+        const failed = (error: unknown): void => log.warn('status not counted', { error })
+        void countAnew(view, principal).catch(failed)
+      }
+      return { body: say(known.counted, language) }
     },
   } satisfies Handlers
 }
@@ -96,6 +113,11 @@ class Counter {
     return labelsWhere(`${table}.labelsJson`, scope, dialect)
   }
 
+  /** The principal does not see all of a table. */
+  isNarrowed(permission: Permission): boolean {
+    return this.#principal.scope !== null || !may(this.#principal, permission)
+  }
+
   /** The column must hold this, where only own objects are seen. */
   owner(permission: Permission): string | undefined {
     return seesOwnOnly(this.#principal, permission) ? ownerOf(this.#principal) : undefined
@@ -107,12 +129,12 @@ const NOTHING = { none: [] }
 async function count(context: StatusContext, principal: Principal): Promise<Counted> {
   const counter = new Counter(context, principal)
   const now = context.clock.wallMs()
-  const { sources, attention } = await countSources(counter, now)
+  const { sources, attention, newestAt } = await countSources(counter, now)
   return {
     at: timeOf(now),
     version: context.version,
     sources,
-    points: await countPoints(counter),
+    points: await countPoints(counter, newestAt),
     jobs: await countJobs(counter, now),
     media: await countMedia(counter, now),
     hosts: await countHosts(counter),
@@ -126,7 +148,7 @@ async function countSources(counter: Counter, now: number) {
   const rows = await counter.db
     .selectFrom('source')
     .leftJoin('point', 'point.id', 'source.lastPointId')
-    .select(['source.id', 'source.name', 'point.verifiedAt'])
+    .select(['source.id', 'source.name', 'point.verifiedAt', 'point.takenAt'])
     .where(counter.visible('source', 'source.read'))
     .execute()
   const policies = await loadPolicies(counter.db)
@@ -156,23 +178,32 @@ async function countSources(counter: Counter, now: number) {
   const shown = attention.slice(0, ATTENTION_MAX).map(({ sourceId, state, reasons }) => {
     return { sourceId, name: names.get(sourceId) ?? '', state, reasons }
   })
-  return { sources, attention: shown }
+  const newestAt = rows.reduce<number | null>(
+    (newest, { takenAt }) => (takenAt === null ? newest : Math.max(newest ?? 0, takenAt)),
+    null,
+  )
+  return { sources, attention: shown, newestAt }
 }
 
-async function countPoints(counter: Counter): Promise<Status['points']> {
-  const row = await counter.db
-    .selectFrom('point')
+/** From the running totals: counting a million rows takes a second. */
+async function countPoints(counter: Counter, newestAt: number | null): Promise<Status['points']> {
+  let query = counter.db
+    .selectFrom('pointTotal')
     .select((e) => [
-      e.fn.countAll<number>().as('total'),
-      e.fn.max('takenAt').as('newestAt'),
-      e.fn.sum<number | null>('sizeBytes').as('sizeBytes'),
+      e.fn.sum<number | null>('pointTotal.pointCount').as('total'),
+      e.fn.sum<number | null>('pointTotal.sizeBytes').as('sizeBytes'),
     ])
-    .where('state', '=', 'available')
-    .where(counter.visible('point', 'point.read'))
-    .executeTakeFirstOrThrow()
+    .where('pointTotal.state', '=', 'available')
+  if (counter.isNarrowed('point.read')) {
+    // A scope sees the points of the sources that it sees.
+    query = query
+      .innerJoin('source', 'source.id', 'pointTotal.sourceId')
+      .where(counter.visible('source', 'point.read'))
+  }
+  const row = await query.executeTakeFirstOrThrow()
   return {
-    total: Number(row.total),
-    newestAt: timeOrNull(row.newestAt),
+    total: Number(row.total ?? 0),
+    newestAt: timeOrNull(newestAt),
     sizeBytes: Number(row.sizeBytes ?? 0),
   }
 }
