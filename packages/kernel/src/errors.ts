@@ -150,7 +150,7 @@ export const ERRORS = {
   HOST_REMOVED: { category: 'denied', en: 'The host was removed or its certificate revoked; join it again with a new token.', zh: '该主机已被移除或其证书已吊销;请用新令牌重新加入。' },
   HOST_IN_USE: { category: 'conflict', en: 'Move or remove what the host still holds first; the details name it.', zh: '请先移走或移除该主机仍持有的内容,详见错误信息。' },
   HOST_CLOCK_WRONG: { category: 'denied', en: 'Set the clock of this machine (timedatectl set-ntp true), then try again.', zh: '请校准本机时钟(timedatectl set-ntp true)后重试。' },
-  JOIN_TOKEN_INVALID: { category: 'denied', en: 'A token is good once, for one hour: make a new one with "openmaas host join-token".', zh: '令牌仅一次有效,一小时过期:请用 openmaas host join-token 重新生成。' },
+  JOIN_TOKEN_INVALID: { category: 'denied', en: 'A token is good once, for one hour: make a new one with "openmaas host token".', zh: '令牌仅一次有效,一小时过期:请用 openmaas host token 重新生成。' },
   JOIN_ALREADY: { category: 'conflict', en: 'This machine has joined already; remove its data directory to join again.', zh: '本机已加入;如需重新加入,请先移除其数据目录。' },
   JOIN_MISSING: { category: 'not_found', en: 'Join first: "openmaas agent join URL --token … --fingerprint …".', zh: '请先加入:openmaas agent join URL --token … --fingerprint …。' },
   SERVER_NOT_TRUSTED: { category: 'denied', en: 'Compare the fingerprint with the one the server shows; if it differs, somebody may stand in between.', zh: '请与服务器显示的指纹核对;若不一致,可能存在中间人。' },

@@ -31,6 +31,11 @@ export const englishServerRun = {
   'events.reset': 'Some events in between are gone.',
   'login.token': 'Token:',
   'login.password': 'Password:',
+  'login.newPassword': 'The password has to be changed. New password:',
+  'login.again': 'The same again:',
+  'login.untrusted':
+    'The server shows the fingerprint {fingerprint}. Compare it with what it printed at its start.',
+  'login.trust': 'Is it the same?',
   'login.done': 'Logged in as {user}; the context "{name}" is used from now on.',
   'logout.done': 'The context "{name}" is forgotten.',
   'context.none': 'You are logged in nowhere. Log in with: openmaas login <url>',

@@ -108,10 +108,10 @@ const SOURCES: readonly CommandSpec[] = [
   }),
   onServer({
     path: 'source add',
-    usage: '<host> <path>',
+    usage: '[host] <path>',
     options: [...SOURCE_OPTIONS, { name: 'disk', summary: 'server.option.disk' }],
     summary: 'server.source-add',
-    examples: ["source add web-1 /home --label env=prod --exclude '*.tmp'"],
+    examples: ['source add /srv', "source add web-1 /home --label env=prod --exclude '*.tmp'"],
     run: () => sources('add'),
   }),
   onServer({

@@ -39,7 +39,7 @@ async function queryOf(server: Server, noun: Noun): Promise<Record<string, strin
   return sort === undefined ? query : { ...query, sort }
 }
 
-/** Whoever may not list hosts sees their ids. */
+/** Whoever may not list hosts sees their ids; so does one whose server knows no such list. */
 export async function loadNames(server: Server, kinds: readonly KindName[]): Promise<Names> {
   const names = new Map<string, string>()
   for (const kind of kinds) {
@@ -49,7 +49,8 @@ export async function loadNames(server: Server, kinds: readonly KindName[]): Pro
       )
       for (const row of rows) names.set(textOf(row['id']), textOf(row['name']))
     } catch (error) {
-      if (!(error instanceof ProblemError) || !isMaasError(error, 'PERMISSION_DENIED')) throw error
+      const isRefused = error instanceof ProblemError && error.category === 'denied'
+      if (!isRefused && !isMaasError(error, 'ROUTE_NOT_FOUND')) throw error
     }
   }
   return names

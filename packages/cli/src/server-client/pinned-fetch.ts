@@ -6,8 +6,9 @@ import { request as httpRequest } from 'node:http'
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { Readable } from 'node:stream'
-import { checkControl, findPinned } from '@openmaas/agent/session/server-identity'
+import { checkControl } from '@openmaas/agent/session/server-identity'
 import type { Target } from './contexts.ts'
+import { pinnedRoot, readChain } from './server-trust.ts'
 
 /** Until the first byte of an answer; `?wait` holds one for two minutes at most. */
 const ANSWER_TIMEOUT_MS = 180_000
@@ -29,7 +30,7 @@ async function findCa(
   { ca, fingerprint }: Pick<Target, 'ca' | 'fingerprint'>,
 ): Promise<string | undefined> {
   if (ca !== undefined || fingerprint === undefined || url.protocol === 'http:') return ca
-  return findPinned(url, fingerprint)
+  return pinnedRoot(await readChain(url), fingerprint, url)
 }
 
 function send(url: URL, init: RequestInit, ca: string | undefined): Promise<Response> {

@@ -2,19 +2,19 @@
 import { hostname } from 'node:os'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { findPinned } from '@openmaas/agent/session/server-identity'
 import { ApiClient } from '@openmaas/api/client'
 import type { CallArguments } from '@openmaas/api/client'
 import { toMaasError } from '@openmaas/kernel/error-message'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { Input } from '../../program/input.ts'
 import type { Site } from '../../program/site.ts'
-import { ask, canAsk } from '../../program/terminal.ts'
+import { ask, canAsk, confirm } from '../../program/terminal.ts'
 import { ContextFile } from '../contexts.ts'
 import { makeFetch } from '../pinned-fetch.ts'
 import type { Fetch } from '../pinned-fetch.ts'
 import { translated } from '../problem-error.ts'
 import { makeClient } from '../server.ts'
+import { fingerprintOf, pinnedRoot, readChain } from '../server-trust.ts'
 import { formatOf, showRows } from '../show.ts'
 import { tokenEnd } from './people.ts'
 
@@ -29,11 +29,25 @@ function serverUrl(text: string): URL {
   throw new MaasError('USAGE', `"${text}" is no address such as https://backup:8730`, { url: text })
 }
 
-/** The CA to trust from now on; undefined: those that the system trusts. */
-async function learnCa(url: URL, input: Input): Promise<string | undefined> {
-  const fingerprint = input.text('fingerprint')
-  if (fingerprint === undefined || url.protocol === 'http:') return undefined
-  return findPinned(url, fingerprint)
+/**
+ * The CA to trust from now on; undefined: those that the system trusts. Without a fingerprint a
+ * person at the terminal compares the one that the server shows.
+ */
+async function learnCa(url: URL, input: Input, site: Site): Promise<string | undefined> {
+  if (url.protocol === 'http:') return undefined
+  const shown = await readChain(url)
+  const given = input.text('fingerprint')
+  if (given !== undefined) return pinnedRoot(shown, given, url)
+  if (shown.authorized) return undefined
+  const [leaf] = shown.chain
+  const fingerprint = leaf === undefined ? '' : fingerprintOf(leaf)
+  if (!canAsk()) {
+    const message = `${url.host} is not known: compare and give --fingerprint ${fingerprint}`
+    throw new MaasError('SERVER_NOT_TRUSTED', message, { fingerprint })
+  }
+  site.out.note(site.text('login.untrusted', { fingerprint }))
+  await confirm(site, site.text('login.trust'))
+  return pinnedRoot(shown, fingerprint, url)
 }
 
 async function readToken(input: Input, site: Site): Promise<string> {
@@ -53,18 +67,36 @@ async function readToken(input: Input, site: Site): Promise<string> {
   throw new MaasError('USAGE', 'a token begins with msk_', { option: 'token' })
 }
 
-async function readPassword(input: Input, site: Site): Promise<string> {
-  const file = input.text('password-file')
+async function readPassword(
+  option: 'password-file' | 'new-password-file',
+  input: Input,
+  site: Site,
+): Promise<string> {
+  const file = input.text(option)
   if (file === undefined) {
-    if (canAsk()) return ask(site, site.text('login.password'), { secret: true })
-    throw new MaasError('USAGE', 'without a terminal, --password-file says the password', {
-      option: 'password-file',
-    })
+    if (canAsk()) return option === 'password-file' ? askPassword(site) : askNewPassword(site)
+    const isNew = option === 'new-password-file'
+    throw isNew
+      ? new MaasError('PASSWORD_CHANGE_REQUIRED', `the password has to be changed: --${option}`)
+      : new MaasError('USAGE', `without a terminal, --${option} says the password`, { option })
   }
   try {
     return readFileSync(path.resolve(site.directory, file), 'utf8').replace(/\r?\n$/, '')
   } catch (error) {
     throw toMaasError(error)
+  }
+}
+
+function askPassword(site: Site): Promise<string> {
+  return ask(site, site.text('login.password'), { secret: true })
+}
+
+async function askNewPassword(site: Site): Promise<string> {
+  for (;;) {
+    const first = await ask(site, site.text('login.newPassword'), { secret: true })
+    const again = await ask(site, site.text('login.again'), { secret: true })
+    if (first === again) return first
+    site.out.note(site.text('passphrase.differ'))
   }
 }
 
@@ -95,14 +127,15 @@ async function tokenOfUser(
     language: site.language,
     csrfToken: () => csrf,
   })
-  const password = await readPassword(input, site)
+  const password = await readPassword('password-file', input, site)
   const { signal } = site
   const code = input.text('code')
   const body = { name, password, ...(code !== undefined && { code }) }
   const { body: me } = await session.call('login', { body, signal })
   csrf = me.csrfToken
   if (me.mustChangePassword) {
-    throw new MaasError('PASSWORD_CHANGE_REQUIRED', 'the password has to be changed first')
+    const next = await readPassword('new-password-file', input, site)
+    await session.call('changePassword', { body: { current: password, next }, signal })
   }
   const made = [
     {
@@ -118,7 +151,7 @@ async function tokenOfUser(
 export const login = (input: Input, site: Site): Promise<void> =>
   translated(async () => {
     const url = serverUrl(input.positionals[0]!)
-    const ca = await learnCa(url, input)
+    const ca = await learnCa(url, input, site)
     const server = url.origin
     const place = { server, ...(ca !== undefined && { ca }) }
     const user = input.text('user')

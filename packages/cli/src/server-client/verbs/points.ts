@@ -21,6 +21,8 @@ export const show = onServer(showOf('point'))
 /** Entries of one request. */
 const PAGE_LIMIT = 1000
 const MODE_DIGITS = 4
+/** Without the bits that say what kind of file it is. */
+const PERMISSIONS = 0o7777
 
 function pointOf(server: Server): Promise<string> {
   return findPointId(server, server.input.positionals[0]!, server.input.text('at'))
@@ -34,13 +36,14 @@ function showEntry(entry: Row, name: string, server: Server): void {
     out.line(printable(`${name}${slash}`))
     return
   }
-  const mode = Number(entry['mode']).toString(8).padStart(MODE_DIGITS, '0')
+  const mode = (Number(entry['mode']) & PERMISSIONS).toString(8).padStart(MODE_DIGITS, '0')
   const size = Number(entry['sizeBytes'])
   const at = textOf(entry['modifiedAt'])
   const parts = out.isTerminal
     ? [mode, textOf(entry['owner']), formatBytes(size), formatLocal(new Date(at))]
     : [mode, textOf(entry['owner']), String(size), at]
-  out.line(printable([...parts, `${name}${slash}${link}`].join(out.isTerminal ? '  ' : '\t')))
+  const cells = [...parts, `${name}${slash}${link}`].map((cell) => printable(cell))
+  out.line(cells.join(out.isTerminal ? '  ' : '\t'))
 }
 
 export const ls = onServer(async (server, input, site) => {

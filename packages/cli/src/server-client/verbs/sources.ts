@@ -1,4 +1,5 @@
 /** Verbs of sources. */
+import { hostname } from 'node:os'
 import { doDangerous } from '../danger.ts'
 import { followJob } from '../job-watch.ts'
 import { loadObject, listOf, showOf } from '../lists.ts'
@@ -36,7 +37,9 @@ async function placeOf(server: Server): Promise<Row> {
 }
 
 export const add = onServer(async (server, input, site) => {
-  const [host, path] = input.positionals as [string, string]
+  // Without a host: this machine, when it is one that the server knows.
+  const path = input.positionals.at(-1)!
+  const host = input.positionals.length === 1 ? hostname() : input.positionals[0]!
   const name = input.text('name') ?? (path.split('/').findLast((part) => part !== '') || 'root')
   const body = {
     name,
