@@ -230,6 +230,19 @@ describeBothCatalogs('the job engine', (make) => {
     expect(await write).toMatchObject({ code: 'JOB_FENCED' })
   })
 
+  test('undoes at its own pace, however long ago the cancel was', async () => {
+    const site = await makeSite()
+    const engine = site.engine([makeChain(1)])
+    const jobId = await site.enqueue(engine)
+    await site.tick(engine)
+    await engine.cancel(jobId)
+    await vi.waitFor(() => expect(site.world.pending).toHaveLength(1))
+    for (let i = 0; i < 10; i += 1) await site.tick(engine, 10_000)
+    expect(site.world.pending.map((work) => work.key)).toEqual([`${jobId}:s0:undo:0`])
+    await site.answer()
+    await site.expectState(jobId, 'cancelled')
+  })
+
   test('cancels at once what has not begun, and what waits for it', async () => {
     const site = await makeSite()
     const engine = site.engine()

@@ -29,6 +29,9 @@ export const UNDO_ATTEMPT_MAX = 5
 /** Cancel must be done within 5 s: the step has 3 to answer, undoing has the rest. */
 export const CANCEL_PATIENCE_MS = 3000
 
+/** Orders of an undo have time limits of their own; this one is for what has none. */
+export const UNDO_PATIENCE_MS = 15 * 60_000
+
 export const PROGRESS_WRITE_MS = 1000
 /** More lines nobody reads; the last one says that there were more. */
 export const LOG_LINES_MAX = 10_000

@@ -19,7 +19,7 @@ import type { JobDefinition, JobRow, Step, StepContext, Trx } from './definition
 import { endJob, problemJson } from './end.ts'
 import { holdsClaim, jsonOf, phaseText, saveStep, updateClaimed } from './job-repository.ts'
 import type { Claim, StepRow } from './job-repository.ts'
-import { backoffMs, CANCEL_PATIENCE_MS, UNDO_ATTEMPT_MAX } from './limits.ts'
+import { backoffMs, CANCEL_PATIENCE_MS, UNDO_ATTEMPT_MAX, UNDO_PATIENCE_MS } from './limits.ts'
 import { appendJobEvent, appendLogLines } from './records.ts'
 import { RunLog, RunProgress } from './progress.ts'
 
@@ -59,6 +59,8 @@ export class JobRun {
   /** Monotonic. */
   readonly #deadlineMs: number
   #abortedMs: number | undefined
+  /** Since when the step that is being undone is at it. */
+  #undoingMs: number | undefined
   #giveUp: ((error: unknown) => void) | undefined
   #abandoned = false
 
@@ -104,6 +106,12 @@ export class JobRun {
   /** Called by every tick: what time does to a run. */
   watch(): void {
     const nowMs = this.#services.clock.monotonicMs()
+    if (this.#undoingMs !== undefined) {
+      // Cancel and deadline have had their effect: this is it.
+      if (nowMs - this.#undoingMs < UNDO_PATIENCE_MS) return
+      this.#giveUp?.(new MaasError('ORDER_TIMEOUT', 'undoing took too long'))
+      return
+    }
     if (nowMs >= this.#deadlineMs) {
       this.#abort(new MaasError('JOB_DEADLINE', 'the job took longer than its kind may'))
     }
@@ -322,7 +330,7 @@ export class JobRun {
     const attempts = stored.undoAttempts ?? 0
     const result = row.state === 'done' ? this.#resultOf(position) : null
     const never = new AbortController().signal
-    const endedAt = this.#services.clock.wallMs()
+    this.#undoingMs = this.#services.clock.monotonicMs()
     try {
       await this.#guard(step.undo!(this.#context(position, `undo:${attempts}`, never), result))
     } catch (thrown) {
@@ -341,7 +349,7 @@ export class JobRun {
       await this.#requeue(kept, { failures: undoAttempts, attempt })
       return false
     }
-    const undone: StepRow = { ...row, state: 'undone', endedAt }
+    const undone: StepRow = { ...row, state: 'undone', endedAt: this.#services.clock.wallMs() }
     await this.#transact((trx) => saveStep(trx, undone))
     this.#journal.set(position, undone)
     return true

@@ -11,6 +11,7 @@ import { catalogBackupRequest } from '../job/kinds/catalog-backup.ts'
 import { ejectRequest } from '../job/kinds/eject.ts'
 import { expireRequest } from '../job/kinds/expire.ts'
 import { collectRequest } from '../job/kinds/pool-care.ts'
+import { reconcilePointsRequest } from '../job/kinds/reconcile-points.ts'
 import { reconcileMediaRequest } from '../job/kinds/reconcile-media.ts'
 import type { Trx } from '../job/definition.ts'
 import type { JobRequest } from '../job/queue.ts'
@@ -57,7 +58,15 @@ export class Housekeeping {
     await this.#every('reconcile', RECONCILE_EVERY_MS, guard, () =>
       Promise.resolve([reconcileMediaRequest('system')]),
     )
-    await this.#every('collect', COLLECT_EVERY_MS, guard, () => listCollections(catalog.db))
+    // Unknown snapshots become points before anything is collected, and have their chance.
+    await this.#every('points', COLLECT_EVERY_MS, guard, async () => {
+      const pools = await listPools(catalog.db)
+      return pools.map((pool) => reconcilePointsRequest(pool, 'system'))
+    })
+    await this.#every('collect', COLLECT_EVERY_MS, guard, async () => {
+      const pools = await listPools(catalog.db)
+      return pools.map((pool) => collectRequest(pool, 'system'))
+    })
     await this.#every('catalog-backup', BACKUP_EVERY_MS, guard, async () => {
       const pool = await this.#options.backupPool()
       return pool === null ? [] : [catalogBackupRequest(pool, 'system')]
@@ -145,13 +154,12 @@ export class Housekeeping {
   }
 }
 
-async function listCollections(db: Db): Promise<JobRequest[]> {
-  const pools = await db
+function listPools(db: Db) {
+  return db
     .selectFrom('pool')
     .select(['id', 'nodeId', 'labelsJson'])
     .where('state', '!=', 'offline')
     .execute()
-  return pools.map((pool) => collectRequest(pool, 'system'))
 }
 
 /** Sources with points whose lock has ended since, or whose expiry was left half done. */

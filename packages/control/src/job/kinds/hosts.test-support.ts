@@ -175,7 +175,16 @@ export class FakeHosts implements OrderGiver {
   #list(): unknown[] {
     return [...this.snapshots.values()].map((row) => ({
       ...row,
-      tags: { ...row.tags, 'openmaas.request': row.requestId },
+      kind: 'tree',
+      sizeBytes: 1000,
+      addedBytes: 10,
+      itemCount: 3,
+      warningCount: 0,
+      tags: {
+        ...row.tags,
+        'openmaas.source': row.sourceId,
+        'openmaas.request': row.requestId,
+      },
     }))
   }
 }

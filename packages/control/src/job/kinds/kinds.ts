@@ -7,6 +7,7 @@ import { makeExpire } from './expire.ts'
 import { makePlug } from './plug.ts'
 import { makeCheck, makeCollect, makePoolCreate, makeVerify } from './pool-care.ts'
 import { makeProtect } from './protect.ts'
+import { makeReconcilePoints } from './reconcile-points.ts'
 import { makeReconcileMedia } from './reconcile-media.ts'
 import { makeRestore } from './restore.ts'
 import type { KindServices } from './services.ts'
@@ -25,5 +26,6 @@ export function makeJobKinds(services: KindServices): JobDefinition[] {
     makeDiscover(),
     makeCatalogBackup(services),
     makeReconcileMedia(services),
+    makeReconcilePoints(services),
   ]
 }

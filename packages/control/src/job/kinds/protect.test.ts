@@ -4,6 +4,7 @@ import { describeBothCatalogs } from '../../catalog/both-catalogs.test-support.t
 import { parsePointTags } from '../../catalog/point-tags.ts'
 import { expireRequest } from './expire.ts'
 import { addMedium, addPolicy } from './hosts.test-support.ts'
+import { reconcilePointsRequest } from './reconcile-points.ts'
 import { protectRequest } from './protect.ts'
 import { HOST, KindSite, NODE, POOL, SOURCE } from './site.test-support.ts'
 
@@ -136,6 +137,36 @@ describeBothCatalogs('protect', (make) => {
     expect(states).toEqual(['deleted', 'available'])
     const jobs = await site.catalog.db.selectFrom('job').select(['kind', 'state']).execute()
     expect(jobs).toContainEqual({ kind: 'expire', state: 'failed' })
+  })
+
+  test('what the pool has and nobody knows becomes a point; what it lacks is missing', async () => {
+    const site = await KindSite.make(await make())
+    await site.run(REQUEST)
+    await site.run(REQUEST)
+    const reconcile = reconcilePointsRequest({ id: POOL, nodeId: NODE }, 'system')
+    expect((await site.run(reconcile)).state).toBe('succeeded')
+    const [first] = await listPoints(site)
+    site.hosts.snapshots.delete(first!.snapshotId)
+    const stray = { sourceId: SOURCE, requestId: 'job_gone', takenAt: site.clock.wallMs() }
+    const more = { lockUntil: null, tags: {} }
+    site.hosts.snapshots.set('snp_stray', { ...stray, ...more, snapshotId: 'snp_stray' })
+    site.hosts.snapshots.set('snp_foreign', {
+      ...stray,
+      ...more,
+      sourceId: 'src_x',
+      snapshotId: 'snp_foreign',
+    })
+    const job = await site.run(reconcile)
+    expect(job.state).toBe('warning')
+    expect(JSON.parse(job.resultJson!)).toEqual({ snapshots: 3, adopted: 1, missing: 1 })
+    const points = await listPoints(site)
+    expect(points.map((point) => [point.snapshotId, point.state, point.reasonsJson])).toEqual([
+      ['snp_00000001', 'missing', '["no-policy"]'],
+      ['snp_00000002', 'available', '["no-policy"]'],
+      ['snp_stray', 'available', '["adopted"]'],
+    ])
+    const source = await site.catalog.db.selectFrom('source').selectAll().executeTakeFirst()
+    expect(source?.lastPointId).toBe(points[2]!.id)
   })
 
   test('says why it cannot begin: no pool, host drained', async () => {
