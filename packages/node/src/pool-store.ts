@@ -9,20 +9,12 @@
  * reads both files reads the pools: they are as good as the bricks' own disk.
  */
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { PoolId } from '@openmaas/kernel/ids'
 import { makeDirectories } from '@openmaas/kernel/make-directories'
+import { writePrivateFile } from '@openmaas/kernel/private-file'
 import type { Random } from '@openmaas/kernel/random'
 import { z } from 'zod'
 
@@ -107,12 +99,12 @@ export class PoolStore {
       const { poolId, path: brick } = pool
       return { poolId, path: brick, sealed: this.#seal(pool).toString('base64') }
     })
-    writeDurably(this.#file, `${JSON.stringify({ version: 1, pools: entries })}\n`)
+    writePrivateFile(this.#file, `${JSON.stringify({ version: 1, pools: entries })}\n`)
   }
 
   #ownKey(): Buffer {
     const file = path.join(this.#directory, 'pools.key')
-    if (!existsSync(file)) writeDurably(file, this.#random.bytes(KEY_SIZE))
+    if (!existsSync(file)) writePrivateFile(file, this.#random.bytes(KEY_SIZE))
     const key = readFileSync(file)
     if (key.length !== KEY_SIZE) throw invalid('the key file is damaged', file)
     return key
@@ -140,25 +132,6 @@ export class PoolStore {
 
 function associated({ poolId, path: brick }: { poolId: string; path: string }): Buffer {
   return Buffer.from(JSON.stringify([poolId, brick]))
-}
-
-function writeDurably(file: string, content: string | Buffer): void {
-  const temporary = `${file}.new`
-  const fd = openSync(temporary, 'w', 0o600)
-  try {
-    chmodSync(temporary, 0o600) // One that a crash left may have another mode.
-    writeSync(fd, content as string)
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
-  }
-  renameSync(temporary, file)
-  const directory = openSync(path.dirname(file), 'r')
-  try {
-    fsyncSync(directory)
-  } finally {
-    closeSync(directory)
-  }
 }
 
 function invalid(what: string, file: string, cause?: unknown): MaasError {

@@ -4,37 +4,17 @@
  */
 import { hostname } from 'node:os'
 import path from 'node:path'
-import { Coordinator, type CoordinatorResult } from '../capture/coordinator.ts'
-import { type Counters, makeCounterMemory, sumCounters } from '../capture/counters.ts'
-import type { LaneWorkerData } from '../capture/messages.ts'
-import { collectWarnings, manifestWarnings, ownerNames } from '../capture/report.ts'
 import { checkSource } from '../capture/source-directory.ts'
-import { isMaasError, MaasError } from '@openmaas/kernel/errors'
-import type { CheckedParams, OrderProgress, Result } from '@openmaas/protocols/channel/orders'
-import type { CapturedSnapshot, Commit } from '@openmaas/protocols/data/messages'
-import type { AgentIdentity } from './channel-messages.ts'
+import { isMaasError } from '@openmaas/kernel/errors'
+import type { CheckedParams, Result } from '@openmaas/protocols/channel/orders'
+import type { CapturedSnapshot } from '@openmaas/protocols/data/messages'
+import type { Captured, RemoteContext } from './captured.ts'
 import { Channels, type NodeTarget } from './channels.ts'
+import { captureRemoteTree } from './remote-tree.ts'
 import { captureRemoteVolume } from './remote-volume.ts'
-
-export interface RemoteContext {
-  readonly identity: AgentIdentity
-  readonly signal: AbortSignal
-  readonly progress: (progress: OrderProgress) => void
-}
 
 type CaptureParams = CheckedParams<'source.capture'>
 type CaptureAnswer = Result<'source.capture'>
-
-/** What a kind of capture leaves to be committed. */
-export interface Captured {
-  readonly root: Uint8Array
-  readonly counters: Counters
-  readonly waitedMs: number
-  readonly manifest: Pick<Commit, 'users' | 'groups' | 'warnings'>
-  readonly warnings: CaptureAnswer['warnings']
-}
-
-const PROGRESS_INTERVAL_MS = 500
 
 /**
  * @throws MaasError DATA_UNREACHABLE, DATA_REFUSED, SOURCE_*, PATH_NOT_FOUND, CANCELLED, and what
@@ -93,77 +73,6 @@ async function captureOnce(params: CaptureParams, context: RemoteContext): Promi
     // Lanes only know that the connection is gone: the channel, or the node, knows why.
     throw channels.failure ?? error
   }
-}
-
-async function captureRemoteTree(
-  params: CaptureParams,
-  channels: Channels,
-  { progress }: RemoteContext,
-): Promise<Captured> {
-  const { memories } = channels
-  const { parent } = channels.welcome
-  const keys = sessionKeys(channels)
-  const counters = makeCounterMemory(memories.length)
-  const shared = {
-    path: path.resolve(params.path),
-    rules: params.rules,
-    parentRoot: parent === null ? undefined : Buffer.from(parent.root, 'hex'),
-    skip: [],
-    counters,
-    hungry: new SharedArrayBuffer(8),
-  }
-  const workers = memories.map((memory, lane): LaneWorkerData => ({
-    setup: { ...shared, lane },
-    remote: { memory, ...keys },
-  }))
-  const report = (phase: string): void => progress(describeProgress(phase, counters, parent?.bytes))
-  const timer = setInterval(() => report('scanning'), PROGRESS_INTERVAL_MS)
-  try {
-    const rootTask = { path: '', oldEntry: undefined }
-    const onSealed = (): void => undefined // The node seals.
-    const { signal } = channels
-    const result = await new Coordinator({ workers, rootTask, onSealed, signal }).run()
-    report('committing')
-    return describeTree(result, sumCounters(counters))
-  } finally {
-    clearInterval(timer)
-  }
-}
-
-function describeTree(result: CoordinatorResult, counters: Counters): Captured {
-  const { reports, root } = result
-  const { warnings } = collectWarnings(result)
-  return {
-    root: root.id,
-    counters,
-    waitedMs: reports.reduce((sum, report) => sum + (report.waitedMs ?? 0), 0),
-    manifest: { ...ownerNames(reports), warnings: manifestWarnings(result) },
-    warnings: warnings.map(({ kind, path: at, message }) => ({ path: at, code: kind, message })),
-  }
-}
-
-/** @throws MaasError DATA_PROTOCOL_VIOLATION */
-export function sessionKeys({ welcome }: Channels): {
-  chunkIdKey: Uint8Array
-  chunkerKey: Uint8Array
-} {
-  const { keys } = welcome
-  if (keys === null) {
-    throw new MaasError('DATA_PROTOCOL_VIOLATION', 'the node gave no keys for a capture')
-  }
-  return {
-    chunkIdKey: Buffer.from(keys.chunkId, 'hex'),
-    chunkerKey: Buffer.from(keys.chunker, 'hex'),
-  }
-}
-
-export function describeProgress(
-  phase: string,
-  memory: SharedArrayBuffer,
-  bytesTotal: number | undefined,
-): OrderProgress {
-  const { bytes, entries } = sumCounters(memory)
-  return { phase, bytesDone: bytes, bytesTotal: bytesTotal ?? null, itemsDone: entries }
 }
 
 function describe(snapshot: CapturedSnapshot, captured: Captured | undefined): CaptureAnswer {

@@ -3,10 +3,9 @@ import { Worker } from 'node:worker_threads'
 import { reviveError } from '@openmaas/kernel/error-message'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { CheckedParams, Result } from '@openmaas/protocols/channel/orders'
-import type { RemoteContext } from './remote-capture.ts'
+import { PROGRESS_INTERVAL_MS, type RemoteContext } from './captured.ts'
 import type { FromRestore, RestoreRequest } from './restore-thread.ts'
 
-const PROGRESS_INTERVAL_MS = 500
 /** A restore that waits for a node does not hear that it was cancelled: then it is ended. */
 const CANCEL_WAIT_MS = 4_000
 

@@ -10,11 +10,14 @@ import { changedWarning, dataBytes, shareSegments } from '../capture/capture-vol
 import { makeCounterMemory, sumCounters } from '../capture/counters.ts'
 import { CANCELLED, type FromVolumeLane, type VolumeLaneData } from '../capture/volume-messages.ts'
 import type { AssembleRequest, FromAssembler } from './assemble-worker.ts'
+import {
+  type Captured,
+  describeProgress,
+  PROGRESS_INTERVAL_MS,
+  type RemoteContext,
+  sessionKeys,
+} from './captured.ts'
 import type { Channels } from './channels.ts'
-import type { Captured, RemoteContext } from './remote-capture.ts'
-import { describeProgress, sessionKeys } from './remote-capture.ts'
-
-const PROGRESS_INTERVAL_MS = 500
 
 export async function captureRemoteVolume(
   params: CheckedParams<'source.capture'>,

@@ -25,7 +25,12 @@ export class Pki {
   constructor(directory: string) {
     this.#directory = directory
     this.#openssl('req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2', [
-      ...['-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=test'],
+      '-keyout',
+      'ca.key',
+      '-out',
+      'ca.pem',
+      '-subj',
+      '/CN=test',
     ])
     this.authorities = this.#read('ca.pem')
     const { certificate, key } = this.identity('urn:openmaas:node', 'node')
@@ -41,10 +46,20 @@ export class Pki {
   identity(uri = `urn:openmaas:host:${HOST_ID}`, name = 'host'): AgentIdentity {
     writeFileSync(`${this.#directory}/${name}.ext`, `subjectAltName=URI:${uri}\n`)
     this.#openssl('req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes', [
-      ...['-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`],
+      '-keyout',
+      `${name}.key`,
+      '-out',
+      `${name}.csr`,
+      '-subj',
+      `/CN=${name}`,
     ])
     this.#openssl('x509 -req -CA ca.pem -CAkey ca.key -CAcreateserial -days 1', [
-      ...['-in', `${name}.csr`, '-extfile', `${name}.ext`, '-out', `${name}.pem`],
+      '-in',
+      `${name}.csr`,
+      '-extfile',
+      `${name}.ext`,
+      '-out',
+      `${name}.pem`,
     ])
     return { certificate: this.#read(`${name}.pem`), key: this.#read(`${name}.key`) }
   }
