@@ -24,6 +24,8 @@ export interface ServerOptions {
   readonly flags?: readonly string[]
   /** Where it listens; loopback by default. */
   readonly address?: string
+  /** Of the API, where it is another. */
+  readonly apiAddress?: string
   /** Before the command: `ip netns exec name`. */
   readonly wrapper?: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
@@ -55,9 +57,12 @@ export class ServerProgram implements AsyncDisposable {
 
   private constructor(options: ServerOptions, ports: readonly number[]) {
     this.options = options
-    const { address = '127.0.0.1' } = options
+    const { address = '127.0.0.1', apiAddress = address } = options
     const names = ['listen', 'channel-listen', 'data-listen', 'nbd-listen']
-    const places = names.flatMap((name, i) => [`--${name}`, `${address}:${ports[i]}`])
+    const places = names.flatMap((name, i) => [
+      `--${name}`,
+      `${i === 0 ? apiAddress : address}:${ports[i]}`,
+    ])
     this.#flags = ['--data', options.data, ...places, ...(options.flags ?? [])]
     this.#environment = {
       OPENMAAS_NODE: process.execPath,

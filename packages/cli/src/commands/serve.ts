@@ -1,10 +1,10 @@
 /** `openmaas serve`: the product on one machine. Runs until it is told to end. */
+import { hostname } from 'node:os'
 import path from 'node:path'
 import { configureLog } from '@openmaas/kernel/log'
 import { writePrivateFile } from '@openmaas/kernel/private-file'
 import type { Input } from '../program/input.ts'
 import type { Site } from '../program/site.ts'
-import { formatAddress } from '../serve/address.ts'
 import { runRole } from '../serve/run-role.ts'
 import type { Server } from '../serve/server.ts'
 import { loadSettings } from '../serve/load-settings.ts'
@@ -45,7 +45,7 @@ function showReady(server: Server, config: ServerConfig, site: Site): void {
     }
   }
   if (firstAdmin !== undefined) {
-    out.line(text('serve.next', { url, channel: formatAddress(config.channelListen) }))
+    out.line(text('serve.next', { url, fingerprint, host: hostname() }))
   }
   out.flush()
 }

@@ -1,0 +1,82 @@
+/** `openmaas agent` in a network namespace of its own, joined by the line that the server shows. */
+import { execFileSync } from 'node:child_process'
+import process from 'node:process'
+import { waitFor } from '@openmaas/testkit/wait-for'
+import type { Namespace } from '../hosts/namespaces.test-support.ts'
+import { OPENMAAS } from '../support/command-line.ts'
+import { run, start } from '../support/program.ts'
+import type { Running } from '../support/program.ts'
+import type { Api } from './server.test-support.ts'
+
+export interface AgentOptions {
+  readonly data: string
+  readonly namespace: Namespace
+  readonly labels?: Readonly<Record<string, string>>
+  /** Before the program, inside of the namespace: `faketime …`. */
+  readonly wrapper?: readonly string[]
+}
+
+export class AgentProgram implements AsyncDisposable {
+  readonly options: AgentOptions
+  readonly hostId: string
+  #running: Running | undefined
+
+  private constructor(options: AgentOptions, hostId: string) {
+    this.options = options
+    this.hostId = hostId
+  }
+
+  static async join(api: Api, options: AgentOptions): Promise<AgentProgram> {
+    const { labels = {}, namespace, data } = options
+    const { command } = await api.call('createJoinToken', { body: { labels } })
+    // The line as a person would paste it, in a namespace and with a place of its own.
+    const words = command.split(' ').slice(1)
+    const line = [...words, '--data', data, '--name', namespace.name]
+    const hostId = await run([...inside(options), OPENMAAS, ...line], { environment })
+    const agent = new AgentProgram(options, hostId.trim())
+    agent.begin()
+    return agent
+  }
+
+  get pid(): number {
+    return this.#running!.child.pid!
+  }
+
+  begin(...flags: readonly string[]): void {
+    const words = [OPENMAAS, 'agent', '--data', this.options.data, '--json', ...flags]
+    this.#running = start([...inside(this.options), ...words], { environment })
+  }
+
+  async waitOnline(api: Api): Promise<void> {
+    const params = { hostId: this.hostId }
+    await waitFor(`${this.hostId} is online`, async () => {
+      return (await api.call('getHost', { params })).state === 'online'
+    })
+  }
+
+  async kill(): Promise<void> {
+    this.#running?.child.kill('SIGKILL')
+    await this.#running?.ended
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#running?.child.kill('SIGTERM')
+    await this.#running?.ended
+  }
+}
+
+const environment = { OPENMAAS_NODE: process.execPath }
+
+/** Not `ip netns exec`: mounts are to be seen by the test. */
+function inside({ namespace, wrapper = [] }: AgentOptions): string[] {
+  return ['nsenter', `--net=/run/netns/${namespace.name}`, ...wrapper]
+}
+
+/** Every namespace reaches the server by the address that the first one has for it. */
+export function shareServerAddress(namespaces: readonly Namespace[]): string {
+  const [first, ...others] = namespaces
+  for (const { name, server } of others) {
+    execFileSync('ip', ['-n', name, 'route', 'add', first!.server, 'via', server])
+  }
+  return first!.server
+}
