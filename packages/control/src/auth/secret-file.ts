@@ -30,6 +30,20 @@ export function loadOrMakeSecretFile(path: string, make: () => string): string {
   }
 }
 
+/**
+ * A credential of systemd (LoadCredential=): made by somebody else, and guarded by the service
+ * manager, whose access lists look like a readable group.
+ *
+ * @throws MaasError SERVER_KEY_INVALID
+ */
+export function readCredentialFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new MaasError('SERVER_KEY_INVALID', 'cannot read a credential', { path }, { cause })
+  }
+}
+
 function read(path: string): string | undefined {
   let file: number
   try {

@@ -91,7 +91,7 @@ export interface SecretVault {
 }
 
 /**
- * Made at the first start, PKCS #8 in a file of mode 0600; or a credential of systemd.
+ * Made at the first start, PKCS #8 in a file of mode 0600.
  *
  * @throws MaasError SERVER_KEY_INVALID
  */

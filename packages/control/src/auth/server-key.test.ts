@@ -4,7 +4,7 @@ import { MaasError } from '@openmaas/kernel/errors'
 import { SeededRandom, systemRandom } from '@openmaas/kernel/random'
 import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
 import { loadSecretVault } from './secret-vault.ts'
-import { loadServerKey, ServerKey } from './server-key.ts'
+import { loadServerKey, loadServerKeyCredential, ServerKey } from './server-key.ts'
 
 const codeOf = (run: () => unknown): string => {
   try {
@@ -34,6 +34,15 @@ test('a key file that others may read, or that is no key, is refused', () => {
   writeFileSync(path, 'short')
   expect(codeOf(() => loadServerKey(path, systemRandom))).toBe('SERVER_KEY_INVALID')
   expect(codeOf(() => loadSecretVault(path))).toBe('SERVER_KEY_INVALID')
+})
+
+test('a credential of systemd is read as it is given, and never made', () => {
+  using site = new TemporaryDirectory()
+  const path = site.join('server.key')
+  expect(codeOf(() => loadServerKeyCredential(path, systemRandom))).toBe('SERVER_KEY_INVALID')
+  const sealed = loadServerKey(path, systemRandom).seal('csrf', 'x', 'y')
+  chmodSync(path, 0o440)
+  expect(loadServerKeyCredential(path, systemRandom).open('csrf', 'x', sealed)).toBe('y')
 })
 
 test('a sealed value opens with its purpose, context and key only', () => {

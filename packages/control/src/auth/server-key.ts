@@ -11,7 +11,7 @@ import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:cry
 import { assert } from '@openmaas/kernel/assert'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { Random } from '@openmaas/kernel/random'
-import { loadOrMakeSecretFile } from './secret-file.ts'
+import { loadOrMakeSecretFile, readCredentialFile } from './secret-file.ts'
 
 const KEY_SIZE = 32
 const NONCE_SIZE = 12
@@ -78,12 +78,24 @@ export class ServerKey {
 }
 
 /**
- * Made at the first start, in a file of mode 0600; or a credential of systemd.
+ * Made at the first start, in a file of mode 0600.
  *
  * @throws MaasError SERVER_KEY_INVALID
  */
 export function loadServerKey(path: string, random: Random): ServerKey {
-  const text = loadOrMakeSecretFile(path, () => `${random.bytes(KEY_SIZE).toString('hex')}\n`)
+  const make = () => `${random.bytes(KEY_SIZE).toString('hex')}\n`
+  return parseServerKey(loadOrMakeSecretFile(path, make), path, random)
+}
+
+/**
+ * @param path of a credential of systemd, 64 hex digits
+ * @throws MaasError SERVER_KEY_INVALID
+ */
+export function loadServerKeyCredential(path: string, random: Random): ServerKey {
+  return parseServerKey(readCredentialFile(path), path, random)
+}
+
+function parseServerKey(text: string, path: string, random: Random): ServerKey {
   if (!/^[0-9a-f]{64}\s*$/.test(text)) {
     throw new MaasError('SERVER_KEY_INVALID', 'the server key is not 64 hex digits', { path })
   }
