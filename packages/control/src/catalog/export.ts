@@ -14,7 +14,7 @@ import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import { toMaasError } from '@openmaas/kernel/error-message'
 import type { Catalog } from './catalog.ts'
-import { SCHEMA_VERSION } from './migrate.ts'
+import { SCHEMA_VERSION, VERSION_KEY } from './migrate.ts'
 import type { CatalogTables } from './schema.ts'
 import { EXPORTED_TABLE_NAMES, EXPORTED_TABLES } from './tables.ts'
 import type { ExportedTable } from './tables.ts'
@@ -84,7 +84,8 @@ async function writeExport(
     await writer.write([{ ...header, exportedAt }])
     let rows = 0
     for (const table of EXPORTED_TABLE_NAMES) {
-      for await (const page of readRows(db, table)) {
+      for await (const all of readRows(db, table)) {
+        const page = table === 'meta' ? all.filter((row) => row['key'] !== VERSION_KEY) : all
         signal?.throwIfAborted()
         rows += page.length
         await writer.write(page.map((row) => [table, row]))

@@ -11,7 +11,7 @@ import { toMaasError } from '@openmaas/kernel/error-message'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { Catalog } from './catalog.ts'
 import { EXPORT_FORMAT } from './export.ts'
-import { SCHEMA_VERSION } from './migrate.ts'
+import { SCHEMA_VERSION, VERSION_KEY } from './migrate.ts'
 import type { CatalogTables } from './schema.ts'
 import { EXPORTED_TABLE_NAMES } from './tables.ts'
 import type { ExportedTable } from './tables.ts'
@@ -147,24 +147,51 @@ async function advanceSequences(db: Kysely<CatalogTables>): Promise<void> {
   }
 }
 
+/** Hosts that live in the server's own process (host/embedded.ts), as this catalog knows them. */
+async function listEmbedded(db: Kysely<CatalogTables>): Promise<string[]> {
+  const query = db.selectFrom('meta').select('value').where('key', 'like', 'embedded.%')
+  return (await query.execute()).map((row) => row.value)
+}
+
+async function clear(db: Kysely<CatalogTables>): Promise<void> {
+  for (const table of EXPORTED_TABLE_NAMES.toReversed()) {
+    if (KEPT.has(table)) continue
+    if (table === 'meta') await db.deleteFrom(table).where('key', '!=', VERSION_KEY).execute()
+    else await db.deleteFrom(table).execute()
+  }
+}
+
 /**
  * Everything that a fresh catalog holds (its first user, its own event) gives way; only hosts and
- * certificates that it knows already stay, since those machines speak now.
+ * certificates that it knows already stay, since those machines speak now. For a server that is
+ * not running: who its embedded hosts are is what the export says.
  *
+ * @param options.onlyInUse refuses an export in which nothing is protected
  * @returns the rows read
  * @throws MaasError CATALOG_NOT_EMPTY, CATALOG_EXPORT_INVALID, CATALOG_NEWER, FS_…
  */
-export async function importCatalog(catalog: Catalog, path: string): Promise<number> {
+export async function importCatalog(
+  catalog: Catalog,
+  path: string,
+  options: { readonly onlyInUse?: boolean } = {},
+): Promise<number> {
   return catalog.transaction(async (trx) => {
     if (!(await isUnused(trx))) {
       throw new MaasError('CATALOG_NOT_EMPTY', 'the catalog holds sources or points already')
     }
-    for (const table of EXPORTED_TABLE_NAMES.toReversed()) {
-      if (!KEPT.has(table)) await trx.deleteFrom(table).execute()
-    }
+    const before = await listEmbedded(trx)
+    await clear(trx)
     const batch = new Batch(trx)
     for await (const row of readExport(path)) await batch.add(row)
     await batch.flush()
+    if (options.onlyInUse === true && (await isUnused(trx))) {
+      throw new MaasError('CATALOG_NOT_EMPTY', 'the export protects nothing', { path })
+    }
+    const now = await listEmbedded(trx)
+    const gone = before.filter((id) => !now.includes(id))
+    if (gone.length > 0 && now.length > 0) {
+      await trx.deleteFrom('host').where('id', 'in', gone).execute()
+    }
     if (catalog.dialect === 'postgres') await advanceSequences(trx)
     return batch.rows
   })

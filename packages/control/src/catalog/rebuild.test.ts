@@ -306,6 +306,38 @@ describeBothCatalogs('a rebuilt catalog', (make) => {
     expect(source).toMatchObject({ id: SOURCE, name: 'named by hand', lastSuccessAt: 1_005_000 })
   })
 
+  test('passes by a copy of the empty catalog that a server made after the loss', async () => {
+    node.snapshots.push(snapshot(1))
+    const lost = await make()
+    await rebuild(lost)
+    await storeCopy(lost, 2)
+    const fresh = await make()
+    await fresh.db
+      .insertInto('meta')
+      .values({ key: 'embedded.agent', value: `hst_${ulid('7')}` })
+      .execute()
+    await storeCopy(fresh, 3)
+    expect(await rebuild(fresh)).toMatchObject({
+      catalogCopy: { snapshotId: snapshot(2).snapshotId },
+      points: 0,
+    })
+  })
+
+  test('knows the node that has the pools, which waits to come', async () => {
+    node.snapshots.push(snapshot(1))
+    const catalog = await make()
+    const options = { clock, random, directory: directory.path, nodeName: 'vm-node' }
+    await rebuildCatalog(catalog, node, NODE, options)
+    const host = await catalog.db
+      .selectFrom('host')
+      .select(['name', 'kind', 'state'])
+      .where('id', '=', NODE)
+      .execute()
+    expect(host).toEqual([{ name: 'vm-node', kind: 'node', state: 'pending' }])
+    const pool = await catalog.db.selectFrom('pool').select('nodeId').executeTakeFirst()
+    expect(pool).toEqual({ nodeId: NODE })
+  })
+
   test('takes the copy before when the newest is damaged, and says so when none is whole', async () => {
     node.snapshots.push(snapshot(1))
     const lost = await make()

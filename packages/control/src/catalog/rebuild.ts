@@ -7,6 +7,7 @@
  */
 import type { Clock } from '@openmaas/kernel/clock'
 import { toMaasError } from '@openmaas/kernel/error-message'
+import { isMaasError } from '@openmaas/kernel/errors'
 import type { MaasError } from '@openmaas/kernel/errors'
 import type { Random } from '@openmaas/kernel/random'
 import type { OrderGiver, Result, SnapshotRowMessage } from '@openmaas/protocols/channel/orders'
@@ -15,14 +16,18 @@ import { fetchCatalogCopy } from './catalog-copy.ts'
 import type { CatalogCopy } from './catalog-copy.ts'
 import { importCatalog, isUnused } from './import.ts'
 import { CATALOG_TAG } from './point-tags.ts'
-import { Rebuilder } from './rebuilder.ts'
+import { makePendingHost, Rebuilder } from './rebuilder.ts'
 import type { RebuildCounts } from './rebuilder.ts'
 
 /** Snapshots of one order; an answer stays below 10 MB. */
 const PAGE_LIMIT = 1000
+/** In `meta`: host/embedded.ts. */
+const EMBEDDED_NODE = 'embedded.node'
 const LIST_TIMEOUT_MS = 120_000
 
 export interface RebuildOptions {
+  /** Of a node that the catalog does not know: it is added, and waits to come. */
+  readonly nodeName?: string
   readonly clock: Clock
   readonly random: Random
   /** Where the copy of the catalog is put for as long as it is read. */
@@ -113,7 +118,12 @@ function listCopies(contents: readonly PoolContent[]): Copy[] {
     .toSorted((a, b) => b.row.takenAt - a.row.takenAt)
 }
 
-/** @throws MaasError what the newest copy failed with, when none can be restored */
+/**
+ * Copies that protect nothing are passed by: a server that has lost its catalog and was started
+ * again stores the empty one that it made.
+ *
+ * @throws MaasError what the newest copy failed with, when none can be restored
+ */
 async function restoreCopy(
   catalog: Catalog,
   reader: Reader,
@@ -123,13 +133,34 @@ async function restoreCopy(
   for (const { poolId, row } of copies) {
     try {
       await using copy = await reader.fetchCopy(poolId, row.snapshotId)
-      return { snapshotId: row.snapshotId, rows: await importCatalog(catalog, copy.path) }
+      const rows = await importCatalog(catalog, copy.path, { onlyInUse: true })
+      return { snapshotId: row.snapshotId, rows }
     } catch (error) {
-      failures.push(toMaasError(error))
+      if (!isMaasError(error, 'CATALOG_NOT_EMPTY')) failures.push(toMaasError(error))
     }
   }
   if (failures[0] !== undefined) throw failures[0]
   return null
+}
+
+/** Which host of the catalog has the pools: the embedded node that the copy knows, else this. */
+async function nodeOf(catalog: Catalog, nodeId: string, options: RebuildOptions): Promise<string> {
+  return catalog.transaction(async (trx) => {
+    const known = await trx
+      .selectFrom('host')
+      .select('host.id')
+      .where((e) =>
+        e.or([
+          e('host.id', '=', nodeId),
+          e('host.id', 'in', e.selectFrom('meta').select('value').where('key', '=', EMBEDDED_NODE)),
+        ]),
+      )
+      .executeTakeFirst()
+    if (known !== undefined || options.nodeName === undefined) return known?.id ?? nodeId
+    const row = makePendingHost({ id: nodeId, name: options.nodeName, kind: 'node' }, options.clock)
+    await trx.insertInto('host').values(row).execute()
+    return nodeId
+  })
 }
 
 /**
@@ -147,7 +178,7 @@ export async function rebuildCatalog(
   const contents = await reader.readPools()
   const unused = await isUnused(catalog.db)
   const catalogCopy = unused ? await restoreCopy(catalog, reader, listCopies(contents)) : null
-  const rebuilder = new Rebuilder(catalog, nodeId, options)
+  const rebuilder = new Rebuilder(catalog, await nodeOf(catalog, nodeId, options), options)
   for (const { pool, snapshots } of contents) {
     options.signal?.throwIfAborted()
     await rebuilder.addPool(pool, snapshots)

@@ -53,6 +53,24 @@ function idIn(text: string | undefined, kind: ControlKind): string | undefined {
   return text !== undefined && idPattern(kind).test(text) ? text : undefined
 }
 
+/** A host that has yet to join again, or to start. */
+export function makePendingHost(
+  host: Pick<Insertable<CatalogTables['host']>, 'id' | 'name' | 'kind'>,
+  clock: Clock,
+): Insertable<CatalogTables['host']> {
+  return {
+    ...host,
+    labelsJson: '{}',
+    state: 'pending',
+    drained: 0,
+    softwareVersion: '',
+    aboutJson: '{}',
+    clockSkewMs: 0,
+    createdAt: clock.wallMs(),
+    version: 1,
+  }
+}
+
 /** Ids of points sort by the time they were taken. */
 class Moment implements Clock {
   readonly #at: number
@@ -285,22 +303,8 @@ export class Rebuilder {
     ).executeTakeFirst()
     if (found !== undefined) return found.id
     const id = said ?? makeControlId('host', this.#clock, this.#random)
-    await work.trx
-      .insertInto('host')
-      .values({
-        id,
-        name,
-        kind: 'agent',
-        labelsJson: '{}',
-        state: 'pending',
-        drained: 0,
-        softwareVersion: '',
-        aboutJson: '{}',
-        clockSkewMs: 0,
-        createdAt: this.#clock.wallMs(),
-        version: 1,
-      })
-      .execute()
+    const host = makePendingHost({ id, name, kind: 'agent' }, this.#clock)
+    await work.trx.insertInto('host').values(host).execute()
     work.counts.hosts += 1
     return id
   }

@@ -1,7 +1,7 @@
 /**
  * The tables that an export holds, in an order in which parents come before children, with the
  * key that pages go by. Left out is what means nothing later: sessions, leases, answers kept for
- * repeated requests, sums that triggers make anew, and the schema's own version.
+ * repeated requests, sums that triggers make anew; of `meta` the schema's own version.
  */
 import type { CatalogTables } from './schema.ts'
 
@@ -9,13 +9,14 @@ type Keys = {
   readonly [
     T in Exclude<
       keyof CatalogTables,
-      'meta' | 'session' | 'lease' | 'idempotency' | 'pointTotal' | 'pointDay'
+      'session' | 'lease' | 'idempotency' | 'pointTotal' | 'pointDay'
     >
   ]: readonly [keyof CatalogTables[T] & string, ...(keyof CatalogTables[T] & string)[]]
 }
 export type ExportedTable = keyof Keys
 
 export const EXPORTED_TABLES: Keys = {
+  meta: ['key'],
   user: ['id'],
   token: ['id'],
   approval: ['id'],
