@@ -33,7 +33,7 @@ describe('the OpenAPI document', () => {
 
   test('declares the parameters of each path, and no two of one name', () => {
     for (const { path, operation } of operations) {
-      const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)
+      const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!)
       const declared = operation.parameters.filter((one) => one.in === 'path')
       expect(declared.map(({ name }) => name).sort(), path).toEqual(inPath.sort())
       const names = operation.parameters.map((one) => `${one.in}:${one.name}`)

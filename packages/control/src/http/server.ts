@@ -27,6 +27,8 @@ const KEEP_ALIVE_MS = 72_000
 /** Ids of ours take less; find-my-way refuses what is longer. */
 const PARAM_LENGTH_MAX = 256
 const CONNECTION_COUNT_MAX = 10_000
+/** For answers that are under way when the server is stopped; systemd waits for longer. */
+const CLOSE_GRACE_MS = 5000
 const SWEEP_MS = 3_600_000
 
 export interface HttpServer extends AsyncDisposable {
@@ -52,7 +54,9 @@ export async function makeHttpServer(options: HttpServerOptions): Promise<HttpSe
   const close = async (): Promise<void> => {
     clearInterval(sweep)
     runner[Symbol.dispose]()
+    const cut = setTimeout(() => app.server.closeAllConnections(), CLOSE_GRACE_MS)
     await app.close()
+    clearTimeout(cut)
   }
   return {
     app,
@@ -82,8 +86,9 @@ function fastifyOptions(options: HttpServerOptions): FastifyServerOptions {
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    // Streams and held answers end when the server is closed, not an hour later.
-    forceCloseConnections: true,
+    // What is under way is answered; `close` ends streams and held answers first.
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: PARAM_LENGTH_MAX },
     trustProxy: [...(options.trustedProxies ?? [])],
