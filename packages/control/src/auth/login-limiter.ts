@@ -1,7 +1,7 @@
 /**
- * Token buckets in front of the password check, by address and by name from there, in memory: what they keep
- * away costs neither a stretch nor a row. After a restart they are full again; the waits of the
- * accounts are in the catalog.
+ * Token buckets in front of the password check, by address and by name from there, in memory:
+ * what they keep away costs neither a stretch nor a row. After a restart they are full again; the
+ * waits of the accounts are in the catalog.
  */
 import type { Clock } from '@openmaas/kernel/clock'
 import { MaasError } from '@openmaas/kernel/errors'

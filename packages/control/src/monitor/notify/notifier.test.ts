@@ -221,6 +221,19 @@ describeBothCatalogs('notification', (make) => {
     expect(await notifier.tick()).toBe(1)
   })
 
+  test('that was sent long ago is forgotten', async () => {
+    const { clock, notifier, addChannel, addRule, fire, catalog } = await start()
+    await addRule([await addChannel('a')])
+    await fire('x')
+    await notifier.tick()
+    clock.advance(89 * 24 * 60 * MINUTE_MS)
+    await notifier.tick()
+    expect(await statesOf(catalog)).toHaveLength(1)
+    clock.advance(2 * 24 * 60 * MINUTE_MS)
+    await notifier.tick()
+    expect(await statesOf(catalog)).toEqual([])
+  })
+
   test('gathered for the next morning is one digest', async () => {
     const { clock, wire, notifier, addChannel, addRule, fire } = await start()
     await addRule([await addChannel('a')], { digest: true })

@@ -3,7 +3,7 @@
  * nothing but messages of one hour, and a hundred alerts at once ring once.
  *
  *   waiting ──claim (attempts+1, nextAt = lease)──▶ send ─┬─▶ sent
- *      ▲                                                  ├─▶ failed   refused, or tried often enough
+ *      ▲                                                  ├─▶ failed   refused, or too often
  *      └──────────── nextAt = back-off ───────────────────┘
  *
  * A server that dies between sending and noting it sends again after the lease: at least once.
@@ -60,12 +60,17 @@ export const ATTEMPT_COUNT_MAX = 16
 /** Of what is remembered about a failure. */
 const ERROR_LENGTH_MAX = 300
 
+/** What was sent is shown for a quarter of a year. */
+const KEPT_MS = 90 * 86_400_000
+const PRUNE_EVERY_MS = 3_600_000
+
 const paramsText = z.record(z.string(), z.unknown())
 
 export class Notifier {
   readonly #options: NotifierOptions
   readonly #stopping = new AbortController()
   #timer: NodeJS.Timeout | undefined
+  #pruneAtMs = 0
   #running: Promise<void> | undefined
 
   constructor(options: NotifierOptions) {
@@ -94,6 +99,7 @@ export class Notifier {
   /** Sends all that is due at this moment, once. @returns messages that were tried */
   async tick(): Promise<number> {
     const { catalog, clock } = this.#options
+    await this.#prune()
     const due = await catalog.db
       .selectFrom('notification')
       .select('channelId')
@@ -111,6 +117,17 @@ export class Notifier {
     }
     await Promise.all(Array.from({ length: CHANNEL_COUNT_MAX }, () => work()))
     return tried
+  }
+
+  async #prune(): Promise<void> {
+    const { catalog, clock } = this.#options
+    if (clock.monotonicMs() < this.#pruneAtMs) return
+    this.#pruneAtMs = clock.monotonicMs() + PRUNE_EVERY_MS
+    await catalog.db
+      .deleteFrom('notification')
+      .where('state', '!=', 'waiting')
+      .where('nextAt', '<', clock.wallMs() - KEPT_MS)
+      .execute()
   }
 
   async #serve(channelId: string): Promise<boolean> {

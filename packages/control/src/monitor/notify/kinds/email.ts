@@ -9,7 +9,7 @@ const address = z.email().max(254)
 const config = z.strictObject({
   host: z.string().min(1).max(255),
   port: z.number().int().min(1).max(65_535).default(587),
-  /** `starttls`: refused without it; `tls`: from the first byte; `none`: a relay on this machine. */
+  /** `starttls`: not without it; `tls`: from the first byte; `none`: a relay on this machine. */
   security: z.enum(['starttls', 'tls', 'none']).default('starttls'),
   user: z.string().max(254).optional(),
   password: z.string().max(1024).optional(),
