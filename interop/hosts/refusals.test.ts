@@ -148,6 +148,7 @@ describe('the channel port', () => {
       software: '0',
       dataAddress: null,
       nbdAddress: null,
+      portFingerprint: null,
     } as const
     const hello = new AgentConnection(systemClock).begin({ ...names, verbs: [], about })
     const places = [...Buffer.from(hello).keys()]

@@ -8,18 +8,14 @@
  */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { routeNames } from '@openmaas/api/routes/routes'
 import type { Clock } from '@openmaas/kernel/clock'
 import { makeDirectories } from '@openmaas/kernel/make-directories'
 import { makeLog } from '@openmaas/kernel/log'
 import type { Random } from '@openmaas/kernel/random'
 import type { TicketKey } from '@openmaas/protocols/channel/ticket'
-import { auditHandlers } from './audit/handlers.ts'
 import type { AuthContext } from './auth/auth-context.ts'
-import { makeAuthenticate } from './auth/authenticate.ts'
 import { makeFirstAdmin } from './auth/first-admin.ts'
 import type { MadeAdmin } from './auth/first-admin.ts'
-import { authHandlers } from './auth/handlers.ts'
 import { PasswordHasher } from './auth/password.ts'
 import { loadServerKey } from './auth/server-key.ts'
 import { SettingsStore } from './auth/settings-store.ts'
@@ -27,37 +23,20 @@ import { openCatalog } from './catalog/catalog.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import { EventFeed } from './catalog/events.ts'
 import { exportCatalog } from './catalog/export.ts'
+import { openApi } from './control-api.ts'
 import { CertificateAuthority } from './host/ca.ts'
 import type { ServerCredentials } from './host/ca.ts'
 import { ChannelServer } from './host/channel-server.ts'
 import { embedRole } from './host/embedded.ts'
 import type { EmbeddedRole } from './host/embedded.ts'
 import { Enrolment } from './host/enrolment.ts'
-import { makeHostChannelHandlers } from './host/handlers.ts'
 import { HostRegistry } from './host/host-registry.ts'
 import { Orders } from './host/orders.ts'
-import { registerHandlers } from './http/handler.ts'
-import type { Handlers } from './http/handler.ts'
-import { makeHostHandlers } from './http/handlers/hosts.ts'
-import { makeJobHandlers } from './http/handlers/jobs.ts'
-import { makeMediumHandlers } from './http/handlers/media.ts'
-import { makePointHandlers } from './http/handlers/points.ts'
-import { makePoolHandlers } from './http/handlers/pools.ts'
-import { makeSourceHandlers } from './http/handlers/sources.ts'
-import { makeWebhookHandlers } from './http/handlers/webhooks.ts'
-import { makeHttpServer } from './http/server.ts'
-import type { HttpServer } from './http/server.ts'
-import { WebhookDispatcher } from './http/webhooks/dispatcher.ts'
 import { JobEngine } from './job/engine.ts'
 import { makeJobKinds } from './job/kinds/kinds.ts'
 import { TicketTargets } from './job/kinds/ticket-targets.ts'
 import type { NodePlace } from './job/kinds/ticket-targets.ts'
-import { makeMediaHandlers } from './media/handlers.ts'
-import { makeComplianceHandlers } from './policy/compliance-handlers.ts'
-import { makePolicyHandlers } from './policy/handlers.ts'
-import { makeBrowseHandlers } from './points/browse.ts'
-import { makePointActions } from './points/handlers.ts'
-import { makePoolMakingHandlers } from './pools/handlers.ts'
+import { makeFirstPolicies } from './policy/first-policies.ts'
 import { PoolWatch } from './pools/pool-watch.ts'
 import { Scheduler } from './schedule/scheduler.ts'
 
@@ -101,7 +80,8 @@ export interface EmbeddedPart extends EmbeddedRole {
   readonly nbdAddress: string | null
 }
 
-type Parts = Awaited<ReturnType<typeof openParts>>
+/** What every other part of control is made with. */
+export type Parts = Awaited<ReturnType<typeof openParts>>
 
 export class Control implements AsyncDisposable {
   /** Of the API: `https://127.0.0.1:8730`. */
@@ -148,10 +128,12 @@ export class Control implements AsyncDisposable {
     )
     for (const { id } of embedded) parts.registry.embed(id)
     const engine = await startJobs(options, parts, embedded, stack)
-    const http = await makeApi(options, { ...parts, engine, embedded, channel })
-    stack.use(http)
+    const isEmbedded = (hostId: string, nodeId: string): boolean =>
+      areEmbedded(embedded, hostId, nodeId)
+    const http = await openApi(options, { ...parts, engine, isEmbedded, channel }, stack)
     const url = await http.listen(options.api)
     const { fingerprint } = await ca.serverCredentials()
+    await makeFirstPolicies(parts)
     const firstAdmin = await makeFirstAdmin(parts.auth)
     const ids = embedded.map(({ id }) => id)
     const seen = { url, fingerprint, channelPort: channel.port, firstAdmin, embedded: ids }
@@ -219,7 +201,7 @@ async function startJobs(
   const exportPath = (jobId: string): string => join(exports, `${jobId}.catalog`)
   const targets = new TicketTargets({
     clock,
-    isEmbedded: (hostId, nodeId) => isEmbedded(embedded, hostId, nodeId),
+    isEmbedded: (hostId, nodeId) => areEmbedded(embedded, hostId, nodeId),
     placeOf: (nodeId) => placeOf(parts, embedded, nodeId),
     signer: ca.ticketSigner,
   })
@@ -259,7 +241,7 @@ async function startJobs(
   return engine
 }
 
-function isEmbedded(embedded: readonly Embedded[], hostId: string, nodeId: string): boolean {
+function areEmbedded(embedded: readonly Embedded[], hostId: string, nodeId: string): boolean {
   return [hostId, nodeId].every((wanted) => embedded.some(({ id }) => id === wanted))
 }
 
@@ -273,85 +255,11 @@ async function placeOf(
     const { fingerprint } = await parts.ca.serverCredentials()
     return { dataAddress: own.dataAddress, nbdAddress: own.nbdAddress, fingerprint }
   }
-  const row = await parts.catalog.db
-    .selectFrom('host')
-    .leftJoin('certificate', 'certificate.serial', 'host.certificateSerial')
-    .select(['host.dataAddress', 'host.aboutJson', 'certificate.fingerprint'])
-    .where('host.id', '=', nodeId)
-    .executeTakeFirst()
-  const about = JSON.parse(row?.aboutJson ?? '{}') as { readonly nbdAddress?: unknown }
-  return {
-    dataAddress: row?.dataAddress ?? null,
-    nbdAddress: typeof about.nbdAddress === 'string' ? about.nbdAddress : null,
-    fingerprint: row?.fingerprint ?? null,
-  }
+  return parts.registry.placeOf(nodeId)
 }
 
-async function makeApi(
-  options: ControlOptions,
-  parts: Parts & {
-    readonly engine: JobEngine
-    readonly embedded: readonly Embedded[]
-    readonly channel: ChannelServer
-  },
-): Promise<HttpServer> {
-  const { catalog, clock, random, events, serverKey, auth, engine, embedded } = parts
-  const [name] = options.names
-  const context = {
-    ...parts,
-    jobs: engine,
-    post: fetch,
-    anchors: () => [],
-    channelUrl: () => `https://${name ?? options.channel.host}:${parts.channel.port}`,
-    isEmbedded: (hostId: string, nodeId: string) => isEmbedded(embedded, hostId, nodeId),
-  }
-  const handlers = registerHandlers(
-    authHandlers(auth),
-    auditHandlers(context),
-    makeHostHandlers(context),
-    makeHostChannelHandlers(context),
-    makePolicyHandlers(context),
-    makeComplianceHandlers(context),
-    makeSourceHandlers(context),
-    makePointHandlers(context),
-    makeBrowseHandlers(context),
-    makePointActions(context),
-    makePoolHandlers(context),
-    makePoolMakingHandlers(context),
-    makeMediumHandlers(context),
-    makeMediaHandlers(context),
-    makeJobHandlers(context),
-    makeWebhookHandlers(context),
-  )
-  const dispatcher = new WebhookDispatcher({
-    ...{ catalog, events, clock, random, serverKey, post: fetch },
-    source: () => `https://${name ?? options.api.host}:${options.api.port}`,
-  })
-  dispatcher.start()
-  const { key, cert } = await parts.ca.serverCredentials()
-  const server = await makeHttpServer({
-    ...{ catalog, clock, random, events, handlers },
-    authenticate: makeAuthenticate(auth),
-    version: options.version,
-    idempotencyKey: Buffer.from(serverKey.derive('cursor', 'idempotency')),
-    withheld: withheldRoutes(handlers),
-    ...(!options.plain && { tls: { key, cert } }),
-    checks: { catalog: () => isWritable(catalog) },
-    ...(options.consoleRoot !== undefined && { consoleRoot: options.consoleRoot }),
-  })
-  const close = async (): Promise<void> => {
-    await server.close()
-    await dispatcher.stop()
-  }
-  return { ...server, close, [Symbol.asyncDispose]: close }
-}
-
-/** Routes of the contract that are yet to come: neither served nor documented. */
-function withheldRoutes(handlers: Handlers) {
-  return routeNames.filter((name) => !(name in handlers) && name !== 'streamEvents')
-}
-
-async function isWritable(catalog: Catalog): Promise<boolean> {
+/** Also what /readyz asks. */
+export async function isWritable(catalog: Catalog): Promise<boolean> {
   await catalog.transaction(async (trx) => {
     await trx.updateTable('meta').set({ value: 'yes' }).where('key', '=', 'probe').execute()
   })

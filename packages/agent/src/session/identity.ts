@@ -3,7 +3,7 @@
  * and certificate change together. The key never leaves the machine.
  */
 import 'reflect-metadata' // @peculiar/x509 needs it, before itself.
-import { createPrivateKey, webcrypto, X509Certificate } from 'node:crypto'
+import { createHash, createPrivateKey, webcrypto, X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import * as x509 from '@peculiar/x509'
 import { z } from 'zod'
@@ -25,6 +25,12 @@ const identitySchema = z.object({
   caCertificate: z.string(),
   key: z.string(),
   certificate: z.string(),
+  /**
+   * What a node's own ports show, from when it joined. Clients pin it by its fingerprint, for as
+   * long as a medium is attached, so it outlives renewals; its dates mean nothing.
+   */
+  portKey: z.string().optional(),
+  portCertificate: z.string().optional(),
 })
 export type Identity = z.infer<typeof identitySchema>
 
@@ -55,6 +61,21 @@ export function findIdentity(directory: string): Identity | undefined {
 export function saveIdentity(directory: string, identity: Identity): void {
   makeDirectories(directory, 0o700)
   writePrivateFile(pathOf(directory), `${JSON.stringify(identity, null, 2)}\n`)
+}
+
+/** For the listeners of a node. */
+export function portTlsOf(identity: Identity): {
+  readonly key: string
+  readonly certificate: string
+} {
+  const { portKey: key = identity.key, portCertificate: certificate = identity.certificate } =
+    identity
+  return { key, certificate }
+}
+
+/** `sha256:` and 64 hexadecimal digits. */
+export function fingerprintOf(certificate: string): string {
+  return `sha256:${createHash('sha256').update(new X509Certificate(certificate).raw).digest('hex')}`
 }
 
 export interface KeyRequest {

@@ -65,6 +65,7 @@ export async function join(options: JoinOptions): Promise<Identity> {
     caCertificate,
     key,
     certificate,
+    ...(kind === 'node' && { portKey: key, portCertificate: certificate }),
   }
   checkCertificate(certificate, identity)
   saveIdentity(directory, identity)

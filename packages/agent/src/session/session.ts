@@ -25,6 +25,7 @@ import type { OrderHandlers } from '@openmaas/protocols/channel/orders'
 import type { TicketKey } from '@openmaas/protocols/channel/ticket'
 import { describeHost } from './about.ts'
 import { CertificateRenewal } from './certificate-renewal.ts'
+import { fingerprintOf, portTlsOf } from './identity.ts'
 import type { Identity } from './identity.ts'
 import { parseRefusal } from './join.ts'
 import { nextDelayMs } from './reconnect.ts'
@@ -52,7 +53,7 @@ export interface SessionOptions {
   readonly dataAddress?: string
   readonly nbdAddress?: string
   readonly heavyAtOnce?: number
-  /** After each renewal: a node's own listeners take the new certificate. */
+  /** After each renewal: what dials out with the certificate takes the new one. */
   readonly onIdentity?: (identity: Identity) => void
 }
 
@@ -199,7 +200,9 @@ export class AgentSession implements AsyncDisposable {
     const verbs = this.#runner.verbs
     const about = describeHost()
     const who = { role, hostId, instance: this.#instance, software }
-    socket.send(connection.begin({ ...who, verbs, about, dataAddress, nbdAddress }))
+    const portFingerprint = role === 'node' ? fingerprintOf(portTlsOf(identity).certificate) : null
+    const place = { dataAddress, nbdAddress, portFingerprint }
+    socket.send(connection.begin({ ...who, verbs, about, ...place }))
   }
 
   #receive(link: Link, bytes: RawData, isBinary: boolean): void {

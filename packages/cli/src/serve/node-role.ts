@@ -1,7 +1,7 @@
 /** The storage node on a machine of its own: `<data>/node` holds its identity and its pools' list. */
 import { hostname } from 'node:os'
 import path from 'node:path'
-import { loadIdentity } from '@openmaas/agent/session/identity'
+import { loadIdentity, portTlsOf } from '@openmaas/agent/session/identity'
 import type { Identity } from '@openmaas/agent/session/identity'
 import { AgentSession } from '@openmaas/agent/session/session'
 import { assert } from '@openmaas/kernel/assert'
@@ -62,6 +62,6 @@ export async function startNode(config: NodeConfig): Promise<Role> {
   }
 }
 
-function tlsOf({ key, certificate, caCertificate }: Identity) {
-  return { key, certificate, authorities: caCertificate }
+function tlsOf(identity: Identity) {
+  return { ...portTlsOf(identity), authorities: identity.caCertificate }
 }

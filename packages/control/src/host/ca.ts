@@ -36,6 +36,8 @@ type CryptoKey = webcrypto.CryptoKey
 const DAY_MS = 24 * 3600_000
 const ROOT_LIFETIME_MS = 3650 * DAY_MS
 const SERVER_LIFETIME_MS = 365 * DAY_MS
+/** A server that runs on without a restart renews when so much is left. */
+const SERVER_LAST_MS = 30 * DAY_MS
 export const HOST_LIFETIME_MS = 30 * DAY_MS
 /** A host or server whose clock is behind by less can use a new certificate at once. */
 const BACKDATED_MS = DAY_MS
@@ -87,6 +89,7 @@ export class CertificateAuthority {
   readonly #root: Root
   readonly #ticketKey: KeyObject
   readonly #ticketKeyId: string
+  #server: ServerCredentials | undefined
 
   private constructor(options: CaOptions, root: Root, ticketKey: KeyObject) {
     this.#options = options
@@ -122,8 +125,21 @@ export class CertificateAuthority {
     return { keyId: this.#ticketKeyId, privateKey: this.#ticketKey, nowMs }
   }
 
-  /** The server's certificate; a new one when names changed or two thirds of its life are over. */
+  /**
+   * The server's certificate; at the first call of a process a new one when names changed or two
+   * thirds of its life are over. Then it stays until its last month: people and clients pin it,
+   * and listeners of one process must all show the same.
+   */
   async serverCredentials(): Promise<ServerCredentials> {
+    const known = this.#server
+    const { validToDate } = known === undefined ? {} : new ParsedCertificate(known.cert)
+    const nowMs = this.#options.clock.wallMs()
+    if (known !== undefined && validToDate!.getTime() - nowMs > SERVER_LAST_MS) return known
+    this.#server = await this.#loadServer()
+    return this.#server
+  }
+
+  async #loadServer(): Promise<ServerCredentials> {
     const path = join(this.#options.directory, 'server.pem')
     const stored = readPrivateFile(path)
     const current = stored === undefined ? undefined : this.#checkServer(stored)

@@ -44,7 +44,7 @@ async function open(make: MakeCatalog) {
 
 function helloOf(hostId: string): Hello {
   const who = { hostId, role: 'agent', instance: 'i', software: '0.1.0' } as const
-  const addresses = { dataAddress: null, nbdAddress: null }
+  const addresses = { dataAddress: null, nbdAddress: null, portFingerprint: null }
   return { type: 'hello', version: 1, ...who, wallMs: 0, verbs: [], about, ...addresses }
 }
 
@@ -156,6 +156,29 @@ describeBothCatalogs('the registry of hosts', (make) => {
       'online',
       'removed',
     ])
+  })
+
+  test('knows where a node is, and by which certificate, whatever it renews', async () => {
+    const { makeToken, join, registry, enrolment, catalog, stateOf } = await open(make)
+    const { hostId, certificate } = await join(await makeToken())
+    const none = { dataAddress: null, nbdAddress: null }
+    const first = await registry.checkPeer(new X509Certificate(certificate))
+    expect(await registry.placeOf(hostId)).toMatchObject({
+      ...none,
+      fingerprint: expect.stringMatching(/^sha256:/),
+    })
+    const place = { dataAddress: 'n:1', nbdAddress: 'n:2', portFingerprint: 'sha256:00' }
+    const renewed = await enrolment.renew(first, await makeRequest('CN=x'))
+    const peer = await registry.checkPeer(new X509Certificate(renewed.pem))
+    await registry.connect(peer, { ...helloOf(hostId), ...place }, 0)
+    const { dataAddress, nbdAddress } = place
+    const known = await registry.placeOf(hostId)
+    expect(known).toEqual({ dataAddress, nbdAddress, fingerprint: 'sha256:00' })
+    // One that shook hands before it was replaced, and says hello after, is not let in.
+    await catalog.db.updateTable('certificate').set({ revokedAt: 1 }).execute()
+    const late = registry.connect(peer, helloOf(hostId), 0)
+    await expect(late).rejects.toMatchObject({ code: 'HOST_REMOVED' })
+    expect(await stateOf(hostId)).toMatchObject({ state: 'online', version: 2 })
   })
 
   test('cuts off a host whose certificate ran out while it was connected', async () => {

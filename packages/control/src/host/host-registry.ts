@@ -35,7 +35,13 @@ const LAST_SEEN_EVERY_MS = 60_000
 export const DENY_CHECK_EVERY_MS = 20_000
 
 /** What `about` holds beside what is shown to people. */
-const nodeAbout = z.object({ nbdAddress: z.string().nullable().default(null) })
+const nodeAbout = z.object({
+  nbdAddress: z.string().nullable().default(null),
+  portFingerprint: z.string().nullable().default(null),
+})
+
+/** Coming and going is no change of the host. */
+const KEEP = { keepVersion: true } as const
 
 export interface Peer {
   readonly hostId: string
@@ -127,7 +133,8 @@ export class HostRegistry {
   async placeOf(nodeId: string): Promise<NodePlace> {
     const { db } = this.#catalog
     const { dataAddress, aboutJson, certificateSerial } = await loadHost(db, nodeId)
-    const { nbdAddress } = nodeAbout.parse(JSON.parse(aboutJson))
+    const { nbdAddress, portFingerprint } = nodeAbout.parse(JSON.parse(aboutJson))
+    if (portFingerprint !== null) return { dataAddress, nbdAddress, fingerprint: portFingerprint }
     const row =
       certificateSerial === null ? undefined : await findCertificate(db, certificateSerial)
     return { dataAddress, nbdAddress, fingerprint: row?.fingerprint ?? null }
@@ -136,9 +143,12 @@ export class HostRegistry {
   /** A host said hello and is welcome. */
   async connect(peer: Peer, hello: Hello, skewMs: number): Promise<HostRow> {
     const { hostId, serial, notAfter } = peer
+    const { nbdAddress, portFingerprint } = hello
     const row = await this.#catalog.transaction(async (trx) => {
       const host = await loadHost(trx, hostId)
-      if (host.state === 'removed') {
+      // It may have been replaced or removed since it shook hands.
+      const certificate = await findCertificate(trx, serial)
+      if (host.state === 'removed' || certificate?.revokedAt !== null) {
         throw new MaasError('HOST_REMOVED', `${hostId} was removed`, { hostId })
       }
       if (host.kind !== hello.role) {
@@ -147,7 +157,7 @@ export class HostRegistry {
       const set: Partial<HostRow> = {
         state: 'online',
         softwareVersion: hello.software,
-        aboutJson: JSON.stringify({ ...hello.about, nbdAddress: hello.nbdAddress }),
+        aboutJson: JSON.stringify({ ...hello.about, nbdAddress, portFingerprint }),
         dataAddress: hello.dataAddress,
         // The one in use; after a renewal the host connects anew to show it.
         certificateSerial: serial,
@@ -156,7 +166,7 @@ export class HostRegistry {
         clockSkewMs: skewMs,
       }
       const data = { software: hello.software, skewMs }
-      return changeHost(trx, { host, set, event: 'host.online', data }, this.#clock)
+      return changeHost(trx, { host, set, event: 'host.online', data, ...KEEP }, this.#clock)
     })
     this.#leaving.delete(hostId)
     this.#present.set(hostId, { hostId, serial, notAfter, skewMs, warned: false })
@@ -186,7 +196,7 @@ export class HostRegistry {
     if (wrong) log.warn('clock of a host is wrong', { hostId, skewMs })
     await this.#catalog.transaction(async (trx) => {
       const host = await loadHost(trx, hostId)
-      const change = { host, set: { clockSkewMs: skewMs }, event, data: { skewMs } }
+      const change = { host, set: { clockSkewMs: skewMs }, event, data: { skewMs }, ...KEEP }
       await changeHost(trx, change, this.#clock)
     })
   }
@@ -225,7 +235,7 @@ export class HostRegistry {
     await this.#catalog.transaction(async (trx) => {
       const host = await findHost(trx, hostId)
       if (host?.state !== 'online' || !this.#leaving.has(hostId)) return
-      const change = { host, set: { state: 'offline' as const }, event: 'host.offline' }
+      const change = { host, set: { state: 'offline' as const }, event: 'host.offline', ...KEEP }
       await changeHost(trx, change, this.#clock)
     })
     this.#leaving.delete(hostId)

@@ -55,7 +55,7 @@ export function findWaiting(
     .executeTakeFirst()
 }
 
-/** Changes fields, counts the version up and tells about it, all in one transaction. */
+/** Changes fields, counts the version up, and tells about it, all in one transaction. */
 export async function changeHost(
   trx: Db,
   change: {
@@ -64,11 +64,13 @@ export async function changeHost(
     /** `host.online`, `host.drained`, … */
     readonly event: string
     readonly data?: Readonly<Record<string, unknown>>
+    /** Nobody changed anything, so whoever edits the host meanwhile is not told he is late. */
+    readonly keepVersion?: boolean
   },
   clock: Clock,
 ): Promise<HostRow> {
-  const { host, set, event, data = {} } = change
-  const next: HostRow = { ...host, ...set, version: host.version + 1 }
+  const { host, set, event, data = {}, keepVersion = false } = change
+  const next: HostRow = { ...host, ...set, version: host.version + (keepVersion ? 0 : 1) }
   await trx
     .updateTable('host')
     .set({ ...set, version: next.version })

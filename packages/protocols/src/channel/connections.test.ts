@@ -14,6 +14,7 @@ const about = {
   about: hostAbout.parse({ os: 'Debian 12' }),
   dataAddress: null,
   nbdAddress: null,
+  portFingerprint: null,
 }
 const welcome = { ticketKeys: [{ id: 'k', publicKey: 'pem' }], drained: false }
 

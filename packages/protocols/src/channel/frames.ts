@@ -67,6 +67,8 @@ export const hello = z.object({
   /** Where agents reach a node's data port and its NBD port, `host:port`. */
   dataAddress: text.nullable(),
   nbdAddress: text.nullable().default(null),
+  /** Of the certificate that those ports show; it outlives renewals, since clients pin it. */
+  portFingerprint: text.nullable().default(null),
 })
 export type Hello = z.infer<typeof hello>
 
