@@ -9,7 +9,13 @@ import type { Catalog } from '../catalog/catalog.ts'
 import type { JobDefinition, JobRow, Trx } from './definition.ts'
 import { claimJob, hasQueuedJob, listRunning, listWaiting } from './job-repository.ts'
 import type { WaitingRow } from './job-repository.ts'
-import { CLAIM_MS, SCAN_NEXT_MAX, SCAN_TOP_MAX, SLOT_LIMIT_DEFAULT } from './limits.ts'
+import {
+  CLAIM_MS,
+  SCAN_NEXT_MAX,
+  SCAN_TOP_MAX,
+  SLOT_LIMIT_DEFAULT,
+  URGENT_PRIORITY,
+} from './limits.ts'
 import { UNDO_PHASE } from './run.ts'
 
 /** Where the last look ended; null: at the end of the queue, so the next begins at the top. */
@@ -21,8 +27,9 @@ export interface ClaimOptions {
   readonly definitions: ReadonlyMap<string, JobDefinition>
   readonly holder: string
   readonly now: number
-  /** How many jobs this engine can take. */
+  /** How many jobs this engine can take, and how many of them only what somebody waits for. */
   readonly free: number
+  readonly reserved: number
   readonly slotLimits: Readonly<Record<string, number>>
   readonly place: ScanPlace
 }
@@ -91,6 +98,8 @@ async function claimAmong(
     // What is to be cancelled or undone waits for nobody: that is what frees slots.
     const isUrgent = row.cancelRequestedAt !== null || row.phase === UNDO_PHASE
     if (!isUrgent && !slots.areFree(wanted)) continue
+    const isAwaited = isUrgent || row.priority >= URGENT_PRIORITY
+    if (!isAwaited && claimed.size >= options.free - options.reserved) continue
     slots.take(wanted)
     const deadlineMs = definitions.get(row.kind)?.deadlineMs ?? 0
     const until = now + CLAIM_MS

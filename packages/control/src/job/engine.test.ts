@@ -292,6 +292,19 @@ describeBothCatalogs('the job engine', (make) => {
     )
   })
 
+  test('keeps room for what somebody waits for', async () => {
+    const site = await makeSite()
+    const engine = site.engine([makeChain(1)])
+    for (let i = 0; i < 70; i += 1) {
+      await site.enqueue(engine, { params: { hostId: `h${i}`, steps: 1 } })
+    }
+    await site.tick(engine)
+    await vi.waitFor(() => expect(site.world.pending).toHaveLength(48))
+    await site.enqueue(engine, { params: { hostId: 'plug', steps: 1 }, priority: 100 })
+    await site.tick(engine)
+    await vi.waitFor(() => expect(site.world.pending).toHaveLength(49))
+  })
+
   test('gives back the active job with the same key', async () => {
     const site = await makeSite()
     const engine = site.engine([makeChain(1)])

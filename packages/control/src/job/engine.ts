@@ -21,7 +21,14 @@ import {
   releaseClaims,
   updateClaimed,
 } from './job-repository.ts'
-import { CLAIM_MS, CLAIM_RENEW_MS, POLL_MS, RUNNING_MAX, SLOT_LIMITS } from './limits.ts'
+import {
+  CLAIM_MS,
+  CLAIM_RENEW_MS,
+  POLL_MS,
+  RESERVED_MAX,
+  RUNNING_MAX,
+  SLOT_LIMITS,
+} from './limits.ts'
 import { cancelJob, enqueueJob, retryJob } from './queue.ts'
 import type { JobRequest } from './queue.ts'
 import { appendJobEvent, appendLogLines } from './records.ts'
@@ -223,12 +230,14 @@ export class JobEngine {
   /** @returns whether there may be more */
   async #claim(): Promise<boolean> {
     const { catalog, clock } = this.#options
-    const free = (this.#options.runningMax ?? RUNNING_MAX) - this.#runs.size
+    const most = this.#options.runningMax ?? RUNNING_MAX
+    const free = most - this.#runs.size
     const found = await claimNext(catalog, {
       definitions: this.#definitions,
       holder: this.#name,
       now: clock.wallMs(),
       free,
+      reserved: Math.min(RESERVED_MAX, Math.floor(most / 4)),
       slotLimits: { ...SLOT_LIMITS, ...this.#options.slotLimits },
       place: this.#place,
     })

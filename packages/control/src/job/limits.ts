@@ -9,6 +9,9 @@ export const CLAIM_AHEAD_MAX_MS = 2 * CLAIM_MS
 
 /** Jobs one engine runs at once: each holds a promise and an order, and little memory. */
 export const RUNNING_MAX = 64
+/** Of those, kept free for what somebody waits for: a plug must not wait behind 64 backups. */
+export const RESERVED_MAX = 16
+export const URGENT_PRIORITY = 50
 /** Waiting jobs looked at from the top, and from where the last look ended. */
 export const SCAN_TOP_MAX = 100
 export const SCAN_NEXT_MAX = 400

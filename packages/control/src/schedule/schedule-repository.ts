@@ -11,18 +11,20 @@ export type ScheduleRow = Selectable<CatalogTables['schedule']>
 
 export interface DueRow extends ScheduleRow {
   readonly hostId: string
+  /** The one that its source names, else where its last point is. */
   readonly poolId: string | null
   readonly labelsJson: string
 }
 
 /** Due rows of sources that may run, the longest overdue first. */
-export function listDue(db: Db, now: number, limit: number): Promise<DueRow[]> {
-  return db
+export async function listDue(db: Db, now: number, limit: number): Promise<DueRow[]> {
+  const rows = await db
     .selectFrom('schedule')
     .innerJoin('source', 'source.id', 'schedule.sourceId')
     .innerJoin('host', 'host.id', 'source.hostId')
+    .leftJoin('point', 'point.id', 'source.lastPointId')
     .selectAll('schedule')
-    .select(['source.hostId', 'source.poolId', 'source.labelsJson'])
+    .select(['source.hostId', 'source.poolId', 'source.labelsJson', 'point.poolId as lastPoolId'])
     .where('schedule.nextRunAt', '<=', now)
     .where('source.paused', '=', 0)
     .where('host.drained', '=', 0)
@@ -30,6 +32,7 @@ export function listDue(db: Db, now: number, limit: number): Promise<DueRow[]> {
     .orderBy('schedule.nextRunAt')
     .limit(limit)
     .execute()
+  return rows.map(({ lastPoolId, ...row }) => ({ ...row, poolId: row.poolId ?? lastPoolId }))
 }
 
 /** Text that is another one whenever a source or a policy has come, gone or changed. */

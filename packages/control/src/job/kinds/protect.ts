@@ -367,7 +367,8 @@ export function makeProtect(services: KindServices): JobDefinition {
     slots: ({ sourceId, hostId, poolId }) => [
       `source:${sourceId}`,
       `host:${hostId}`,
-      ...(poolId === null ? [] : [`pool:${poolId}`]),
+      // Of a first capture nobody knows yet where it goes: those share the slots of one pool.
+      `pool:${poolId ?? 'any'}`,
     ],
     steps: [
       { name: 'prepare', run: prepare },

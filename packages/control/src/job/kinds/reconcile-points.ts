@@ -111,9 +111,11 @@ async function adopt(
 async function adoptOne(
   services: KindServices,
   trx: Trx,
-  { params: { poolId }, clock, job, log }: Context,
+  context: Context,
   snapshot: SnapshotRowMessage,
 ): Promise<boolean> {
+  const { clock, job } = context
+  const { poolId } = context.params
   const sourceId = snapshot.tags[SOURCE_TAG] ?? ''
   const source = await trx
     .selectFrom('source')
@@ -161,7 +163,7 @@ async function adoptOne(
   const data = { sourceId, poolId, snapshotId, takenAt, sizeBytes, addedBytes, jobId: job.id }
   const event = { topic: 'points', type: 'point.created', subject: id, labels, data } as const
   await appendEvent(trx, event, clock)
-  log('info', 'POINT_ADOPTED', `${snapshotId} of ${sourceId}`)
+  context.log('info', 'POINT_ADOPTED', `${snapshotId} of ${sourceId}`)
   return true
 }
 
