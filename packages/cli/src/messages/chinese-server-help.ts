@@ -197,5 +197,12 @@ export const chineseServerHelp: Readonly<Record<keyof typeof englishServerHelp, 
   'server.export.help': '类别：policies、sources、hosts、webhooks、notifications。不含机密。',
   'server.api': '按名称调用任意 API 操作',
   'server.api.help': '操作名见 /api/openapi.json。name=value 填入路径或查询参数；返回 JSON。',
+  'catalog.rebuild': '用存储池重建已停止服务器的目录库',
+  'catalog.rebuild.help': `恢复存储池中最新的目录库副本，以及更新的恢复点；没有副本时，主机、数据源
+和策略由恢复点得出。命令中给出的存储池会先被接管。`,
+  'catalog.export': '将已停止服务器的目录库保存为文件',
+  'catalog.import': '从文件恢复已停止服务器的目录库',
+  'catalog.import.help': `无论文件来自 SQLite 还是 PostgreSQL 均可恢复，因此也可用于两者之间的迁移。
+仅限尚未保护任何数据的目录库。`,
   'server.support-bundle': '保存故障报告所需内容，不含机密',
 }

@@ -30,6 +30,12 @@ export const chineseServerRun: Readonly<Record<keyof typeof englishServerRun, st
   'apply.wouldDo': '{count} 个文档将产生更改；未作任何更改。',
   'events.lost': '连接中断，正在重试。',
   'events.reset': '期间的部分事件已不可用。',
+  'catalog.copy': '已恢复目录库副本 {id}:{rows} 行。',
+  'catalog.noCopy': '未找到目录库副本，改用恢复点中的信息。下次启动会新建用户 admin。',
+  'catalog.rebuilt':
+    '{pools} 个存储池共 {snapshots} 个快照；新增恢复点 {points}、数据源 {sources}、策略 {policies}。',
+  'catalog.exported': '已将 {rows} 行保存到 {path}。',
+  'catalog.imported': '已恢复 {rows} 行。',
   'login.token': '令牌：',
   'login.password': '口令：',
   'login.newPassword': '必须修改口令。新口令：',

@@ -205,5 +205,14 @@ already; what the documents do not name stays as it is. With --dry-run nothing i
   'server.api': 'Call any operation of the API by its name',
   'server.api.help': `Operations are those of /api/openapi.json. name=value fills the path or
 the query; answers are JSON.`,
+  'catalog.rebuild': 'Rebuild the catalog of a stopped server from its pools',
+  'catalog.rebuild.help': `Brings back the newest copy of the catalog that a pool holds, and
+every point that is newer than that; without a copy, hosts, sources and policies come from
+the points. Pools named are taken into care first.`,
+  'catalog.export': 'Save the catalog of a stopped server as a file',
+  'catalog.import': 'Restore the catalog of a stopped server from a file',
+  'catalog.import.help': `Works with SQLite and PostgreSQL, whichever the file came from:
+this is also the way from one to the other. Only into a catalog in which nothing is
+protected yet.`,
   'server.support-bundle': 'Save what a fault report needs, without secrets',
 } as const

@@ -29,6 +29,13 @@ export const englishServerRun = {
   'apply.wouldDo': '{count} documents would change something; nothing was changed.',
   'events.lost': 'The connection was lost; trying again.',
   'events.reset': 'Some events in between are gone.',
+  'catalog.copy': 'The copy {id} of the catalog is back: {rows} rows.',
+  'catalog.noCopy':
+    'No copy of the catalog; the points were asked. The next start makes a new admin.',
+  'catalog.rebuilt':
+    '{snapshots} in {pools} pools; new: {points} points, {sources} sources, {policies} policies.',
+  'catalog.exported': '{rows} rows saved in {path}.',
+  'catalog.imported': '{rows} rows are back.',
   'login.token': 'Token:',
   'login.password': 'Password:',
   'login.newPassword': 'The password has to be changed. New password:',

@@ -220,4 +220,48 @@ const CONFIGURATION: readonly CommandSpec[] = [
   }),
 ]
 
-export const WATCH_COMMANDS: readonly CommandSpec[] = [...WATCHING, ...CONFIGURATION]
+const OFFLINE: readonly OptionSpec[] = [
+  { name: 'config', value: '<file>', completes: 'file', summary: 'option.config' },
+  { name: 'data', value: '<dir>', completes: 'directory', summary: 'option.data' },
+  {
+    name: 'catalog-url-file',
+    value: '<file>',
+    completes: 'file',
+    summary: 'option.catalog-url-file',
+  },
+]
+/** Bricks of one pool lie in it; nobody has more pools on one machine. */
+const POOL_MAX = 1000
+const FILE = { usage: '<file>', countMin: 1, countMax: 1, completes: 'file' } as const
+
+/** These need the server to be stopped: they open its catalog themselves. */
+const CATALOG: readonly CommandSpec[] = [
+  {
+    path: 'catalog rebuild',
+    arguments: { usage: '[pool…]', countMin: 0, countMax: POOL_MAX, completes: 'directory' },
+    options: OFFLINE,
+    summary: 'catalog.rebuild',
+    help: 'catalog.rebuild.help',
+    examples: ['catalog rebuild', 'catalog rebuild /disk1/pool --passphrase-file secret'],
+    load: async () => ({ run: (await import('../commands/catalog.ts')).rebuild }),
+  },
+  {
+    path: 'catalog export',
+    arguments: FILE,
+    options: OFFLINE,
+    summary: 'catalog.export',
+    examples: ['catalog export catalog.jsonl'],
+    load: async () => ({ run: (await import('../commands/catalog.ts')).exportTo }),
+  },
+  {
+    path: 'catalog import',
+    arguments: FILE,
+    options: OFFLINE,
+    summary: 'catalog.import',
+    help: 'catalog.import.help',
+    examples: ['catalog import catalog.jsonl --catalog-url-file postgres-url'],
+    load: async () => ({ run: (await import('../commands/catalog.ts')).importFrom }),
+  },
+]
+
+export const WATCH_COMMANDS: readonly CommandSpec[] = [...WATCHING, ...CONFIGURATION, ...CATALOG]

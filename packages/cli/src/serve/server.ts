@@ -101,7 +101,7 @@ export function namesOf(config: ServerConfig): string[] {
   return [...new Set(names)]
 }
 
-function catalogUrl({ catalogUrlFile, data }: ServerConfig): string {
+export function catalogUrl({ catalogUrlFile, data }: ServerConfig): string {
   if (catalogUrlFile === undefined) return `sqlite:${path.join(data, 'catalog.db')}`
   try {
     return readFileSync(catalogUrlFile, 'utf8').trim()

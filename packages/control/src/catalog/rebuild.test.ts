@@ -323,6 +323,30 @@ describeBothCatalogs('a rebuilt catalog', (make) => {
     })
   })
 
+  test('gives the points of this machine to the agent that a server without a catalog has made', async () => {
+    node.snapshots.push(snapshot(1))
+    const catalog = await make()
+    const own = `hst_${ulid('7')}`
+    const row = {
+      labelsJson: '{}',
+      drained: 0,
+      softwareVersion: '',
+      aboutJson: '{}',
+      clockSkewMs: 0,
+      createdAt: 1,
+      version: 1,
+    }
+    await catalog.db
+      .insertInto('host')
+      .values({ ...row, id: own, name: 'web-1', kind: 'agent', state: 'offline' })
+      .execute()
+    await catalog.db.insertInto('meta').values({ key: 'embedded.agent', value: own }).execute()
+    await rebuild(catalog)
+    expect(await catalog.db.selectFrom('source').select(['id', 'hostId']).execute()).toEqual([
+      { id: SOURCE, hostId: own },
+    ])
+  })
+
   test('knows the node that has the pools, which waits to come', async () => {
     node.snapshots.push(snapshot(1))
     const catalog = await make()

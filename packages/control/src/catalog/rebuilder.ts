@@ -17,6 +17,8 @@ type Trx = Parameters<Parameters<Catalog['transaction']>[0]>[0]
 
 /** Rows of one insert: 17 columns each, of 32,766 parameters that SQLite takes. */
 const BATCH_ROWS = 500
+/** In `meta`: host/embedded.ts. */
+const EMBEDDED_AGENT = 'embedded.agent'
 /** Why such a point is kept, until its policy has been evaluated again. */
 const REASON = 'rebuilt'
 
@@ -302,6 +304,15 @@ export class Rebuilder {
         : query.where('id', '=', said)
     ).executeTakeFirst()
     if (found !== undefined) return found.id
+    // The agent in this server's own process has another id in a catalog that was made anew.
+    const embedded = await work.trx
+      .selectFrom('host')
+      .innerJoin('meta', 'meta.value', 'host.id')
+      .select('host.id')
+      .where('meta.key', '=', EMBEDDED_AGENT)
+      .where('host.name', '=', name)
+      .executeTakeFirst()
+    if (embedded !== undefined) return embedded.id
     const id = said ?? makeControlId('host', this.#clock, this.#random)
     const host = makePendingHost({ id, name, kind: 'agent' }, this.#clock)
     await work.trx.insertInto('host').values(host).execute()
