@@ -17,7 +17,7 @@ import { hostOfCertificate } from '@openmaas/protocols/data/peer'
 import { NbdClient } from '@openmaas/protocols/nbd/client'
 import type { NbdExport, NbdExports } from '@openmaas/protocols/nbd/export'
 import { type NbdAddress, parseNbdAddress } from '@openmaas/protocols/nbd/listen-address'
-import { NbdServer } from '@openmaas/protocols/nbd/server'
+import { NbdServer, type NbdServerTls } from '@openmaas/protocols/nbd/server'
 import { NBD_TICKET_SEPARATOR } from '@openmaas/protocols/data/peer'
 import type { Node } from './node.ts'
 import type { NodeTls, TicketCheck } from './security.ts'
@@ -42,11 +42,10 @@ export class MediumExports implements AsyncDisposable {
 
   constructor(options: MediumExportsOptions) {
     this.#options = options
-    const { key, certificate, authorities } = options.tls
     this.#server = new NbdServer({
       exports: new Map(),
       exportsFor: (peer) => new PeerExports((name) => this.#admit(peer, name)),
-      tls: { mode: 'require', key, certificate, clientAuthorities: authorities },
+      tls: serverTls(options.tls),
       onEvent: (event) => {
         if (event.type === 'failed') options.node.onProblem(toMaasError(event.error))
       },
@@ -82,6 +81,11 @@ export class MediumExports implements AsyncDisposable {
     this.#admitted.delete(mediumId)
     this.#server.disconnect(mediumId)
     await client.close()
+  }
+
+  /** The node's certificate is a new one. */
+  renew(tls: NodeTls): void {
+    this.#server.renew(serverTls(tls))
   }
 
   /** Connections of hosts that use it now. */
@@ -154,6 +158,10 @@ export class MediumExports implements AsyncDisposable {
       throw error
     }
   }
+}
+
+function serverTls({ key, certificate, authorities }: NodeTls): NbdServerTls {
+  return { mode: 'require', key, certificate, clientAuthorities: authorities }
 }
 
 /** What one client may open; it is never listed anything. */

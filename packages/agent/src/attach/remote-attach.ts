@@ -143,10 +143,11 @@ async function attach(
   record: RemoteRecord,
 ): Promise<Result<'medium.attach'>> {
   const directory = directoryOf(data, record.mediumId)
-  const { certificate, key } = identity()
+  const { certificate, key, caCertificate } = identity()
   const secrets: RemoteSecrets = {
     certificate,
     key,
+    caCertificate,
     fingerprint: nbd.fingerprint,
     ticket: nbd.ticket,
   }

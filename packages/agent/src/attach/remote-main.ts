@@ -7,17 +7,22 @@
  *
  * Ends with status 0 when the mount is gone or it was told to stop: then the keeper ends, too.
  */
-import { existsSync, fstatSync, readSync } from 'node:fs'
+import { existsSync, fstatSync, readFileSync, readSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
 import { errorToMessage } from '@openmaas/kernel/error-message'
 import { MaasError } from '@openmaas/kernel/errors'
+import { writePrivateFile } from '@openmaas/kernel/private-file'
 import { setIoFlusher } from '@openmaas/kernel/posix/process'
 import { serveControl } from '@openmaas/medium/engine/control'
 import { FUSE_FD, KEY_FD } from '@openmaas/medium/engine/keeper'
 import { processStart, readStatus, writeStatus } from '@openmaas/medium/engine/status'
 import { controlSocketOf } from '@openmaas/medium/media/runtime-directory'
-import { NBD_TICKET_SEPARATOR } from '@openmaas/protocols/data/peer'
+import {
+  hasFingerprint,
+  hostOfCertificate,
+  NBD_TICKET_SEPARATOR,
+} from '@openmaas/protocols/data/peer'
 import { NbdClient } from '@openmaas/protocols/nbd/client'
 import { parseNbdAddress } from '@openmaas/protocols/nbd/listen-address'
 import { describeFailure, serveRemote } from './remote-engine.ts'
@@ -27,6 +32,7 @@ import { loadRemote } from './remote-record.ts'
 export interface RemoteSecrets {
   readonly certificate: string
   readonly key: string
+  readonly caCertificate: string | undefined
   readonly fingerprint: string
   readonly ticket: string
 }
@@ -60,7 +66,20 @@ try {
   const device = await NbdClient.connect({
     address: parseNbdAddress(record.address),
     exportName: `${record.exportName}${NBD_TICKET_SEPARATOR}${secrets.ticket}`,
-    tls: secrets,
+    tls: {
+      certificate: secrets.certificate,
+      key: secrets.key,
+      ...(secrets.caCertificate !== undefined && { authorities: secrets.caCertificate }),
+      trusts: (certificate, vouched) => {
+        if (hasFingerprint(certificate, secrets.fingerprint)) {
+          rememberNode(directory, hostOfCertificate(certificate))
+          return true
+        }
+        // Certificates last a month, media may last longer: the same node, with a newer one.
+        const node = hostOfCertificate(certificate)
+        return vouched && node !== undefined && node === rememberedNode(directory)
+      },
+    },
     connectionCount: CONNECTIONS,
     reconnectTimeoutMs: RECONNECT_TIMEOUT_MS,
   })
@@ -88,6 +107,20 @@ try {
   writeStatus(directory, { ...about, state: 'failed', error: errorToMessage(error) })
   process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
   process.exit(1)
+}
+
+function nodeFile(from: string): string {
+  return path.join(from, 'node')
+}
+
+function rememberNode(from: string, hostId: string | undefined): void {
+  if (hostId !== undefined && hostId !== rememberedNode(from)) {
+    writePrivateFile(nodeFile(from), hostId)
+  }
+}
+
+function rememberedNode(from: string): string | undefined {
+  return existsSync(nodeFile(from)) ? readFileSync(nodeFile(from), 'utf8') : undefined
 }
 
 function readSecrets(): RemoteSecrets {

@@ -7,6 +7,8 @@ import type { ChannelMemory } from './remote-lane.ts'
 export interface AgentIdentity {
   readonly certificate: string
   readonly key: string
+  /** The authority of control: by it, a node is known again that has renewed its certificate. */
+  readonly caCertificate?: string
 }
 
 export interface ChannelSetup {

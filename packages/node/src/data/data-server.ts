@@ -2,7 +2,7 @@
  * The node's data port: TLS with certificates on both sides, a ticket in the first frame, then
  * the connection goes to its session. Protocol: docs/protocols/data.md.
  */
-import { createServer, type Server, type TLSSocket } from 'node:tls'
+import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls'
 import { errorToMessage, toMaasError } from '@openmaas/kernel/error-message'
 import { isMaasError, MaasError } from '@openmaas/kernel/errors'
 import type { Ticket } from '@openmaas/protocols/channel/ticket'
@@ -49,15 +49,11 @@ export class DataServer implements AsyncDisposable {
 
   constructor(options: DataServerOptions) {
     this.#options = options
-    const { key, certificate, authorities } = options.tls
     this.#server = createServer(
       {
-        key,
-        cert: certificate,
-        ca: authorities,
+        ...contextOf(options.tls),
         requestCert: true,
         rejectUnauthorized: true,
-        minVersion: 'TLSv1.3',
         handshakeTimeout: HELLO_TIMEOUT_MS,
       },
       (socket) => this.#accept(socket),
@@ -79,6 +75,11 @@ export class DataServer implements AsyncDisposable {
     }
     const address = this.#server.address()
     return typeof address === 'object' && address !== null ? address.port : port
+  }
+
+  /** The node's certificate is a new one: it counts from the next connection on. */
+  renew(tls: NodeTls): void {
+    this.#server.setSecureContext(contextOf(tls))
   }
 
   get sessionCount(): number {
@@ -226,6 +227,10 @@ export class DataServer implements AsyncDisposable {
     if (isMaasError(error) && error.category === 'corrupt') this.#options.node.onProblem(error)
     if (this.#sessions.size === 0) this.#idle?.()
   }
+}
+
+function contextOf({ key, certificate, authorities }: NodeTls): SecureContextOptions {
+  return { key, cert: certificate, ca: authorities, minVersion: 'TLSv1.3' }
 }
 
 function refuse(socket: TLSSocket, error: unknown): void {

@@ -16,8 +16,8 @@ export const HOST_ID = 'hst_agent'
 export class Pki {
   readonly #directory: string
   readonly authorities: string
+  /** The node's certificate, and its fingerprint as control names it. */
   readonly node: NodeTls
-  /** Of the node's certificate, as control names it. */
   readonly fingerprint: string
   readonly #signer: TicketSigner
   readonly ticketKeys: readonly TicketKey[]
@@ -33,13 +33,19 @@ export class Pki {
       '/CN=test',
     ])
     this.authorities = this.#read('ca.pem')
-    const { certificate, key } = this.identity('urn:openmaas:node', 'node')
-    this.node = { certificate, key, authorities: this.authorities }
-    this.fingerprint = `sha256:${new X509Certificate(certificate).fingerprint256}`
+    this.node = this.makeNode('node')
+    const { fingerprint256 } = new X509Certificate(this.node.certificate)
+    this.fingerprint = `sha256:${fingerprint256}`
     const { privateKey, publicKey } = generateKeyPairSync('ed25519')
     this.#signer = { keyId: 'k1', privateKey, nowMs: Date.now() }
     const pem = publicKey.export({ type: 'spki', format: 'pem' }) as string
     this.ticketKeys = [{ id: 'k1', publicKey: pem }]
+  }
+
+  /** Another certificate of the same node, as after a renewal. */
+  makeNode(name: string): NodeTls {
+    const { certificate, key } = this.identity('urn:openmaas:host:hst_node', name)
+    return { certificate, key, authorities: this.authorities }
   }
 
   /** A certificate of our authority with that URI in it. */
@@ -61,7 +67,8 @@ export class Pki {
       '-out',
       `${name}.pem`,
     ])
-    return { certificate: this.#read(`${name}.pem`), key: this.#read(`${name}.key`) }
+    const caCertificate = this.authorities
+    return { certificate: this.#read(`${name}.pem`), key: this.#read(`${name}.key`), caCertificate }
   }
 
   ticket(fields: Partial<TicketFields> & Pick<TicketFields, 'poolId'>): string {

@@ -5,12 +5,12 @@
 import net from 'node:net'
 import type { Socket } from 'node:net'
 import tls from 'node:tls'
+import type { PeerCertificate } from 'node:tls'
 import { MaasError } from '@openmaas/kernel/errors'
 import { KiB } from '@openmaas/kernel/units'
 import type { BufferPool } from './buffer-pool.ts'
 import { NbdClientHandshake } from './client-handshake.ts'
 import type { ClientAgreement } from './client-handshake.ts'
-import { hasFingerprint } from '../data/peer.ts'
 import { formatAddress } from './listen-address.ts'
 import type { NbdAddress } from './listen-address.ts'
 import { NbdSession } from './session.ts'
@@ -29,8 +29,12 @@ export interface NbdClientTls {
   readonly key?: string | Buffer
   /** The name the server's certificate must hold; the host by default. */
   readonly serverName?: string
-  /** SHA-256 of the server's certificate: then that one counts, whoever signed it. */
-  readonly fingerprint?: string
+  /**
+   * Decides about the server in place of its name, before anything is sent to it.
+   *
+   * @param vouched one of `authorities` has signed the certificate
+   */
+  readonly trusts?: (certificate: PeerCertificate, vouched: boolean) => boolean
 }
 
 export interface NbdTarget {
@@ -211,15 +215,17 @@ export class ClientConnection {
       ...(options?.authorities === undefined ? {} : { ca: options.authorities }),
       ...(options?.certificate === undefined ? {} : { cert: options.certificate }),
       ...(options?.key === undefined ? {} : { key: options.key }),
-      // Compared below, before anything is sent.
-      ...(options?.fingerprint === undefined ? {} : { rejectUnauthorized: false }),
+      // Decided below, before anything is sent.
+      ...(options?.trusts === undefined
+        ? {}
+        : { rejectUnauthorized: false, checkServerIdentity: () => undefined }),
     })
     this.#prepare(secure)
     this.#socket = secure
     secure.on('data', (bytes: Buffer) => this.#receive(bytes))
     secure.once('secureConnect', () => {
-      const pinned = options?.fingerprint
-      if (pinned !== undefined && !hasFingerprint(secure.getPeerCertificate(), pinned)) {
+      const trusts = options?.trusts
+      if (trusts !== undefined && !trusts(secure.getPeerCertificate(), secure.authorized)) {
         const message = 'the server shows another certificate than the one that was named'
         this.destroy(new MaasError('SERVER_NOT_TRUSTED', message))
         return

@@ -62,7 +62,7 @@ export type NbdServerEvent =
 
 export class NbdServer implements AsyncDisposable {
   readonly #options: NbdServerOptions
-  readonly #tlsOptions: TlsOptions
+  #tlsOptions: TlsOptions
   readonly #pool = new BufferPool()
   /** With what removes the traces of each. */
   readonly #listeners = new Map<net.Server, () => void>()
@@ -105,6 +105,13 @@ export class NbdServer implements AsyncDisposable {
     const bound = listener.address()
     if (bound === null || typeof bound === 'string' || 'socketPath' in address) return address
     return { host: address.host, port: bound.port }
+  }
+
+  /** From the next connection on; those that are open keep what they agreed. */
+  renew(tls: NbdServerTls): void {
+    const options = makeTlsOptions(tls)
+    createSecureContext(options) // As in the constructor.
+    this.#tlsOptions = options
   }
 
   /** Answers what the export's clients have in flight and lets them go. */
