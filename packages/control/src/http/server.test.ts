@@ -350,6 +350,33 @@ describe('scopes', () => {
   })
 })
 
+describe('refusals', () => {
+  test('are told to whoever keeps the audit log, with who, from where and what', async () => {
+    const told: object[] = []
+    const own = await makeTestServer((parts) => makeHandlers(parts), {
+      onRefused: (refusal) => told.push(refusal),
+    })
+    own.callers.set('auditor', { actor: 'user:usr_a', roles: ['auditor'], scope: null })
+    const headers = { 'x-test-as': 'auditor' }
+    const url = '/api/v1/sources?x=1'
+    const { statusCode } = await own.server.app.inject({ method: 'POST', url, headers })
+    expect([statusCode, told]).toEqual([
+      403,
+      [
+        {
+          actor: 'user:usr_a',
+          address: '127.0.0.1',
+          requestId: expect.stringMatching(/^req_/),
+          action: 'createSource',
+          path: '/api/v1/sources',
+          code: 'PERMISSION_DENIED',
+        },
+      ],
+    ])
+    await own[Symbol.asyncDispose]()
+  })
+})
+
 describe('rates', () => {
   test('who is too fast is told when to come again', async () => {
     const slow = { ...UNLIMITED, principal: { burst: 2, perSecond: 1 } }

@@ -208,6 +208,15 @@ describeBothCatalogs('the webhook dispatcher', (make) => {
     expect(receiver.received).toHaveLength(1)
   })
 
+  test('forgets deliveries that ended a month ago', async () => {
+    await emit('job.ended')
+    const dispatcher = makeDispatcher()
+    await dispatcher.tick()
+    clock.advance(31 * 86_400_000)
+    await dispatcher.tick()
+    expect(await deliveries()).toEqual([])
+  })
+
   test('two servers at once send each event once', async () => {
     for (let i = 0; i < 10; i += 1) await emit('job.ended')
     const [first, second] = [makeDispatcher(), makeDispatcher()]

@@ -64,6 +64,7 @@ export class WebhookDispatcher {
   readonly #options: DispatcherOptions
   #timer: NodeJS.Timeout | undefined
   #ticking: Promise<void> | undefined
+  #pruneAtMs = 0
   #stopping = new AbortController()
 
   constructor(options: DispatcherOptions) {
@@ -107,6 +108,11 @@ export class WebhookDispatcher {
 
   async #tick(): Promise<void> {
     const { db } = this.#options.catalog
+    const nowMs = this.#options.clock.monotonicMs()
+    if (nowMs >= this.#pruneAtMs) {
+      this.#pruneAtMs = nowMs + HOUR_MS
+      await this.prune()
+    }
     const hooks = await db.selectFrom('webhook').selectAll().where('enabled', '=', 1).execute()
     for (const hook of hooks) await this.#fanOut(hook)
     await Promise.all(hooks.map((hook) => this.#sendDue(hook)))
