@@ -8,13 +8,15 @@ import { ServerKey } from '../../auth/server-key.ts'
 import { SettingsStore } from '../../auth/settings-store.ts'
 import { describeBothCatalogs } from '../../catalog/both-catalogs.test-support.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
+import { appendEvent } from '../../catalog/events.ts'
 import { makeTestServer } from '../../http/server.test-support.ts'
 import type { TestServer } from '../../http/server.test-support.ts'
+import { ALERT_OPENED, ALERT_RESOLVED, queueFromEvents } from './alert-events.ts'
 import { sealConfig } from './channel-repository.ts'
 import { notifyHandlers } from './handlers.ts'
 import { isTimezone, matchesAlert, nextMorning, sendAt } from './match.ts'
 import { ATTEMPT_COUNT_MAX, Notifier } from './notifier.ts'
-import { queueOpened, queueResolved, REPEAT_AFTER_MS } from './queue.ts'
+import { REPEAT_AFTER_MS } from './queue.ts'
 import type { AlertRow } from './queue.ts'
 
 const MINUTE_MS = 60_000
@@ -50,8 +52,10 @@ describeBothCatalogs('notification', (make) => {
     const describe = (alert: { rule: string }, language: string) => {
       return { title: `${alert.rule} ${language}`, cause: 'why', nextStep: 'what' }
     }
-    const options = { catalog, clock, serverKey, settings, fetch: wire.fetch, describe }
+    const options = { catalog, clock, random, serverKey, settings, fetch: wire.fetch, describe }
     const notifier = new Notifier(options)
+    // From here on, what happens is news.
+    await notifier.tick()
     const addChannel = async (name: string, enabled = 1) => {
       const id = makeControlId('channel', clock, random)
       const configSealed = sealConfig(id, { url: `http://${name}/` }, serverKey)
@@ -85,14 +89,16 @@ describeBothCatalogs('notification', (make) => {
           ...more,
         }
         await trx.insertInto('alert').values(alert).execute()
-        await queueOpened(trx, { clock, random }, alert)
+        const told = { topic: 'alerts', subject: alert.id, labels: {}, data: {} } as const
+        await appendEvent(trx, { ...told, type: ALERT_OPENED }, clock)
         return alert
       })
     const resolve = (alert: AlertRow) =>
       catalog.transaction(async (trx) => {
         const change = { state: 'resolved', resolvedAt: clock.wallMs() } as const
         await trx.updateTable('alert').set(change).where('id', '=', alert.id).execute()
-        await queueResolved(trx, { clock, random }, { ...alert, ...change })
+        const told = { topic: 'alerts', subject: alert.id, labels: {}, data: {} } as const
+        await appendEvent(trx, { ...told, type: ALERT_RESOLVED }, clock)
       })
     return { clock, catalog, wire, options, notifier, addChannel, addRule, fire, resolve }
   }
@@ -135,6 +141,12 @@ describeBothCatalogs('notification', (make) => {
     expect(wire.sent.map((sent) => sent.title)).toEqual(['[Warning] told en', '[Resolved] told en'])
     const short = await fire('short')
     await resolve(short)
+    await addRule([await addChannel('b')], { rules: ['digested'], digest: true })
+    await catalog.db.deleteFrom('notifyRule').where('matchJson', 'not like', '%digested%').execute()
+    const digested = await fire('digested')
+    await notifier.tick()
+    expect(await statesOf(catalog)).toHaveLength(3)
+    await resolve(digested)
     expect(await notifier.tick()).toBe(0)
     expect(await statesOf(catalog)).toEqual([
       ['sent', 1, null],
@@ -214,6 +226,7 @@ describeBothCatalogs('notification', (make) => {
     await Promise.all([notifier.tick(), new Notifier(options).tick()])
     expect(wire.sent).toHaveLength(1)
     await fire('y')
+    await queueFromEvents(catalog, options)
     const dead = { attempts: 1, nextAt: clock.wallMs() + 2 * MINUTE_MS }
     await catalog.db.updateTable('notification').set(dead).where('state', '=', 'waiting').execute()
     expect(await notifier.tick()).toBe(0)
@@ -232,6 +245,24 @@ describeBothCatalogs('notification', (make) => {
     clock.advance(2 * 24 * 60 * MINUTE_MS)
     await notifier.tick()
     expect(await statesOf(catalog)).toEqual([])
+  })
+
+  test('of what happened before the first start, and of other events, is none', async () => {
+    const { clock, catalog, options, addChannel, addRule, fire } = await start()
+    await addRule([await addChannel('a')])
+    await fire('x')
+    await catalog.db.deleteFrom('meta').where('key', '=', 'notify.seq').execute()
+    await queueFromEvents(catalog, options)
+    const told = { topic: 'alerts', subject: 'alr_gone', labels: {}, data: {} } as const
+    await catalog.transaction(async (trx) => {
+      await appendEvent(trx, { ...told, type: 'alert.acknowledged' }, clock)
+      await appendEvent(trx, { ...told, type: ALERT_OPENED }, clock)
+    })
+    await queueFromEvents(catalog, options)
+    expect(await statesOf(catalog)).toEqual([])
+    for (let i = 0; i < 101; i += 1) await fire(`rule ${i}`)
+    await queueFromEvents(catalog, options)
+    expect(await statesOf(catalog)).toHaveLength(101)
   })
 
   test('gathered for the next morning is one digest', async () => {
@@ -319,7 +350,7 @@ test('the API keeps secrets to itself, through changes and tests', async () => {
   const server = await makeTestServer(({ catalog, clock }) => {
     const settings = new SettingsStore(catalog, clock, serverKey)
     const describe = () => ({ title: '', cause: '', nextStep: '' })
-    const options = { catalog, clock, serverKey, settings, fetch: wire.fetch, describe }
+    const options = { catalog, clock, random, serverKey, settings, fetch: wire.fetch, describe }
     const notifier = new Notifier(options)
     return notifyHandlers({ catalog, clock, random, serverKey, notifier })
   })

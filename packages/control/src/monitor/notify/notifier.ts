@@ -12,9 +12,11 @@ import { z } from 'zod'
 import type { Clock } from '@openmaas/kernel/clock'
 import { isMaasError, MaasError } from '@openmaas/kernel/errors'
 import { makeLog } from '@openmaas/kernel/log'
+import type { Random } from '@openmaas/kernel/random'
 import type { ServerKey } from '../../auth/server-key.ts'
 import type { SettingsStore } from '../../auth/settings-store.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
+import { queueFromEvents } from './alert-events.ts'
 import {
   channelKindOf,
   channelsOf,
@@ -35,6 +37,7 @@ const log = makeLog('openmaas:control:notify')
 export interface NotifierOptions {
   readonly catalog: Catalog
   readonly clock: Clock
+  readonly random: Random
   readonly serverKey: ServerKey
   readonly settings: SettingsStore
   readonly fetch: typeof fetch
@@ -98,7 +101,8 @@ export class Notifier {
 
   /** Sends all that is due at this moment, once. @returns messages that were tried */
   async tick(): Promise<number> {
-    const { catalog, clock } = this.#options
+    const { catalog, clock, random } = this.#options
+    await queueFromEvents(catalog, { clock, random })
     await this.#prune()
     const due = await catalog.db
       .selectFrom('notification')

@@ -1,6 +1,5 @@
 /**
- * Putting messages about alerts in the queue, in the transaction that opens or resolves the
- * alert. Texts are made when they are sent: by then an alert may have resolved, or others come.
+ * Putting messages about alerts in the queue (alert-events.ts calls this). Texts are made when they are sent: by then an alert may have resolved, or others come.
  */
 import type { Kysely, Selectable } from 'kysely'
 import { z } from 'zod'
@@ -31,6 +30,8 @@ export function labelsOf(alert: AlertRow): Record<string, string> {
 
 /** A new alert: one message to each channel that some rule names, by the rule that sends first. */
 export async function queueOpened(trx: Db, context: QueueContext, alert: AlertRow): Promise<void> {
+  // It came and went before anybody could be told.
+  if (alert.state === 'resolved') return
   const now = context.clock.wallMs()
   const rules = await trx.selectFrom('notifyRule').selectAll().where('enabled', '=', 1).execute()
   const facts = { rule: alert.rule, severity: alert.severity, labels: labelsOf(alert) }
