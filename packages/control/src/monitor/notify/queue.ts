@@ -1,5 +1,6 @@
 /**
- * Putting messages about alerts in the queue (alert-events.ts calls this). Texts are made when they are sent: by then an alert may have resolved, or others come.
+ * Putting messages about alerts in the queue (alert-events.ts calls this). Texts are made when
+ * they are sent: by then an alert may have resolved, or others come.
  */
 import type { Kysely, Selectable } from 'kysely'
 import { z } from 'zod'
