@@ -63,10 +63,15 @@ describe('a ticket', () => {
   })
 
   test('ends at its date, and lasts a week at most', () => {
-    const text = signTicket({ ...fields, expiresAt: NOW + 1e12 }, signer)
+    const text = signTicket({ ...fields, purpose: 'capture', expiresAt: NOW + 1e12 }, signer)
     expect(codeOf(() => verifyTicket(text, keys, NOW + TICKET_LIFETIME_MAX_MS))).toBe('accepted')
     const after = NOW + TICKET_LIFETIME_MAX_MS + 1
     expect(codeOf(() => verifyTicket(text, keys, after))).toBe('TICKET_EXPIRED')
+  })
+
+  test('of a medium outlives every lease: it is shown at each reconnect', () => {
+    const text = signTicket({ ...fields, purpose: 'nbd', expiresAt: NOW + 1e12 }, signer)
+    expect(codeOf(() => verifyTicket(text, keys, NOW + 366 * 86_400_000))).toBe('accepted')
   })
 
   test('from the future tells of a wrong clock', () => {

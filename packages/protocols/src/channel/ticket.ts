@@ -16,6 +16,11 @@ import { z } from 'zod'
 export const TICKET_SIZE_MAX = 64 * 1024
 /** A first capture of a large host over a slow line, with its reconnects. */
 export const TICKET_LIFETIME_MAX_MS = 7 * 24 * 3600_000
+/**
+ * Of a medium: longer than any lease. It is shown at every reconnect, and a lease may be extended;
+ * what ends the use of an export is that the node withdraws it.
+ */
+const MEDIUM_TICKET_LIFETIME_MAX_MS = 400 * 24 * 3600_000
 /** Two machines that keep time differ by less; hosts with more skew are warned about. */
 const TICKET_SKEW_MAX_MS = 5_000
 
@@ -53,7 +58,9 @@ export interface TicketSigner {
 
 export function signTicket(fields: TicketFields, signer: TicketSigner): string {
   const { keyId, privateKey, nowMs } = signer
-  const expiresAt = Math.min(fields.expiresAt, nowMs + TICKET_LIFETIME_MAX_MS)
+  const longestMs =
+    fields.purpose === 'nbd' ? MEDIUM_TICKET_LIFETIME_MAX_MS : TICKET_LIFETIME_MAX_MS
+  const expiresAt = Math.min(fields.expiresAt, nowMs + longestMs)
   const ticket: Ticket = { v: 1, keyId, ...fields, issuedAt: nowMs, expiresAt }
   const body = Buffer.from(JSON.stringify(ticketSchema.parse(ticket))).toString('base64url')
   return `${body}.${sign(null, Buffer.from(body), privateKey).toString('base64url')}`

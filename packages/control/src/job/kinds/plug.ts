@@ -86,7 +86,7 @@ async function attach(
 ): Promise<Result<'medium.attach'> | null> {
   const medium = await loadMedium(context.catalog.db, context.params.mediumId)
   if (medium.protocol === 'local') return null
-  const { id: mediumId, hostId, nodeId, poolId, sourceId, leaseUntil } = medium
+  const { id: mediumId, hostId, nodeId, poolId, sourceId } = medium
   const exportName = context.results.serve.exportName ?? mediumId
   const nbd = await services.targets.medium({
     hostId,
@@ -95,7 +95,6 @@ async function attach(
     sourceId,
     mediumId,
     exportName,
-    leaseUntil,
   })
   const order = { mediumId, readOnly: medium.readOnly === 1, mountPath: medium.mountPath, nbd }
   return context.orders.order(hostId, 'medium.attach', order, {

@@ -24,7 +24,6 @@ export interface MediumTargetRequest {
   readonly sourceId: string
   readonly mediumId: string
   readonly exportName: string
-  readonly leaseUntil: number | null
 }
 
 /** How hosts reach nodes: in this process, or over the network with a ticket. */

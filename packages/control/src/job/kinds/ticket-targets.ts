@@ -2,7 +2,7 @@
 import { MaasError } from '@openmaas/kernel/errors'
 import type { Clock } from '@openmaas/kernel/clock'
 import type { Params, PoolTarget } from '@openmaas/protocols/channel/orders'
-import { signTicket, TICKET_LIFETIME_MAX_MS } from '@openmaas/protocols/channel/ticket'
+import { signTicket } from '@openmaas/protocols/channel/ticket'
 import type { TicketSigner } from '@openmaas/protocols/channel/ticket'
 import { DATA_TIMEOUT_MS } from './services.ts'
 import type { MediumTargetRequest, TargetChooser, TargetRequest } from './services.ts'
@@ -49,12 +49,11 @@ export class TicketTargets implements TargetChooser {
   }
 
   async medium(request: MediumTargetRequest): Promise<NonNullable<Params<'medium.attach'>['nbd']>> {
-    const { poolId, nodeId, hostId, sourceId, exportName, leaseUntil } = request
+    const { poolId, nodeId, hostId, sourceId, exportName } = request
     const { nbdAddress, fingerprint } = await this.#options.placeOf(nodeId)
     const nowMs = this.#options.clock.wallMs()
-    // It is shown at every reconnect, so it lives as long as the lease, or as long as one can.
-    const longest = nowMs + TICKET_LIFETIME_MAX_MS
-    const expiresAt = Math.min(longest, leaseUntil ?? longest)
+    // Not the lease's end: after that the host still has to write back what it holds, and detach.
+    const expiresAt = Number.MAX_SAFE_INTEGER
     const fields = { purpose: 'nbd', poolId, sourceId, hostId, exportName, expiresAt } as const
     return {
       address: known(nbdAddress, nodeId),
