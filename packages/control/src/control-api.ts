@@ -1,0 +1,118 @@
+/** The API of a control plane: every handler there is, and what listens to what they do. */
+import { join } from 'node:path'
+import { routeNames } from '@openmaas/api/routes/routes'
+import { AuditAnchors } from './audit/audit-anchors.ts'
+import { AuditForwarder } from './audit/audit-forwarder.ts'
+import { auditHandlers } from './audit/handlers.ts'
+import { RefusalRecorder } from './audit/refusals.ts'
+import { makeAuthenticate } from './auth/authenticate.ts'
+import { authHandlers } from './auth/handlers.ts'
+import { isWritable } from './control.ts'
+import type { ControlOptions, Listen, Parts } from './control.ts'
+import { makeDocumentHandlers } from './documents/handlers.ts'
+import type { ChannelServer } from './host/channel-server.ts'
+import { makeHostChannelHandlers } from './host/handlers.ts'
+import { registerHandlers } from './http/handler.ts'
+import type { Handlers } from './http/handler.ts'
+import { makeHostHandlers } from './http/handlers/hosts.ts'
+import { makeJobHandlers } from './http/handlers/jobs.ts'
+import { makeMediumHandlers } from './http/handlers/media.ts'
+import { makePointHandlers } from './http/handlers/points.ts'
+import { makePoolHandlers } from './http/handlers/pools.ts'
+import { makeSourceHandlers } from './http/handlers/sources.ts'
+import { makeStatusHandlers } from './http/handlers/status.ts'
+import { makeWebhookHandlers } from './http/handlers/webhooks.ts'
+import { makeHttpServer } from './http/server.ts'
+import type { HttpServer } from './http/server.ts'
+import { WebhookDispatcher } from './http/webhooks/dispatcher.ts'
+import type { JobEngine } from './job/engine.ts'
+import { makeMediaHandlers } from './media/handlers.ts'
+import { makeBrowseHandlers } from './points/browse.ts'
+import { makePointActions } from './points/handlers.ts'
+import { makeComplianceHandlers } from './policy/compliance-handlers.ts'
+import { makePolicyHandlers } from './policy/handlers.ts'
+import { makePoolMakingHandlers } from './pools/handlers.ts'
+
+export interface ApiParts extends Parts {
+  readonly engine: JobEngine
+  readonly channel: ChannelServer
+  isEmbedded(hostId: string, nodeId: string): boolean
+}
+
+/** Not listening yet. What it starts ends with the stack, the server itself first. */
+export async function openApi(
+  options: ControlOptions,
+  parts: ApiParts,
+  stack: AsyncDisposableStack,
+): Promise<HttpServer> {
+  const { catalog, clock, random, events, serverKey, auth, settings } = parts
+  const refusals = new RefusalRecorder(catalog, clock)
+  const anchors = new AuditAnchors(catalog, clock, join(options.directory, 'audit.anchors'))
+  const forwarder = new AuditForwarder(catalog, clock, settings)
+  const dispatcher = new WebhookDispatcher({
+    ...{ catalog, events, clock, random, serverKey, post: fetch },
+    source: () => urlOf(options, options.api),
+  })
+  for (const each of [anchors, forwarder, dispatcher]) {
+    each.start()
+    stack.defer(() => each.stop())
+  }
+  stack.defer(() => refusals.flush())
+  const handlers = makeHandlers(options, parts, anchors)
+  const { key, cert } = await parts.ca.serverCredentials()
+  const server = await makeHttpServer({
+    ...{ catalog, clock, random, events, handlers },
+    authenticate: makeAuthenticate(auth),
+    version: options.version,
+    idempotencyKey: Buffer.from(serverKey.derive('cursor', 'idempotency')),
+    withheld: withheldRoutes(handlers),
+    ...(!options.plain && { tls: { key, cert } }),
+    checks: { catalog: () => isWritable(catalog) },
+    onRefused: (refusal) => refusals.record(refusal),
+    ...(options.consoleRoot !== undefined && { consoleRoot: options.consoleRoot }),
+  })
+  return stack.use(server)
+}
+
+function makeHandlers(options: ControlOptions, parts: ApiParts, anchors: AuditAnchors): Handlers {
+  const context = {
+    ...parts,
+    jobs: parts.engine,
+    version: options.version,
+    post: fetch,
+    anchors: () => anchors.read(),
+    channelUrl: () => urlOf(options, { ...options.channel, port: parts.channel.port }),
+  }
+  return registerHandlers(
+    { getHealth: async () => ({ body: { status: 'ok' as const } }) },
+    authHandlers(parts.auth),
+    auditHandlers(context),
+    makeStatusHandlers(context),
+    makeHostHandlers(context),
+    makeHostChannelHandlers(context),
+    makePolicyHandlers(context),
+    makeComplianceHandlers(context),
+    makeSourceHandlers(context),
+    makePointHandlers(context),
+    makeBrowseHandlers(context),
+    makePointActions(context),
+    makePoolHandlers(context),
+    makePoolMakingHandlers(context),
+    makeMediumHandlers(context),
+    makeMediaHandlers(context),
+    makeJobHandlers(context),
+    makeWebhookHandlers(context),
+    makeDocumentHandlers(context),
+  )
+}
+
+/** As others reach it: by the first name, not by the address it listens at. */
+function urlOf({ names }: ControlOptions, { host, port }: Listen): string {
+  const name = names[0] ?? host
+  return `https://${name.includes(':') ? `[${name}]` : name}:${port}`
+}
+
+/** Routes of the contract that are yet to come: neither served nor documented. */
+function withheldRoutes(handlers: Handlers) {
+  return routeNames.filter((name) => !(name in handlers) && name !== 'streamEvents')
+}
