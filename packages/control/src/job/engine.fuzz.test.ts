@@ -16,7 +16,7 @@ import { describeBothCatalogs } from '../catalog/both-catalogs.test-support.ts'
 import { JobEngine } from './engine.ts'
 import { makeChain, Mortal, settle, World } from './job-world.test-support.ts'
 
-const SEEDS = Number(process.env['OPENMAAS_FUZZ_SEEDS'] ?? 40)
+const SEEDS = Number(process.env['OPENMAAS_FUZZ_SEEDS'] ?? 25)
 const JOBS = 12
 const HOSTS = 3
 const SLOTS_PER_HOST = 2

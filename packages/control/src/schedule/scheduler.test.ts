@@ -1,7 +1,8 @@
 /** The scheduler on a catalog: who leads, what becomes due, and what the clock does to it. */
-import { expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { SeededRandom } from '@openmaas/kernel/random'
-import type { FakeClock } from '@openmaas/testkit/fake-clock'
+import { FakeClock } from '@openmaas/testkit/fake-clock'
+import { openCatalog } from '../catalog/catalog.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { describeBothCatalogs } from '../catalog/both-catalogs.test-support.ts'
 import { appendEvent } from '../catalog/events.ts'
@@ -113,6 +114,19 @@ describeBothCatalogs('the scheduler', (make) => {
     await site.scheduler.tick()
     expect(site.asked).toHaveLength(count)
     expect(site.scheduler.isLeader).toBe(false)
+  })
+})
+
+// What follows is computed before it is written: one dialect is enough, and time is long here.
+describe('the scheduler over hours and days', () => {
+  const open: Catalog[] = []
+  const make = async (): Promise<Catalog> => {
+    const catalog = await openCatalog({ url: 'sqlite::memory:', clock: new FakeClock() })
+    open.push(catalog)
+    return catalog
+  }
+  afterEach(async () => {
+    for (const catalog of open.splice(0)) await catalog[Symbol.asyncDispose]()
   })
 
   test('follows changes of sources and policies', async () => {
@@ -275,9 +289,7 @@ describeBothCatalogs('the scheduler', (make) => {
 })
 
 test('ten thousand sources cost as few statements per tick as one', async () => {
-  const { openCatalog } = await import('../catalog/catalog.ts')
-  const { FakeClock: Clock } = await import('@openmaas/testkit/fake-clock')
-  await using catalog = await openCatalog({ url: 'sqlite::memory:', clock: new Clock() })
+  await using catalog = await openCatalog({ url: 'sqlite::memory:', clock: new FakeClock() })
   const site = await Site.make(catalog)
   await addPolicy(catalog, 'plc_1', { rpo: '1d', cron: '0 3 * * *' }, { env: 'prod' })
   const rows = await catalog.db.selectFrom('source').selectAll().execute()
