@@ -1,6 +1,7 @@
 /** What a policy would do to the sources that would come under it, before it is made. */
 import type { Kysely } from 'kysely'
 import { createRequire } from 'node:module'
+import { setImmediate as turn } from 'node:timers/promises'
 import { durationMs } from '@openmaas/api/policy'
 import type { PolicySpec } from '@openmaas/api/policy'
 import type { Reason, TextLanguage } from '@openmaas/api/policy-text'
@@ -26,8 +27,9 @@ const SOURCES_MAX = 1000
 const EXPIRING_MAX = 1000
 /** Points of one source that a preview looks at. */
 const POINTS_MAX = 5000
-/** A promise of a minute for as long fills every rule but those of months and years. */
-const SIMULATED_RUNS = 20_000
+/** Two weeks of a promise of a minute; then the rules of months and years are still to fill. */
+const SIMULATED_RUNS_MAX = 20_000
+const SIMULATED_DAYS = 400
 const SAMPLES_SINCE_MS = 30 * DAY_MS
 
 /** "At 02:00 AM, Monday through Friday"; null without cron. */
@@ -107,8 +109,13 @@ const naming = (warning: Reason, source: string): Reason =>
 
 /** As many runs as a moment of work allows; rules that need longer are added by what they say. */
 function simulateKept(spec: PolicySpec, now: number, captureMs: number) {
-  const days = Math.min(366, Math.ceil((SIMULATED_RUNS * durationMs(spec.rpo)) / DAY_MS))
-  const run = simulatePolicy(spec, { from: now, days, captureMs, addedBytes: 0 })
+  const run = simulatePolicy(spec, {
+    from: now,
+    days: SIMULATED_DAYS,
+    captureMs,
+    addedBytes: 0,
+    runsMax: SIMULATED_RUNS_MAX,
+  })
   const { monthly, yearly } = spec.retention
   const found = (rule: string): number =>
     run.points.filter(({ reasons }) => reasons.some((reason) => reason.startsWith(rule))).length
@@ -118,7 +125,7 @@ function simulateKept(spec: PolicySpec, now: number, captureMs: number) {
     : 0
   const oldest = run.points.at(-1)?.at ?? now
   const spanMs = Math.max(
-    run.points.length === 0 ? 0 : now + days * DAY_MS - oldest,
+    run.points.length === 0 ? 0 : now + run.days.length * DAY_MS - oldest,
     isRunning ? Math.max(monthly * 30 * DAY_MS, yearly * 365 * DAY_MS) : 0,
   )
   return { kept: run.kept + later, spanMs, warnings: run.warnings }
@@ -182,6 +189,8 @@ async function listExpiring(
   const expiring: string[] = []
   for (const sourceId of ids) {
     if (expiring.length >= EXPIRING_MAX) break
+    // SQLite answers without a pause: others are served between two sources.
+    await turn()
     const points = await db
       .selectFrom('point')
       .select(['id', 'takenAt', 'lockUntil', 'verifiedAt'])

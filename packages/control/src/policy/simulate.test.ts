@@ -90,3 +90,10 @@ test('a policy that never runs says so', () => {
   const never = simulate({ rpo: '1d', cron: '0 0 30 2 *' }, { days: 400 })
   expect(never).toMatchObject({ taken: 0, kept: 0, warnings: [{ code: 'NEVER_RUNS' }] })
 })
+
+test('more runs than anybody can wait for are refused, or cut off where that is wanted', () => {
+  const everySecond = { rpo: '1m', cron: '* * * * * *', retention: { last: 1 } }
+  const cut = simulate(everySecond, { captureMs: 0, runsMax: 5000 })
+  expect(cut).toMatchObject({ taken: 5000, kept: 1 })
+  expect(cut.days).toHaveLength(1)
+})

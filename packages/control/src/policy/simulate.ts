@@ -14,6 +14,9 @@ import { applyRetention } from './retention.ts'
 import { Runs } from './runs.ts'
 import { dateOfDay, DAY_MS, MINUTE_MS } from './zone.ts'
 
+/** Two years of a promise of one minute: seconds of work for the one process there is. */
+const RUNS_MAX = 1_100_000
+
 export interface SimulationOptions {
   readonly from: number
   readonly days: number
@@ -21,6 +24,8 @@ export interface SimulationOptions {
   readonly captureMs: number
   /** What one adds. */
   readonly addedBytes: number
+  /** The course ends there, before its last day. */
+  readonly runsMax?: number
 }
 
 export interface SimulatedDay {
@@ -71,6 +76,11 @@ class Course {
     this.#limitMs = durationMs(spec.rpo) + options.captureMs + MINUTE_MS
   }
 
+  /** As many runs as were wanted at most. */
+  get isCut(): boolean {
+    return this.taken >= (this.#options.runsMax ?? RUNS_MAX)
+  }
+
   get zone() {
     return this.#runs.zone
   }
@@ -78,7 +88,7 @@ class Course {
   /** @returns how many points a day took and how many went */
   day(end: number): { readonly taken: number; readonly expired: number } {
     const before = this.taken
-    while (this.#nextRun !== null && this.#nextRun < end) {
+    while (this.#nextRun !== null && this.#nextRun < end && !this.isCut) {
       this.#take(this.#nextRun)
       this.#nextRun = this.#runs.next(this.#nextRun)
     }
@@ -113,9 +123,6 @@ class Course {
   }
 }
 
-/** Two years of a promise of one minute: seconds of work for the one process there is. */
-const RUNS_MAX = 1_100_000
-
 /**
  * Yields after each day, so that a server can do other things in between.
  *
@@ -136,7 +143,8 @@ export function* runSimulation(
     const kept = course.kept.length
     const bytes = spaceOf(course.kept, options, course.taken)
     days.push({ date: dateOfDay(firstDay + i), taken, kept, expired, bytes })
-    if (course.taken > RUNS_MAX) {
+    if (course.isCut) {
+      if (options.runsMax !== undefined) break
       const message = `more than ${RUNS_MAX} runs; simulate fewer days`
       throw new MaasError('REQUEST_INVALID', message, { pointer: '/days' })
     }
