@@ -49,10 +49,11 @@ describe('an order', () => {
     await server.stop()
     expect(await failed).toMatchObject({ code: 'HOST_OFFLINE' })
     await server.start()
-    await server.waitOnline(hostId)
+    // The host is not back yet: the order waits for it.
     const progress: unknown[] = []
     const onProgress = (now: unknown): void => void progress.push(now)
     const again = server.orders.order(hostId, 'host.list', params, { ...options, onProgress })
+    await server.waitOnline(hostId)
     calls[0]!()
     expect(await again).toEqual(empty)
     expect(calls).toHaveLength(1)

@@ -6,7 +6,7 @@ import { DELAY_MAX_MS, DELAY_REFUSED_MS, nextDelayMs } from './reconnect.ts'
 const gone = new MaasError('CHANNEL_UNREACHABLE', 'x')
 
 describe('the wait before dialling again', () => {
-  test('doubles up to a minute, and differs from host to host', () => {
+  test('doubles up to 20 s, and differs from host to host', () => {
     for (let attempt = 1; attempt < 100; attempt += 1) {
       const top = Math.min(1000 * 2 ** (attempt - 1), DELAY_MAX_MS)
       const waits = [1, 2, 3, 4, 5].map((seed) =>

@@ -3,8 +3,8 @@ import type { MaasError } from '@openmaas/kernel/errors'
 import type { Random } from '@openmaas/kernel/random'
 
 export const DELAY_FIRST_MS = 1000
-/** A server that comes back is found within a minute by all its hosts. */
-export const DELAY_MAX_MS = 60_000
+/** Less than the 30 s after which a server that came back counts a host as offline. */
+export const DELAY_MAX_MS = 20_000
 /** Somebody has to do something first: removed, expired, not the server. */
 export const DELAY_REFUSED_MS = 300_000
 

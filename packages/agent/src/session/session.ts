@@ -2,7 +2,7 @@
  * The agent's standing connection to control: dials out, says hello, does orders, renews its
  * certificate, and comes back after every break. A node's is the same with other handlers.
  *
- *   connecting ──welcome──▶ online ──break──▶ waiting ──1 s … 60 s, random──▶ connecting
+ *   connecting ──welcome──▶ online ──break──▶ waiting ──1 s … 20 s, random──▶ connecting
  */
 import { WebSocket } from 'ws'
 import type { RawData } from 'ws'

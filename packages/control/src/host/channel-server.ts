@@ -89,7 +89,7 @@ export class ChannelServer implements AsyncDisposable {
       maxHeaderSize: 8 * 1024,
     })
     server.maxConnections = CONNECTIONS_MAX
-    await registry.begin()
+    for (const hostId of await registry.begin()) options.orders.expect(hostId)
     const channel = new ChannelServer(options, server)
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)

@@ -84,13 +84,17 @@ export class HostRegistry {
     this.#deniedMs = this.#seenMs
   }
 
-  /** Hosts that were online when the server ended have as long to come back as any. */
-  async begin(): Promise<void> {
+  /**
+   * Hosts that were online when the server ended have as long to come back as any.
+   *
+   * @returns them
+   */
+  async begin(): Promise<string[]> {
     const { db } = this.#catalog
     const rows = await db.selectFrom('host').select('id').where('state', '=', 'online').execute()
-    for (const { id } of rows) {
-      if (!this.#embedded.has(id)) this.#leaving.set(id, this.#clock.monotonicMs())
-    }
+    const ids = rows.map(({ id }) => id).filter((id) => !this.#embedded.has(id))
+    for (const id of ids) this.#leaving.set(id, this.#clock.monotonicMs())
+    return ids
   }
 
   /** A role of this very process: here for as long as we are. */

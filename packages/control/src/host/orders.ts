@@ -69,6 +69,11 @@ export class Orders implements OrderGiver, AsyncDisposable {
     this.#lines.set(hostId, { book, send, lostMs: 0, runner })
   }
 
+  /** A host that was there before the server started: orders wait for it, as after a break. */
+  expect(hostId: string): void {
+    if (!this.#lines.has(hostId)) this.#makeLine(hostId)
+  }
+
   /** The host said hello: what is in flight goes out again. */
   connect(hostId: string, send: SendFrame): void {
     const line = this.#lines.get(hostId) ?? this.#makeLine(hostId)
@@ -158,7 +163,8 @@ export class Orders implements OrderGiver, AsyncDisposable {
   }
 
   #makeLine(hostId: string): Line {
-    const line: Line = { book: new GivenOrders(this.#clock), send: undefined, lostMs: 0 }
+    const lostMs = this.#clock.monotonicMs()
+    const line: Line = { book: new GivenOrders(this.#clock), send: undefined, lostMs }
     this.#lines.set(hostId, line)
     return line
   }
