@@ -43,7 +43,8 @@ function endJobs(server: TestServer, tenant: Tenant): () => void {
             state: wanted,
             pointId: tenant.point,
             progressJson: JSON.stringify({ phase: 'capture', pct: 40, bytesDone: 4096 }),
-            problemJson: wanted === 'failed' || wanted === 'warning' ? JSON.stringify(problem) : null,
+            problemJson:
+              wanted === 'failed' || wanted === 'warning' ? JSON.stringify(problem) : null,
             startedAt: job.queuedAt,
             endedAt: wanted === 'running' ? null : job.queuedAt,
           })

@@ -12,6 +12,17 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import process from 'node:process'
+import type { Needs } from '@openmaas/testkit/requires'
+
+/** A transcript may say in its first lines what it needs: `# needs: root /dev/fuse`. */
+export function readNeeds(text: string): Needs {
+  const words = /^# needs: (.*)$/m.exec(text)?.[1]?.split(' ') ?? []
+  return {
+    root: words.includes('root'),
+    paths: words.filter((word) => word.startsWith('/')),
+    programs: words.filter((word) => word !== 'root' && !word.startsWith('/')),
+  }
+}
 
 export interface Step {
   readonly line: number

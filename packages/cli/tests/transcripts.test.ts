@@ -1,19 +1,9 @@
 import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { type Needs, requires } from '@openmaas/testkit/requires'
+import { requires } from '@openmaas/testkit/requires'
 import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
-import { compare, parseTranscript, runStep } from './transcript.ts'
-
-/** A transcript may say in its first lines what it needs: `# needs: root /dev/fuse`. */
-function readNeeds(text: string): Needs {
-  const words = /^# needs: (.*)$/m.exec(text)?.[1]?.split(' ') ?? []
-  return {
-    root: words.includes('root'),
-    paths: words.filter((word) => word.startsWith('/')),
-    programs: words.filter((word) => word !== 'root' && !word.startsWith('/')),
-  }
-}
+import { compare, parseTranscript, readNeeds, runStep } from './transcript.ts'
 
 const files = globSync(path.join(import.meta.dirname, 'transcripts/*.txt')).toSorted()
 
