@@ -16,21 +16,30 @@ import type { HttpServerOptions } from './server-options.ts'
 /** A part that takes longer to say that it is well is not. */
 const CHECK_TIME_MAX_MS = 5000
 
+/** Anybody may ask; the parts are not asked as often. */
+const READY_KEPT_MS = 1000
+
+interface Readiness {
+  readonly ready: boolean
+  readonly checks: Readonly<Record<string, 'ok' | 'failed'>>
+}
+
 export async function registerProbes(
   app: FastifyInstance,
   options: HttpServerOptions,
 ): Promise<void> {
-  app.get('/healthz', async () => ({ status: 'ok' }))
-  app.get('/startupz', async () => ({ status: 'ok' }))
-  app.get('/readyz', async (_request, reply) => {
-    const rows = await Promise.all(
-      Object.entries(options.checks ?? {}).map(async ([name, check]) => {
-        return [name, await isWell(name, check)] as const
-      }),
-    )
-    const ready = rows.every(([, well]) => well)
-    // Names of parts only: who asks is not known.
-    const checks = Object.fromEntries(rows.map(([name, well]) => [name, well ? 'ok' : 'failed']))
+  const { clock } = options
+  let known: { readonly atMs: number; readonly readiness: Promise<Readiness> } | undefined
+  // Load balancers ask by HEAD.
+  const head = { exposeHeadRoute: true }
+  app.get('/healthz', head, async () => ({ status: 'ok' }))
+  app.get('/startupz', head, async () => ({ status: 'ok' }))
+  app.get('/readyz', head, async (_request, reply) => {
+    const atMs = clock.monotonicMs()
+    if (known === undefined || atMs - known.atMs >= READY_KEPT_MS) {
+      known = { atMs, readiness: askAll(options) }
+    }
+    const { ready, checks } = await known.readiness
     return reply.code(ready ? 200 : 503).send({ status: ready ? 'ok' : 'unavailable', checks })
   })
   const { metrics } = options
@@ -40,6 +49,16 @@ export async function registerProbes(
     const { contentType, text } = await metrics.render()
     return reply.header('content-type', contentType).send(text)
   })
+}
+
+/** Names of parts only: who asks is not known. */
+async function askAll({ checks = {} }: HttpServerOptions): Promise<Readiness> {
+  const rows = await Promise.all(
+    Object.entries(checks).map(async ([name, check]) => {
+      return [name, (await isWell(name, check)) ? 'ok' : 'failed'] as const
+    }),
+  )
+  return { ready: rows.every(([, state]) => state === 'ok'), checks: Object.fromEntries(rows) }
 }
 
 async function isWell(name: string, check: () => Promise<boolean>): Promise<boolean> {
@@ -68,17 +87,25 @@ export async function registerDocs(
   options: HttpServerOptions,
   names: readonly RouteName[],
 ): Promise<void> {
-  // Made when first asked for: it takes a fifth of a second.
-  let document: ReturnType<typeof makeOpenApi> | undefined
-  const load = () => (document ??= makeOpenApi({ version: options.version, names }))
+  // Each made when first asked for, and once: strangers may ask, and it takes a while.
+  const document = once(() => makeOpenApi({ version: options.version, names }))
+  const json = once(() => JSON.stringify(document()))
+  const pages = { api: once(() => makeApiPage(document())), errors: once(() => makeErrorPage()) }
   const sendPage = (reply: FastifyReply, text: string): FastifyReply =>
     reply
       .header('content-type', 'text/html; charset=utf-8')
       .header('content-security-policy', PAGE_POLICY)
       .send(text)
-  app.get('/api/openapi.json', async (_request, reply) => reply.send(load()))
-  app.get('/api/docs', async (_request, reply) => sendPage(reply, makeApiPage(load())))
-  app.get('/api/docs/errors', async (_request, reply) => sendPage(reply, makeErrorPage()))
+  app.get('/api/openapi.json', async (_request, reply) =>
+    reply.header('content-type', 'application/json; charset=utf-8').send(json()),
+  )
+  app.get('/api/docs', async (_request, reply) => sendPage(reply, pages.api()))
+  app.get('/api/docs/errors', async (_request, reply) => sendPage(reply, pages.errors()))
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => (made ??= { value: make() }).value
 }
 
 /** Files of the console; its own addresses all get index.html. */

@@ -5,6 +5,7 @@ import { languageOf } from '@openmaas/api/problem'
 import type { Route } from '@openmaas/api/routes/define-route'
 import { routeOf } from '@openmaas/api/routes/routes'
 import type { RouteName } from '@openmaas/api/routes/routes'
+import { toMaasError } from '@openmaas/kernel/error-message'
 import { MaasError, isMaasError } from '@openmaas/kernel/errors'
 import type { EventTopic } from '../catalog/events.ts'
 import { type Checked, checkAnswer, checkRequest } from './check-request.ts'
@@ -166,7 +167,8 @@ export class RouteRunner implements Disposable {
     try {
       rendered = await render(call)
     } catch (error) {
-      await this.#idempotency.forget(keyed)
+      // What failed unforeseen may have done its work: the key stays taken for a while.
+      if (toMaasError(error).code !== 'INTERNAL') await this.#idempotency.forget(keyed)
       throw error
     }
     if (rendered.kind === 'raw') {

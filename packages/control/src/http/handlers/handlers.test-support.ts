@@ -1,5 +1,6 @@
 /** The handlers of this folder on a catalog, with an engine that only queues. */
 import { z } from 'zod'
+import type { Clock } from '@openmaas/kernel/clock'
 import { systemRandom } from '@openmaas/kernel/random'
 import type { FakeClock } from '@openmaas/testkit/fake-clock'
 import { ServerKey } from '../../auth/server-key.ts'
@@ -9,6 +10,7 @@ import type { JobDefinition } from '../../job/definition.ts'
 import { cancelJob, enqueueJob, retryJob } from '../../job/queue.ts'
 import { type Handlers, registerHandlers } from '../handler.ts'
 import type { Post } from '../webhooks/post.ts'
+import type { JobControl } from './handler-context.ts'
 import { makeHostHandlers } from './hosts.ts'
 import { makeJobHandlers } from './jobs.ts'
 import { makeMediumHandlers } from './media.ts'
@@ -18,7 +20,7 @@ import { makeSourceHandlers } from './sources.ts'
 import { makeStatusHandlers } from './status.ts'
 import { makeWebhookHandlers } from './webhooks.ts'
 
-const KINDS = ['protect', 'collect', 'check']
+const KINDS = ['protect', 'collect', 'check', 'verify', 'restore', 'expire', 'plug', 'eject']
 const definitions = new Map(
   KINDS.map((kind): [string, JobDefinition] => [
     kind,
@@ -28,22 +30,29 @@ const definitions = new Map(
 
 export const SERVER_KEY = new ServerKey(Buffer.alloc(32, 7), systemRandom)
 
+interface Parts {
+  readonly catalog: Catalog
+  readonly clock: Clock
+}
+
+export function makeJobControl({ catalog, clock }: Parts): JobControl {
+  const services = { clock, random: systemRandom, definitions }
+  return {
+    enqueue: (trx, request) => enqueueJob(trx, services, request),
+    cancel: async (jobId) => {
+      await catalog.transaction((trx) => cancelJob(trx, services, jobId))
+    },
+    retry: (trx, jobId, actor) => retryJob(trx, services, jobId, actor),
+  }
+}
+
 export function makeHandlers(
-  parts: { readonly catalog: Catalog; readonly clock: FakeClock },
+  parts: Parts,
   post: Post = () => Promise.resolve({ status: 204 }),
 ): Handlers {
   const { catalog, clock } = parts
-  const services = { clock, random: systemRandom, definitions }
   const settings = new SettingsStore(catalog, clock, SERVER_KEY)
-  const jobs = {
-    enqueue: (trx: Parameters<typeof enqueueJob>[0], request: Parameters<typeof enqueueJob>[2]) =>
-      enqueueJob(trx, services, request),
-    cancel: async (jobId: string) => {
-      await catalog.transaction((trx) => cancelJob(trx, services, jobId))
-    },
-    retry: (trx: Parameters<typeof retryJob>[0], jobId: string, actor: string) =>
-      retryJob(trx, services, jobId, actor),
-  }
+  const jobs = makeJobControl(parts)
   const context = { catalog, clock, random: systemRandom, settings, jobs }
   return registerHandlers(
     makeSourceHandlers(context),

@@ -125,6 +125,22 @@ describeBothCatalogs('the handlers', (make) => {
       })
     }))
 
+  test('a cursor that somebody made up is refused, or a place in the list', () =>
+    withSite(make, async (site, get) => {
+      await addTenant(site, 'red')
+      const values = ['abc', '', 1e300, -1, 1.5, null, '9'.repeat(400)]
+      for (const sort of ['createdAt', 'leaseUntil', 'name']) {
+        for (const value of values) {
+          for (const tie of ['x', 5]) {
+            const cursor = JSON.stringify([`medium:${sort}`, value, tie])
+            const text = Buffer.from(cursor).toString('base64url')
+            const { status } = await get(`/api/v1/media?sort=${sort}&cursor=${text}`)
+            expect([200, 422], cursor).toContain(status)
+          }
+        }
+      }
+    }))
+
   test('the summary is shown a little old while it is counted anew, and never very old', () =>
     withSite(make, async (site, get) => {
       const total = async () => {

@@ -64,8 +64,11 @@ export function whereVisible<T extends Labelled, Row>(
   return selector === null ? narrowed : narrowed.where(labelsWhere(column, selector, dialect))
 }
 
-/** @param nullable the sort columns that may be null */
-export function readPage<T extends keyof CatalogTables, Row extends object>(
+/**
+ * @param options.nullable the sort columns that may be null
+ * @throws MaasError REQUEST_INVALID: the cursor is none of this list
+ */
+export async function readPage<T extends keyof CatalogTables, Row extends object>(
   query: SelectQueryBuilder<CatalogTables, T, Row>,
   list: ListQuery,
   options: {
@@ -75,12 +78,23 @@ export function readPage<T extends keyof CatalogTables, Row extends object>(
   },
 ): Promise<Page<Row>> {
   const { column, descending } = readSort(list.sort)
-  return loadPage(query, {
-    ...options,
-    sort: column as keyof CatalogTables[T] & string,
-    descending,
-    nullable: options.nullable?.includes(column) ?? false,
-    limit: list.limit,
-    cursor: list.cursor,
-  })
+  try {
+    return await loadPage(query, {
+      ...options,
+      sort: column as keyof CatalogTables[T] & string,
+      descending,
+      nullable: options.nullable?.includes(column) ?? false,
+      limit: list.limit,
+      cursor: list.cursor,
+    })
+  } catch (error) {
+    // A cursor that somebody made up may hold a text where a number belongs.
+    if (list.cursor === undefined || !isDataException(error)) throw error
+    throw requestInvalid('/query/cursor', 'the cursor is of another list or order')
+  }
+}
+
+/** PostgreSQL's class 22, such as 22P02: a value is none of its type. */
+function isDataException(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && /^22[0-9A-Z]{3}$/.test(String(error.code))
 }

@@ -172,6 +172,7 @@ async function checkReferences(trx: Trx, row: SourceRow): Promise<void> {
   if (host === undefined || host.state === 'removed') {
     throw requestInvalid('/hostId', `there is no host ${row.hostId}`)
   }
+  if (host.kind !== 'agent') throw requestInvalid('/hostId', 'sources are captured by agents')
   if (row.policyId === null) return
   const policy = await trx
     .selectFrom('policy')
