@@ -163,6 +163,17 @@ describe('a host', () => {
     expect(Math.abs(row.clockSkewMs + 3600_000)).toBeLessThan(60_000)
   })
 
+  test('whose clock is days behind is told so, and its token is still good', async () => {
+    // The same from the other side: a server whose certificates begin in this machine's future.
+    const later = new ShiftedClock()
+    later.wallShiftMs = 10 * 24 * 3600_000
+    await using ahead = await Site.start({ clock: later })
+    const token = await ahead.server.makeToken()
+    await expect(ahead.joinHost(token)).rejects.toMatchObject({ code: 'HOST_CLOCK_WRONG' })
+    const rows = ahead.server.catalog.db.selectFrom('joinToken').select('usedAt')
+    expect(await rows.execute()).toEqual([{ usedAt: null }])
+  })
+
   test('does not take a damaged identity for none', async () => {
     const host = await site.joinHost()
     saveIdentity(host.directory, { ...host.identity, hostId: 'hst_short' })
