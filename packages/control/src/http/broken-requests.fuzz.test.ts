@@ -159,8 +159,16 @@ const orders = {
 function allHandlers(auth: TestAuth): Handlers {
   const { catalog, clock } = auth
   const context = {
-    ...{ catalog, clock, random: systemRandom, settings: auth.settings, serverKey: auth.serverKey },
-    ...{ jobs: makeJobControl(auth), orders, anchors: () => [] },
+    catalog,
+    clock,
+    random: systemRandom,
+    settings: auth.settings,
+    serverKey: auth.serverKey,
+    ...{
+      jobs: makeJobControl(auth),
+      orders,
+      anchors: () => [],
+    },
     isEmbedded: () => false,
   }
   const real = registerHandlers(
