@@ -94,6 +94,7 @@ export class SmtpReceiver implements AsyncDisposable {
     if (command.startsWith('EHLO')) return '250-test\r\n250 AUTH PLAIN'
     if (command.startsWith('AUTH')) return '235 ok'
     if (command.startsWith('MAIL')) return this.mailAnswer
+    if (command === 'STARTTLS') return '454 there is no TLS here'
     if (command === 'DATA') return '354 go on'
     return '250 ok'
   }
