@@ -38,8 +38,11 @@ export class Namespaces implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    // The cable goes with its other end.
-    for (const { name } of this.#made) ip('netns', 'del', name)
+    for (const { name } of this.#made) {
+      // The cable by itself: a namespace lives on for as long as a socket of it does.
+      ip('link', 'del', name.replace('om', 'oh'))
+      ip('netns', 'del', name)
+    }
   }
 }
 

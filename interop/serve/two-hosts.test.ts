@@ -55,8 +55,9 @@ requires(NEEDS, () => {
       for (const agent of agents) await agent[Symbol.asyncDispose]()
       await server?.[Symbol.asyncDispose]()
       namespaces[Symbol.dispose]()
-      expect(findLeftovers([directory.path])).toEqual([])
+      const left = findLeftovers([directory.path])
       directory.dispose()
+      expect(left).toEqual([])
     })
 
     test('join by one line each', async () => {
