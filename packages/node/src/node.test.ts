@@ -66,6 +66,13 @@ test('the same request twice makes one snapshot, also after a restart', async ()
   expect(next.readBytes).toBe(0)
 })
 
+test('a pool whose log could not be written is opened again for the next order', async () => {
+  const { pool } = await site.node.pool(site.poolId)
+  pool.core.log.close('a log that fails, for this test')
+  const { snapshotId } = await site.capture(source)
+  expect((await site.node.pool(site.poolId)).snapshots.find(snapshotId)).toBeDefined()
+})
+
 test('a parent of another source is no parent', async () => {
   const { snapshotId } = await site.capture(source)
   const other = await site.capture(source, {

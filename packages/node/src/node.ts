@@ -86,7 +86,7 @@ export class Node implements AsyncDisposable {
   /** @throws MaasError POOL_NOT_FOUND, NODE_POOL_UNREACHABLE */
   async pool(id: string): Promise<OpenPool> {
     const open = this.#open.get(id as PoolId)
-    if (open !== undefined) return open
+    if (open?.isReadOnly === false) return open
     const known = this.#store.load().find(({ poolId }) => poolId === id)
     if (known === undefined || this.#closed) {
       throw new MaasError('POOL_NOT_FOUND', 'this node has no such pool', { pool: id })
@@ -154,15 +154,21 @@ export class Node implements AsyncDisposable {
   #use(known: KnownPool): Promise<OpenPool> {
     const { poolId } = known
     const open = this.#open.get(poolId)
-    if (open !== undefined) return Promise.resolve(open)
+    if (open?.isReadOnly === false) return Promise.resolve(open)
     const opening = this.#opening.get(poolId) ?? this.#begin(known)
     this.#opening.set(poolId, opening)
     return opening.finally(() => this.#opening.delete(poolId))
   }
 
   async #begin({ path: brick, passphrase, poolId }: KnownPool): Promise<OpenPool> {
-    const { clock, random } = this
-    const pool = await OpenPool.open({ path: brick, passphrase, clock, random })
+    const { clock, random, onProblem } = this
+    const failed = this.#open.get(poolId)
+    if (failed !== undefined) {
+      // After a failed log write only opening it again tells what is true.
+      this.#open.delete(poolId)
+      await failed[Symbol.asyncDispose]()
+    }
+    const pool = await OpenPool.open({ path: brick, passphrase, clock, random, onProblem })
     if (pool.id !== poolId || this.#closed) {
       await pool[Symbol.asyncDispose]()
       throw new MaasError('POOL_NOT_FOUND', 'another pool stands there now', { path: brick })

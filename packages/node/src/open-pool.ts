@@ -8,6 +8,8 @@ import { reconcile } from '@openmaas/agent/media/reconcile'
 import type { PoolAccess } from '@openmaas/agent/media/types'
 import { PoolOwnerSocket } from '@openmaas/agent/owner/owner-socket'
 import type { Clock } from '@openmaas/kernel/clock'
+import { toMaasError } from '@openmaas/kernel/error-message'
+import type { MaasError } from '@openmaas/kernel/errors'
 import type { PoolId } from '@openmaas/kernel/ids'
 import { NodeFs } from '@openmaas/kernel/node-fs'
 import type { Random } from '@openmaas/kernel/random'
@@ -24,6 +26,7 @@ export interface OpenPoolOptions {
   readonly passphrase: string
   readonly clock: Clock
   readonly random: Random
+  readonly onProblem: (error: MaasError) => void
 }
 
 export class OpenPool implements AsyncDisposable {
@@ -33,12 +36,16 @@ export class OpenPool implements AsyncDisposable {
   readonly snapshots: SnapshotCatalog
   readonly access: PoolAccess
   readonly #socket: PoolOwnerSocket
+  readonly #onProblem: (error: MaasError) => void
   /** What the last check found; nothing is known before the first one. */
   badBlocks = 0
+  /** Settles when what is damaged is no longer found: captures then store it again. */
+  distrusted: Promise<unknown> = Promise.resolve()
 
   private constructor(pool: Pool, socket: PoolOwnerSocket, options: OpenPoolOptions) {
     const { clock, random } = options
     this.pool = pool
+    this.#onProblem = options.onProblem
     this.#socket = socket
     this.id = pool.status().poolId
     this.path = pool.core.brickPaths[0]!
@@ -73,6 +80,18 @@ export class OpenPool implements AsyncDisposable {
       await pool.close()
       throw error
     }
+  }
+
+  /** A log write has failed: nothing can be written until the pool is opened again. */
+  get isReadOnly(): boolean {
+    return this.pool.core.log.failure !== undefined
+  }
+
+  /** Somebody met damage and is about to send again what was lost. */
+  distrustDamaged(): void {
+    this.distrusted = this.distrusted
+      .then(() => this.pool.distrustDamaged())
+      .catch((error: unknown) => this.#onProblem(toMaasError(error)))
   }
 
   stats(): PoolStats {

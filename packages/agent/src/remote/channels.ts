@@ -100,6 +100,7 @@ export class Channels implements AsyncDisposable {
   }
 
   #start(open: Hello['open']): Channel {
+    this.signal.throwIfAborted() // With the reason.
     const { target, identity, bytesPerSecond, connections } = this.#options
     const address = parseNbdAddress(target.address)
     if (!('host' in address)) {

@@ -25,6 +25,8 @@ import { REFERENCES_MAX } from './shown.ts'
 
 /** Each connection of a capture may fill 80 MiB of pack buffers. */
 const SESSIONS_MAX = 64
+/** Of all sessions: each has a thread. */
+const CONNECTIONS_MAX = 128
 /** Connections that have not said their HELLO. */
 const UNKNOWN_MAX = 128
 const HELLO_TIMEOUT_MS = 10_000
@@ -60,7 +62,7 @@ export class DataServer implements AsyncDisposable {
     )
     // Peers that do not get through the handshake: they are gone, and nothing was begun.
     this.#server.on('tlsClientError', (_error, socket) => socket.destroy())
-    this.#server.maxConnections = SESSIONS_MAX * 16 + UNKNOWN_MAX
+    this.#server.maxConnections = CONNECTIONS_MAX + UNKNOWN_MAX
   }
 
   /** @returns the port, chosen by the system when 0 was asked for. @throws MaasError FS_* */
@@ -144,6 +146,10 @@ export class DataServer implements AsyncDisposable {
     if (hostOfCertificate(socket.getPeerCertificate()) !== checked.hostId) {
       throw new MaasError('TICKET_INVALID', 'the ticket is for another host')
     }
+    const connections = [...this.#sessions.values()].map((each) => each.connectionCount)
+    if (connections.reduce((sum, count) => sum + count, 0) >= CONNECTIONS_MAX) {
+      throw new MaasError('DATA_SESSIONS_TOO_MANY', 'the node has as many connections as it may')
+    }
     if (open.do === 'join') {
       const session = this.#sessions.get(open.session)
       const own = session?.ticket.hostId === checked.hostId
@@ -174,6 +180,7 @@ export class DataServer implements AsyncDisposable {
     rest: Buffer,
   ): Promise<void> {
     const pool = await this.#options.node.pool(ticket.poolId)
+    await pool.distrusted
     if (open.do === 'capture') {
       const { kind, requestId, parentSnapshotId } = open
       const done = pool.snapshots.ofRequest(ticket.sourceId, requestId)
@@ -234,9 +241,9 @@ function contextOf({ key, certificate, authorities }: NodeTls): SecureContextOpt
 }
 
 function refuse(socket: TLSSocket, error: unknown): void {
-  const { code, message, details } = errorToMessage(error)
+  const { code, message } = errorToMessage(error)
   socket.removeAllListeners('data')
   socket.resume() // So that its end is seen.
-  socket.end(encodeJson(FrameType.error, { code, message, details }))
+  socket.end(encodeJson(FrameType.error, { code, message, details: {} }))
   setTimeout(() => socket.destroy(), HELLO_TIMEOUT_MS).unref()
 }

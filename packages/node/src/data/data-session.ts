@@ -36,6 +36,14 @@ const COMMIT_SIZE_MAX = 900 * 1024
 /** A lock that an agent asks for: a longer one is set by control itself. */
 const LOCK_MAX_MS = 366 * 24 * 3600_000
 
+/** What reading the pool says when it is damaged; an agent cannot bring these about. */
+const DAMAGE: ReadonlySet<string> = new Set([
+  'CHUNK_MISSING',
+  'PACK_MISSING',
+  'PACK_INVALID',
+  'RECORD_INVALID',
+])
+
 export interface CaptureWish {
   readonly kind: 'tree' | 'volume'
   readonly requestId: string
@@ -87,8 +95,8 @@ export class DataSession implements LaneOwner {
     return made
   }
 
-  get isOver(): boolean {
-    return this.#state === 'over'
+  get connectionCount(): number {
+    return this.#lanes.length
   }
 
   /** @throws MaasError DATA_SESSIONS_TOO_MANY, SESSION_CLOSED */
@@ -122,8 +130,10 @@ export class DataSession implements LaneOwner {
   /** Ends everything; the agent is told why on every connection. */
   failed(error: unknown): void {
     if (this.#state === 'over') return
-    const { code, message, details } = errorToMessage(error)
-    this.#end(error, encodeJson(FrameType.error, { code, message, details }))
+    const { code, message } = errorToMessage(error)
+    if (DAMAGE.has(code)) this.#options.pool.distrustDamaged()
+    // Details may name places of this machine: they are not for other hosts.
+    this.#end(error, encodeJson(FrameType.error, { code, message, details: {} }))
   }
 
   #welcome(joins: boolean): Welcome {

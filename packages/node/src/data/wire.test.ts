@@ -9,6 +9,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { packPath } from '@openmaas/pool/pack/path'
 import { TreeReader } from '@openmaas/pool/tree/tree-reader'
 import { diffTrees } from '@openmaas/pool/tree/diff'
 import { requires } from '@openmaas/testkit/requires'
@@ -83,6 +84,22 @@ requires(['openssl'], () => {
     expect((await site.capture(source)).snapshotId).toBe(first.snapshotId)
     const { pool } = await site.site.node.pool(site.site.poolId)
     expect(pool.snapshots().length).toBe(1)
+  })
+
+  test('damage in the parent does not stop the capture that heals it', async () => {
+    const first = await site.capture(source)
+    const { pool } = await site.site.node.pool(site.site.poolId)
+    for (const { kind, packId } of pool.core.state.livePacks()) {
+      if (kind !== 'metadata') continue
+      const file = packPath(site.site.files.join('pool'), Buffer.from(packId, 'hex'))
+      const bytes = readFileSync(file)
+      writeFileSync(file, bytes.fill(0x55, 200, 300))
+    }
+    const params = { requestId: 'r2', parentSnapshotId: first.snapshotId }
+    const second = await site.capture(source, params)
+    const snapshotIds = [second.snapshotId]
+    const check = { poolId: site.site.poolId, data: true, snapshotIds }
+    expect((await site.site.order('pool.check', check)).problems).toEqual([])
   })
 
   test('an image goes over the wire, and again with one changed block', async () => {
