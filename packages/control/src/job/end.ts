@@ -72,10 +72,12 @@ export async function endUnbegun(
   problem: ErrorMessage,
 ): Promise<void> {
   const definition = services.definitions.get(job.kind)
+  const params = definition?.params.safeParse(JSON.parse(job.paramsJson)).data
   await endJob(trx, services, {
     job,
-    definition,
-    params: definition?.params.parse(JSON.parse(job.paramsJson)),
+    // Parameters of another version: its own ending cannot be asked for.
+    definition: params === undefined ? undefined : definition,
+    params,
     outcome: { state: problem.code === 'CANCELLED' ? 'cancelled' : 'failed', results: {}, problem },
     result: null,
   })

@@ -390,6 +390,33 @@ describeBothCatalogs('the job engine', (make) => {
       .execute()
     expect(events.length).toBeLessThanOrEqual(5)
     expect(events.length).toBeGreaterThanOrEqual(3)
+    await site.answer()
+    await site.expectState(jobId, 'succeeded')
+    const ended = await loadJob(site.catalog.db, jobId)
+    expect(JSON.parse(ended!.progressJson)).toMatchObject({ pct: 100, bottleneck: 'source' })
+  })
+
+  test('keeps what a host has done when the catalog could not record it', async () => {
+    const chain = makeChain(1)
+    const step = chain.steps[0]!
+    let failures = 2
+    const apply: typeof step.apply = async () => {
+      failures -= 1
+      if (failures >= 0) throw new Error('disk I/O error')
+    }
+    const site = await makeSite()
+    const engine = site.engine([{ ...chain, steps: [{ ...step, apply }] }])
+    const jobId = await site.enqueue(engine)
+    await site.tick(engine)
+    await site.answer()
+    await site.expectState(jobId, 'queued')
+    await site.tick(engine, 60_000)
+    await site.expectState(jobId, 'queued')
+    await site.tick(engine, 60_000)
+    await site.expectState(jobId, 'succeeded')
+    // The same key each time: the host did the work once.
+    expect([...site.world.begun]).toEqual([[`${jobId}:s0:1`, 1]])
+    expect(site.world.done.size).toBe(1)
   })
 
   test('ends a job of a kind that it does not know', async () => {

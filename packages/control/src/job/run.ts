@@ -7,7 +7,7 @@
  *      │ failed: again later, or
  *      └─▶ undo, last step first ──▶ end(failed | cancelled)
  */
-import { assert } from '@openmaas/kernel/assert'
+import { assert, AssertionFailure } from '@openmaas/kernel/assert'
 import type { Clock } from '@openmaas/kernel/clock'
 import { errorToMessage, toMaasError } from '@openmaas/kernel/error-message'
 import type { ErrorMessage } from '@openmaas/kernel/error-message'
@@ -38,8 +38,12 @@ type AnyStep = Step<unknown, Record<string, unknown>>
 export const UNDO_PHASE = 'undo'
 
 const lost = (): MaasError => new MaasError('JOB_FENCED', 'another engine works on this job')
-/** The host may still be at it: the next attempt asks for the same work. */
-const isLostAnswer = (code: string): boolean => code === 'HOST_OFFLINE' || code === 'ORDER_TIMEOUT'
+/** The host may still be at it, or done: the next attempt asks for the same work. */
+const LOST_ANSWERS: ReadonlySet<string> = new Set([
+  'HOST_OFFLINE',
+  'ORDER_TIMEOUT',
+  'CATALOG_UNAVAILABLE',
+])
 
 interface StoredProblem extends Partial<ErrorMessage> {
   readonly undoAttempts?: number
@@ -203,7 +207,7 @@ export class JobRun {
   #beginningOf(position: number): StepRow {
     const before = this.#journal.get(position)
     const problem = before?.state === 'failed' ? this.#problemOf(before).code : undefined
-    const again = problem !== undefined && !isLostAnswer(problem)
+    const again = problem !== undefined && !LOST_ANSWERS.has(problem)
     return {
       jobId: this.job.id,
       position,
@@ -225,6 +229,8 @@ export class JobRun {
 
   async #end(trx: Trx, results = this.#results): Promise<void> {
     const conclusion = this.#definition.conclude?.(results)
+    const progress = { ...this.progress.read(), pct: 100, etaMs: 0 }
+    await updateClaimed(trx, this.claim, { progressJson: jsonOf(progress) })
     await endJob(trx, this.#services, {
       job: this.job,
       definition: this.#definition,
@@ -243,7 +249,9 @@ export class JobRun {
   async #fail(position: number, thrown: unknown): Promise<void> {
     const { signal } = this.#controller
     const error = signal.aborted ? (signal.reason as MaasError) : toMaasError(thrown)
-    if (error.code === 'INTERNAL') this.#services.onError(error)
+    // Of a bug, or a catalog that fails, nobody else would hear.
+    const isOurs = error.code === 'INTERNAL' || error.code === 'CATALOG_UNAVAILABLE'
+    if (isOurs) this.#services.onError(error)
     const retried =
       !signal.aborted &&
       ERROR_CATEGORIES[error.category].retry &&
@@ -397,7 +405,10 @@ export class JobRun {
       })
     } catch (error) {
       this.log.giveBack(lines)
-      throw error
+      if (error instanceof MaasError || error instanceof AssertionFailure) throw error
+      // What the world did is done; that it could not be written down can mend.
+      const message = 'the catalog could not record the work'
+      throw new MaasError('CATALOG_UNAVAILABLE', message, {}, { cause: error })
     }
   }
 

@@ -131,7 +131,9 @@ export function makePlug(services: KindServices): JobDefinition {
         run: (context) => attach(services, context),
         apply: (trx, { params: { mediumId }, results, clock }, result) => {
           const { device, mountPath } = result ?? results.serve
-          const changes = { state: 'plugged', device, mountPath, problemJson: null } as const
+          const place = { state: 'plugged', device, mountPath } as const
+          // A second try of one that had failed: it has not ended after all.
+          const changes = { ...place, problemJson: null, endedAt: null }
           return changeMedium(trx, mediumId, changes, clock)
         },
         undo: async (context) => {
