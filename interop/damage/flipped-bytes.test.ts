@@ -25,7 +25,7 @@ import { changeTree, makeTree } from '@openmaas/testkit/data'
 import { directoryContents, storedPoints } from '../support/contents.ts'
 import { PASSPHRASE, Site } from '../support/site.ts'
 
-const FLIPS = Number(process.env['OPENMAAS_FLIPS'] ?? 2000)
+const FLIPS = Number(process.env['OPENMAAS_FLIPS'] ?? 800)
 const SEED = Number(process.env['OPENMAAS_SEED'] ?? 1)
 const ROUND_MS = 30_000
 /** Of the positions, so many lie in files other than packs. */
