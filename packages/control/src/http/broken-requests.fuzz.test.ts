@@ -164,11 +164,9 @@ function allHandlers(auth: TestAuth): Handlers {
     random: systemRandom,
     settings: auth.settings,
     serverKey: auth.serverKey,
-    ...{
-      jobs: makeJobControl(auth),
-      orders,
-      anchors: () => [],
-    },
+    jobs: makeJobControl(auth),
+    orders,
+    anchors: () => [],
     isEmbedded: () => false,
   }
   const real = registerHandlers(

@@ -3,6 +3,7 @@
  * route without a handler, or with a permission that is not in the table, does not start.
  */
 import type { Socket } from 'node:net'
+import { Server as TlsServer } from 'node:tls'
 import fastifyFactory from 'fastify'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { PERMISSIONS } from '@openmaas/api/permissions'
@@ -26,6 +27,8 @@ const REQUEST_TIMEOUT_MS = 60_000
 const KEEP_ALIVE_MS = 72_000
 /** Ids of ours take less; find-my-way refuses what is longer. */
 const PARAM_LENGTH_MAX = 256
+/** What browsers and fetch of the last ten years speak. */
+const TLS_LIMITS = { minVersion: 'TLSv1.2' } as const
 const CONNECTION_COUNT_MAX = 10_000
 /** For answers that are under way when the server is stopped; systemd waits for longer. */
 const CLOSE_GRACE_MS = 5000
@@ -35,6 +38,8 @@ export interface HttpServer extends AsyncDisposable {
   readonly app: FastifyInstance
   /** @returns where it listens: `http://127.0.0.1:8730` */
   listen(address: { readonly host: string; readonly port: number }): Promise<string>
+  /** For connections from now on, when the certificate was renewed. Only of a server with TLS. */
+  setCertificate(tls: { readonly key: string; readonly cert: string }): void
   /** Ends streams and held answers, lets others finish. */
   close(): Promise<void>
 }
@@ -61,6 +66,10 @@ export async function makeHttpServer(options: HttpServerOptions): Promise<HttpSe
   return {
     app,
     listen: (address) => app.listen(address),
+    setCertificate: (tls) => {
+      assert(app.server instanceof TlsServer, 'a server without TLS has no certificate')
+      app.server.setSecureContext({ ...tls, ...TLS_LIMITS })
+    },
     close,
     [Symbol.asyncDispose]: close,
   }
@@ -81,7 +90,7 @@ function checkRoutes(options: HttpServerOptions): RouteName[] {
 
 function fastifyOptions(options: HttpServerOptions): FastifyServerOptions {
   return {
-    ...(options.tls !== undefined && { https: { ...options.tls, minVersion: 'TLSv1.2' } }),
+    ...(options.tls !== undefined && { https: { ...options.tls, ...TLS_LIMITS } }),
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,

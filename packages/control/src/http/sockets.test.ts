@@ -1,9 +1,12 @@
 /** What a stranger can do with the port: garbage in, refusal or silence out, and it goes on. */
 import { connect } from 'node:net'
+import { connect as tlsConnect } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { routeNames, routeOf } from '@openmaas/api/routes/routes'
 import { SeededRandom } from '@openmaas/kernel/random'
 import { FakeClock } from '@openmaas/testkit/fake-clock'
+import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
+import { CertificateAuthority } from '../host/ca.ts'
 import { makeHandlers } from './handlers/handlers.test-support.ts'
 import { BUCKET_COUNT_MAX, RateLimiter } from './rate-limit.ts'
 import { makeTestServer } from './server.test-support.ts'
@@ -104,6 +107,44 @@ describe('the port', () => {
     expect(await (await answer).json()).toEqual({ status: 'ok' })
     await closing
     await own.catalog[Symbol.asyncDispose]()
+  })
+})
+
+describe('TLS', () => {
+  test('is spoken with the certificate that holds now', async () => {
+    using scratch = new TemporaryDirectory()
+    const clock = new FakeClock(Date.now())
+    const names = ['localhost']
+    const [first, second] = await Promise.all(
+      ['a', 'b'].map(async (name) => {
+        const directory = scratch.join(name)
+        const ca = await CertificateAuthority.open({ directory, clock, names })
+        return ca.serverCredentials()
+      }),
+    )
+    const own = await makeTestServer((parts) => makeHandlers(parts), { tls: first! })
+    const url = new URL(await own.server.listen({ host: '127.0.0.1', port: 0 }))
+    const shown = () =>
+      new Promise<string>((resolve, reject) => {
+        const socket = tlsConnect(Number(url.port), '127.0.0.1', { rejectUnauthorized: false })
+        socket.on('error', reject)
+        socket.on('secureConnect', () => {
+          resolve(socket.getPeerCertificate().fingerprint256.replaceAll(':', '').toLowerCase())
+          socket.destroy()
+        })
+      })
+    const plain = (text: string) =>
+      text
+        .replace(/^sha256:/, '')
+        .replaceAll(':', '')
+        .toLowerCase()
+    expect(await shown()).toBe(plain(first!.fingerprint))
+    own.server.setCertificate(second!)
+    expect(await shown()).toBe(plain(second!.fingerprint))
+    const { headers } = await own.server.app.inject('/healthz')
+    expect(headers['strict-transport-security']).toContain('max-age=')
+    expect(() => site.server.setCertificate(second!)).toThrowError('without TLS')
+    await own[Symbol.asyncDispose]()
   })
 })
 

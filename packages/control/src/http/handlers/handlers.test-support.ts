@@ -2,10 +2,10 @@
 import { z } from 'zod'
 import type { Clock } from '@openmaas/kernel/clock'
 import { systemRandom } from '@openmaas/kernel/random'
-import type { FakeClock } from '@openmaas/testkit/fake-clock'
 import { ServerKey } from '../../auth/server-key.ts'
 import { SettingsStore } from '../../auth/settings-store.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
+import { ComplianceBoard } from '../../monitor/board.ts'
 import type { JobDefinition } from '../../job/definition.ts'
 import { cancelJob, enqueueJob, retryJob } from '../../job/queue.ts'
 import { type Handlers, registerHandlers } from '../handler.ts'
@@ -61,7 +61,7 @@ export function makeHandlers(
     makePoolHandlers(context),
     makePointHandlers(context),
     makeMediumHandlers(context),
-    makeStatusHandlers({ ...context, version: '0.0.0' }),
+    makeStatusHandlers({ ...context, board: new ComplianceBoard(context), version: '0.0.0' }),
     makeWebhookHandlers({ ...context, serverKey: SERVER_KEY, post }),
     { getHealth: () => Promise.resolve({ body: { status: 'ok' } }) },
   )
