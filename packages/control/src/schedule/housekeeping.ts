@@ -22,6 +22,10 @@ type Db = Kysely<CatalogTables>
 const COLLECT_EVERY_MS = DAY_MS
 const BACKUP_EVERY_MS = 6 * HOUR_MS
 const RECONCILE_EVERY_MS = 10 * MINUTE_MS
+/** When a process begins to lead, since the last one may have died in the middle of something. */
+const RECONCILE_FIRST_MS = MINUTE_MS
+/** After a jump of the clock nobody's medium is taken away: somebody may set it right again. */
+const JUMP_GRACE_MS = 15 * MINUTE_MS
 const SWEEP_EVERY_MS = HOUR_MS
 /** Also how long a client may be away and go on where it was. */
 const EVENTS_KEPT_MS = 14 * DAY_MS
@@ -45,9 +49,21 @@ export class Housekeeping {
   readonly #options: HousekeepingOptions
   /** Medium → when its eject was last begun, monotonic. */
   readonly #ejected = new Map<string, number>()
+  #isFirst = true
+  #jumpedMs = -Infinity
 
   constructor(options: HousekeepingOptions) {
     this.#options = options
+  }
+
+  /** This process begins to lead. */
+  begin(): void {
+    this.#isFirst = true
+  }
+
+  /** The wall clock was set, or the machine slept. */
+  noteJump(): void {
+    this.#jumpedMs = this.#options.catalog.clock.monotonicMs()
   }
 
   /** @param guard throws when somebody else leads by now; called within each transaction */
@@ -55,9 +71,11 @@ export class Housekeeping {
     const { catalog } = this.#options
     const now = catalog.clock.wallMs()
     for (const request of await this.#ejections(now)) await this.#enqueue(guard, request)
-    await this.#every('reconcile', RECONCILE_EVERY_MS, guard, () =>
+    const reconcileMs = this.#isFirst ? RECONCILE_FIRST_MS : RECONCILE_EVERY_MS
+    await this.#every('reconcile', reconcileMs, guard, () =>
       Promise.resolve([reconcileMediaRequest('system')]),
     )
+    this.#isFirst = false
     // Unknown snapshots become points before anything is collected, and have their chance.
     await this.#every('points', COLLECT_EVERY_MS, guard, async () => {
       const pools = await listPools(catalog.db)
@@ -77,15 +95,16 @@ export class Housekeeping {
 
   /** Media whose lease is over. */
   async #ejections(now: number): Promise<JobRequest[]> {
+    const nowMs = this.#options.catalog.clock.monotonicMs()
+    if (nowMs - this.#jumpedMs < JUMP_GRACE_MS) return []
     const rows = await this.#options.catalog.db
       .selectFrom('medium')
       .selectAll()
-      .where('state', '=', 'plugged')
+      .where('state', 'in', ['plugged', 'lost'])
       .where('leaseUntil', '<=', now)
       .orderBy('leaseUntil')
       .limit(EJECT_MAX)
       .execute()
-    const nowMs = this.#options.catalog.clock.monotonicMs()
     for (const [id, at] of this.#ejected) if (nowMs - at >= EJECT_AGAIN_MS) this.#ejected.delete(id)
     const due = rows.filter((row) => !this.#ejected.has(row.id))
     for (const row of due) this.#ejected.set(row.id, nowMs)
@@ -117,6 +136,8 @@ export class Housekeeping {
     // Done in the future: the clock was set back since.
     if (since <= now && now - since < everyMs) return
     const requests = await list(since <= now ? since : 0)
+    // Nothing to do it with yet: the first pool shall not wait for its first copy.
+    if (requests.length === 0 && name !== 'sweep') return
     await catalog.transaction(async (trx) => {
       await guard(trx)
       for (const request of requests) await this.#options.enqueue(trx, request)

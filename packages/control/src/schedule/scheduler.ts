@@ -105,6 +105,7 @@ export class Scheduler {
 
   async #tick(): Promise<void> {
     const jumpedMs = this.#readJump()
+    if (jumpedMs !== 0) this.#housekeeping.noteJump()
     if (!(await this.#lead())) return
     try {
       if (jumpedMs !== 0) await this.#tellJump(jumpedMs)
@@ -151,6 +152,7 @@ export class Scheduler {
 
   /** What was known here may be old: everything is looked at again. */
   async #takeOver(): Promise<void> {
+    this.#housekeeping.begin()
     this.#signature = null
     this.#slowMs = -Infinity
     this.#versions = new Map()
