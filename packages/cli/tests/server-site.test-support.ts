@@ -5,12 +5,18 @@
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Principal } from '@openmaas/api/permissions'
-import { makeHandlers } from '@openmaas/control/http/handlers/handlers.test-support'
+import { SettingsStore } from '@openmaas/control/auth/settings-store'
+import { makeDocumentHandlers } from '@openmaas/control/documents/handlers'
+import { registerHandlers } from '@openmaas/control/http/handler'
+import type { Handlers } from '@openmaas/control/http/handler'
+import { makeHandlers, SERVER_KEY } from '@openmaas/control/http/handlers/handlers.test-support'
 import { ADMIN, makeTestServer } from '@openmaas/control/http/server.test-support'
 import type { TestServer } from '@openmaas/control/http/server.test-support'
 import { addTenant } from '@openmaas/control/http/site.test-support'
 import type { Tenant } from '@openmaas/control/http/site.test-support'
+import { makePolicyHandlers } from '@openmaas/control/policy/handlers'
 import { systemClock } from '@openmaas/kernel/clock'
+import { systemRandom } from '@openmaas/kernel/random'
 import type { FakeClock } from '@openmaas/testkit/fake-clock'
 
 const TOKENS: Readonly<Record<string, Principal>> = {
@@ -25,6 +31,29 @@ export interface ServerSite extends AsyncDisposable {
   readonly server: TestServer
   readonly tenant: Tenant
   readonly tokenFile: string
+  /** How often a job has been looked at. */
+  readonly watchCount: () => number
+}
+
+/** Those of http/, and documents with the policies that they make. */
+function makeAllHandlers(parts: Parameters<typeof makeHandlers>[0], onWatch: () => void): Handlers {
+  const settings = new SettingsStore(parts.catalog, parts.clock, SERVER_KEY)
+  const noJob = (): Promise<never> => Promise.reject(new Error('no job'))
+  const jobs = { enqueue: noJob, cancel: noJob, retry: noJob }
+  const context = { ...parts, random: systemRandom, settings, jobs, serverKey: SERVER_KEY }
+  const handlers = registerHandlers(
+    makeHandlers(parts),
+    makePolicyHandlers(context),
+    makeDocumentHandlers(context),
+  )
+  const { getJob } = handlers
+  return {
+    ...handlers,
+    getJob: (request) => {
+      onWatch()
+      return getJob!(request)
+    },
+  }
 }
 
 /** Ends every job that is queued, soon, in the way that the label `end` of its request says. */
@@ -63,7 +92,8 @@ function endJobs(server: TestServer, tenant: Tenant): () => void {
 
 /** @param directory gets the file with the token */
 export async function startServerSite(directory: string): Promise<ServerSite> {
-  const server = await makeTestServer((parts) => makeHandlers(parts), {
+  let watchCount = 0
+  const server = await makeTestServer((parts) => makeAllHandlers(parts, () => (watchCount += 1)), {
     // Programs of their own know nothing of a clock that stands still.
     clock: systemClock as unknown as FakeClock,
     authenticate: ({ headers }) => {
@@ -82,6 +112,7 @@ export async function startServerSite(directory: string): Promise<ServerSite> {
     server,
     tenant,
     tokenFile,
+    watchCount: () => watchCount,
     [Symbol.asyncDispose]: async () => {
       release()
       await server[Symbol.asyncDispose]()

@@ -132,10 +132,10 @@ export const chineseHelp: Readonly<Record<keyof typeof englishHelp, string>> = {
   4    不允许：口令、权限或锁定日期
   5    冲突：正在使用或已存在
   6    完成，但有警告：部分文件未能备份或恢复
-  7    空间不足，或达到其他限制
+  7    作业失败；空间不足，或达到其他限制
   8    超时
-  9    无法访问：磁盘或引擎无响应
-  10   发现损坏
+  9    无法访问：服务器、磁盘或引擎无响应
+  10   发现损坏，或校验未通过
   130  被中断
 
 退出码保持稳定，脚本可以依赖。`,
@@ -145,6 +145,10 @@ export const chineseHelp: Readonly<Record<keyof typeof englishHelp, string>> = {
   OPENMAAS_PASSPHRASE_FILE  同 --passphrase-file
   OPENMAAS_LANES            同 --lanes
   OPENMAAS_LANG             同 --lang;否则看 LC_ALL、LC_MESSAGES、LANG
+  OPENMAAS_CONTEXT          同 --context
+  OPENMAAS_SERVER           未使用上下文时的服务器：https://backup:8730
+  OPENMAAS_TOKEN_FILE       保存该服务器令牌的文件
+  OPENMAAS_FINGERPRINT      该服务器的指纹
   OPENMAAS_NODE             运行所用的 Node.js
   NO_COLOR                  不使用颜色
 

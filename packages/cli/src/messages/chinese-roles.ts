@@ -44,9 +44,22 @@ export const chineseRolesHelp: Readonly<Record<keyof typeof englishRolesHelp, st
 两者都要求服务器签发的证书。`,
   'node-join.summary': '让本机为服务器保管存储池',
   'node-join.help': `同 openmaas agent join,但使用节点令牌。随后运行 openmaas node。`,
+
+  'option.config-role': '哪个角色的配置:server、agent 或 node(默认 server)',
+  'option.config-effective': '包括默认值',
+  'option.config-redact': '不显示密文所在位置',
+  'config-check.summary': '检查某个角色的配置',
+  'config-check.help': `读取配置文件、其旁 conf.d(agent.d、node.d)中的文件和环境变量,
+指出错误及所在文件。输出已读取的文件。`,
+  'config-print.summary': '显示某个角色的配置',
+  'config-print.help': '以 YAML 显示与默认值不同的配置;加 --effective 显示全部。',
+  'server-reset-admin.summary': '为用户 admin 设置新口令',
+  'server-reset-admin.help': `须先停止服务器。用户 admin 获得新口令(仅显示一次)和全部权限,
+并取消第二因素。此操作记入审计日志。`,
 }
 
 export const chineseRolesRun: Readonly<Record<keyof typeof englishRolesRun, string>> = {
+  'config.defaults': '没有配置文件:{role} 的所有配置均为默认值',
   'role.ready': '{name} 正为 {server} 工作',
   'join.done': '本机已作为 {name} 加入 {server}。',
   'join.next': '请运行 openmaas {kind},或 systemctl enable --now openmaas-{kind}。',

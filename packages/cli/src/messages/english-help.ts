@@ -140,10 +140,10 @@ plugs the points as disks, and removes everything again.`,
   4    not allowed: passphrase, permissions, a lock date
   5    conflict: in use, already there
   6    done, with warnings: some files could not be taken or restored
-  7    no space, or another limit reached
+  7    a job failed; no space, or another limit reached
   8    took too long
-  9    not reachable: a disk or an engine does not answer
-  10   damage found
+  9    not reachable: a server, a disk or an engine does not answer
+  10   damage found, or a proof failed
   130  interrupted
 
 They are stable: scripts may rely on them.`,
@@ -153,6 +153,10 @@ They are stable: scripts may rely on them.`,
   OPENMAAS_PASSPHRASE_FILE  as --passphrase-file
   OPENMAAS_LANES            as --lanes
   OPENMAAS_LANG             as --lang; else LC_ALL, LC_MESSAGES, LANG
+  OPENMAAS_CONTEXT          as --context
+  OPENMAAS_SERVER           the server, where there is no context: https://backup:8730
+  OPENMAAS_TOKEN_FILE       file that holds the token for that server
+  OPENMAAS_FINGERPRINT      the fingerprint of that server
   OPENMAAS_NODE             the Node.js to run with
   NO_COLOR                  no colors
 

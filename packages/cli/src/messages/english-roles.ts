@@ -44,9 +44,23 @@ server shows the whole line: "openmaas host invite", or the console. Then run "o
 at --nbd-listen. Both ask for a certificate of the server.`,
   'node-join.summary': 'let this machine keep pools for a server',
   'node-join.help': `As "openmaas agent join", with a token made for a node. Then run "openmaas node".`,
+
+  'option.config-role': 'whose settings: server, agent or node (default: server)',
+  'option.config-effective': 'defaults as well',
+  'option.config-redact': 'without the places of secrets',
+  'config-check.summary': 'check the settings of a role',
+  'config-check.help': `Reads the file, what stands in conf.d beside it (agent.d, node.d) and the
+environment, and names what is wrong with its file. Prints the files that were read.`,
+  'config-print.summary': 'show the settings of a role',
+  'config-print.help': `As YAML: what is set differently from its default, or with --effective
+everything.`,
+  'server-reset-admin.summary': 'a new password for the user admin',
+  'server-reset-admin.help': `With the server stopped. The user admin gets a new password, which is
+shown once, every right, and no second factor. It is written into the audit log.`,
 } as const
 
 export const englishRolesRun = {
+  'config.defaults': 'no file of settings: everything of the {role} is at its default',
   'role.ready': '{name} works for {server}',
   'join.done': 'This machine has joined {server} as {name}.',
   'join.next': 'Run "openmaas {kind}", or "systemctl enable --now openmaas-{kind}".',

@@ -8,6 +8,13 @@ test('a configuration file holds names and values, comments and quotes', () => {
   expect(parse(text)).toEqual({ pool: '/a b/c#d', lanes: '4', passphrase_file: '/x' })
 })
 
+test('contexts are left to those who log in', () => {
+  const text =
+    'context: prod\ncontexts:\n  prod:\n    server: https://x\n    ca: |\n      -----BEGIN\n# note\nlanes: 4\n'
+  expect(parse(text)).toEqual({ context: 'prod', lanes: '4' })
+  expect(parse('contexts: {}\npool: /x\n')).toEqual({ pool: '/x' })
+})
+
 test.each([
   ['pool /x', 'line 1: not of the form'],
   ['pool: /x\n\npassphrase: secret', 'line 3: unknown name "passphrase"'],

@@ -4,17 +4,15 @@
  * Begun in the order of need and ended in the other one. Killed at any moment it starts again
  * from its data directory; that is the normal way and not a special one.
  */
-import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import path from 'node:path'
 import { Control } from '@openmaas/control/control'
 import type { MadeAdmin } from '@openmaas/control/auth/first-admin'
 import { systemClock } from '@openmaas/kernel/clock'
 import { MaasError } from '@openmaas/kernel/errors'
-import { fsError } from '@openmaas/kernel/fs-errors'
 import { systemRandom } from '@openmaas/kernel/random'
 import { readVersion } from '../commands/version.ts'
 import { isLoopback, isWildcard } from './address.ts'
+import { catalogUrl } from './catalog-url.ts'
 import { DataLock } from './data-lock.ts'
 import { embedRoles } from './embed.ts'
 import type { Embedding } from './embed.ts'
@@ -101,17 +99,7 @@ export function namesOf(config: ServerConfig): string[] {
   return [...new Set(names)]
 }
 
-export function catalogUrl({ catalogUrlFile, data }: ServerConfig): string {
-  if (catalogUrlFile === undefined) return `sqlite:${path.join(data, 'catalog.db')}`
-  try {
-    return readFileSync(catalogUrlFile, 'utf8').trim()
-  } catch (error) {
-    const { code = 'EIO' } = error as NodeJS.ErrnoException
-    throw fsError(code, 'read', catalogUrlFile, error)
-  }
-}
-
-/** A port in use comes out of three libraries in three forms. */
+export /** A port in use comes out of three libraries in three forms. */
 function explainStart(error: unknown): unknown {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const {

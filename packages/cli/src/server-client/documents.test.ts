@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest'
+import { parseDocuments } from './documents.ts'
+
+test('documents are separated by lines of three dashes, at the ends too', () => {
+  expect(parseDocuments('---\na: 1\n---\nb: 2\n---\n', 'x.yaml')).toEqual([{ a: 1 }, { b: 2 }])
+  expect(parseDocuments('- a: 1\n- b: 2\n', 'x.yaml')).toEqual([{ a: 1 }, { b: 2 }])
+})
+
+test.each([
+  ['a: 1\n---\nb: [1\n', /^x\.yaml, line [34]: /],
+  ['a: 1\na: 2\n', /^x\.yaml, line 2: Map keys must be unique/],
+  ['', /holds no document/],
+  ['---\n---\n', /holds no document/],
+])('bad YAML is named with its line: %j', (text, message) => {
+  expect(() => parseDocuments(text, 'x.yaml')).toThrowError(message)
+})
