@@ -25,6 +25,18 @@ const NBD_LISTEN: OptionSpec = {
   value: '<host:port>',
   summary: 'option.nbd-listen',
 }
+const CATALOG_URL_FILE: OptionSpec = {
+  name: 'catalog-url-file',
+  value: '<file>',
+  completes: 'file',
+  summary: 'option.catalog-url-file',
+}
+const ROLE: OptionSpec = {
+  name: 'role',
+  value: '<server|agent|node>',
+  completes: ['server', 'agent', 'node'],
+  summary: 'option.config-role',
+}
 const SERVER = { usage: '<url>', countMin: 1, countMax: 1 } as const
 const JOIN_OPTIONS: readonly OptionSpec[] = [
   { name: 'token', value: '<token>', summary: 'option.join-token' },
@@ -76,12 +88,7 @@ const SERVER_OPTIONS: readonly OptionSpec[] = [
   { name: 'channel-listen', value: '<host:port>', summary: 'option.channel-listen' },
   DATA_LISTEN,
   NBD_LISTEN,
-  {
-    name: 'catalog-url-file',
-    value: '<file>',
-    completes: 'file',
-    summary: 'option.catalog-url-file',
-  },
+  CATALOG_URL_FILE,
   { name: 'no-pool', summary: 'option.no-pool' },
   { name: 'metrics-public', summary: 'option.metrics-public' },
   {
@@ -143,5 +150,37 @@ export const ROLE_COMMANDS: readonly CommandSpec[] = [
     help: 'node-join.help',
     examples: ['node join https://backup.example.com:8731 --token K7Q --fingerprint sha256:5e0f'],
     load: () => import('../commands/node-join.ts'),
+  },
+  {
+    path: 'config check',
+    arguments: NONE,
+    options: [ROLE, CONFIG],
+    summary: 'config-check.summary',
+    help: 'config-check.help',
+    examples: ['config check', 'config check --role agent --config ./agent.yaml'],
+    load: () => import('../commands/config-check.ts'),
+  },
+  {
+    path: 'config print',
+    arguments: NONE,
+    options: [
+      ROLE,
+      CONFIG,
+      { name: 'effective', summary: 'option.config-effective' },
+      { name: 'redact', summary: 'option.config-redact' },
+    ],
+    summary: 'config-print.summary',
+    help: 'config-print.help',
+    examples: ['config print --effective --redact'],
+    load: () => import('../commands/config-print.ts'),
+  },
+  {
+    path: 'server reset-admin',
+    arguments: NONE,
+    options: [CONFIG, DATA, CATALOG_URL_FILE],
+    summary: 'server-reset-admin.summary',
+    help: 'server-reset-admin.help',
+    examples: ['server reset-admin'],
+    load: () => import('../commands/server-reset-admin.ts'),
   },
 ]

@@ -13,8 +13,8 @@ import { makeNodeHandlers } from '@openmaas/node/handlers'
 import { Node } from '@openmaas/node/node'
 import { ORDERS } from '@openmaas/protocols/channel/orders'
 import type { OrderGiver, Params, Result, Verb } from '@openmaas/protocols/channel/orders'
+import { catalogUrl } from './catalog-url.ts'
 import { DataLock } from './data-lock.ts'
-import { catalogUrl } from './server.ts'
 import type { ServerConfig } from './settings.ts'
 
 const log = makeLog('openmaas:catalog')
