@@ -7,7 +7,6 @@ import { auditHandlers } from './audit/handlers.ts'
 import { RefusalRecorder } from './audit/refusals.ts'
 import { makeAuthenticate } from './auth/authenticate.ts'
 import { authHandlers } from './auth/handlers.ts'
-import { isWritable } from './control.ts'
 import type { ControlOptions, Listen, Parts } from './control.ts'
 import { makeDocumentHandlers } from './documents/handlers.ts'
 import type { ChannelServer } from './host/channel-server.ts'
@@ -20,13 +19,17 @@ import { makeMediumHandlers } from './http/handlers/media.ts'
 import { makePointHandlers } from './http/handlers/points.ts'
 import { makePoolHandlers } from './http/handlers/pools.ts'
 import { makeSourceHandlers } from './http/handlers/sources.ts'
-import { makeStatusHandlers } from './http/handlers/status.ts'
 import { makeWebhookHandlers } from './http/handlers/webhooks.ts'
 import { makeHttpServer } from './http/server.ts'
 import type { HttpServer } from './http/server.ts'
 import { WebhookDispatcher } from './http/webhooks/dispatcher.ts'
 import type { JobEngine } from './job/engine.ts'
 import { makeMediaHandlers } from './media/handlers.ts'
+import { describeAlert } from './monitor/alerts/texts.ts'
+import { readCertificate } from './monitor/health.ts'
+import { Monitor } from './monitor/monitor.ts'
+import { notifyHandlers } from './monitor/notify/handlers.ts'
+import { Notifier } from './monitor/notify/notifier.ts'
 import { makeBrowseHandlers } from './points/browse.ts'
 import { makePointActions } from './points/handlers.ts'
 import { makeComplianceHandlers } from './policy/compliance-handlers.ts'
@@ -53,12 +56,17 @@ export async function openApi(
     ...{ catalog, events, clock, random, serverKey, post: fetch },
     source: () => urlOf(options, options.api),
   })
-  for (const each of [anchors, forwarder, dispatcher]) {
-    each.start()
+  const monitor = makeMonitor(options, parts)
+  const notifier = new Notifier({
+    ...{ catalog, clock, random, serverKey, settings, fetch },
+    describe: describeAlert,
+  })
+  for (const each of [anchors, forwarder, dispatcher, notifier, monitor]) {
+    await each.start()
     stack.defer(() => each.stop())
   }
   stack.defer(() => refusals.flush())
-  const handlers = makeHandlers(options, parts, anchors)
+  const handlers = makeHandlers(options, parts, { anchors, monitor, notifier })
   const { key, cert } = await parts.ca.serverCredentials()
   const server = await makeHttpServer({
     ...{ catalog, clock, random, events, handlers },
@@ -67,16 +75,37 @@ export async function openApi(
     idempotencyKey: Buffer.from(serverKey.derive('cursor', 'idempotency')),
     withheld: withheldRoutes(handlers),
     ...(!options.plain && { tls: { key, cert } }),
-    checks: { catalog: () => isWritable(catalog) },
+    checks: monitor.checks,
+    metrics: monitor.metrics,
     onRefused: (refusal) => refusals.record(refusal),
     ...(options.consoleRoot !== undefined && { consoleRoot: options.consoleRoot }),
   })
   return stack.use(server)
 }
 
-function makeHandlers(options: ControlOptions, parts: ApiParts, anchors: AuditAnchors): Handlers {
+function makeMonitor(options: ControlOptions, parts: ApiParts): Monitor {
+  const { catalog, clock, random, events, onError, ca } = parts
+  const { version, directory, metricsPublic = false } = options
+  return new Monitor({
+    ...{ catalog, clock, random, events, onError, version, directory, metricsPublic },
+    certificates: async () => [readCertificate('server', (await ca.serverCredentials()).cert)],
+  })
+}
+
+function makeHandlers(
+  options: ControlOptions,
+  parts: ApiParts,
+  watching: {
+    readonly anchors: AuditAnchors
+    readonly monitor: Monitor
+    readonly notifier: Notifier
+  },
+): Handlers {
+  const { anchors, monitor, notifier } = watching
   const context = {
     ...parts,
+    notifier,
+    daysToFull: monitor.daysToFull,
     jobs: parts.engine,
     version: options.version,
     post: fetch,
@@ -87,7 +116,8 @@ function makeHandlers(options: ControlOptions, parts: ApiParts, anchors: AuditAn
     { getHealth: async () => ({ body: { status: 'ok' as const } }) },
     authHandlers(parts.auth),
     auditHandlers(context),
-    makeStatusHandlers(context),
+    monitor.handlers,
+    notifyHandlers(context),
     makeHostHandlers(context),
     makeHostChannelHandlers(context),
     makePolicyHandlers(context),

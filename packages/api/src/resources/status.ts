@@ -59,7 +59,11 @@ export const forecast = z
         usedBytes: count,
         sizeBytes: count,
         growthBytesPerDay: z.number(),
+        /** Whether anything can be said: a line needs five days, and to rise for sure. */
+        state: z.enum(['not-enough-data', 'steady', 'growing']),
         daysToFull: z.number().nullable(),
+        /** By the fast and the slow end of the growth that 95 of 100 times holds the true one. */
+        daysToFullRange: z.object({ earliest: z.number(), latest: z.number() }).nullable(),
         fullAt: timeOrNull,
         /** How far the line may be off, as one standard error of the slope. */
         errorBytesPerDay: z.number().nullable(),

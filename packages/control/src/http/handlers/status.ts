@@ -9,9 +9,8 @@ import { showReason } from '@openmaas/api/policy-text'
 import type { Status } from '@openmaas/api/resources/status'
 import { labelsWhere } from '../../auth/labels-where.ts'
 import type { CatalogTables } from '../../catalog/schema.ts'
-import { COMPLIANCE_BATCH_MAX, loadCompliance } from '../../policy/compliance-repository.ts'
+import type { ComplianceBoard } from '../../monitor/board.ts'
 import type { SourceCompliance } from '../../policy/compliance-repository.ts'
-import { loadPolicies } from '../../policy/resolve.ts'
 import type { Handlers, Language } from '../handler.ts'
 import { log } from '../log.ts'
 import { timeOf, timeOrNull } from './columns.ts'
@@ -21,6 +20,8 @@ import { showPool } from './pools.ts'
 export interface StatusContext extends Pick<HandlerContext, 'catalog' | 'clock'> {
   readonly version: string
   readonly daysToFull?: (poolId: string) => number | null
+  /** Of monitor/: all sources, judged once for everybody. */
+  readonly board: Pick<ComplianceBoard, 'read'>
 }
 
 /** Consoles ask every five seconds, each of them; 10,000 sources take most of a second to judge. */
@@ -129,7 +130,7 @@ const NOTHING = { none: [] }
 async function count(context: StatusContext, principal: Principal): Promise<Counted> {
   const counter = new Counter(context, principal)
   const now = context.clock.wallMs()
-  const { sources, attention, newestAt } = await countSources(counter, now)
+  const { sources, attention, newestAt } = await countSources(counter, context)
   return {
     at: timeOf(now),
     version: context.version,
@@ -144,42 +145,36 @@ async function count(context: StatusContext, principal: Principal): Promise<Coun
   }
 }
 
-async function countSources(counter: Counter, now: number) {
-  const rows = await counter.db
+async function countSources(counter: Counter, context: StatusContext) {
+  const visible = await counter.db
     .selectFrom('source')
-    .leftJoin('point', 'point.id', 'source.lastPointId')
-    .select(['source.id', 'source.name', 'point.verifiedAt', 'point.takenAt'])
+    .select('id')
     .where(counter.visible('source', 'source.read'))
     .execute()
-  const policies = await loadPolicies(counter.db)
-  const judged: SourceCompliance[] = []
-  for (let from = 0; from < rows.length; from += COMPLIANCE_BATCH_MAX) {
-    const ids = rows.slice(from, from + COMPLIANCE_BATCH_MAX).map(({ id }) => id)
-    judged.push(...(await loadCompliance(counter.db, ids, { policies, now })))
-  }
+  const board = await context.board.read()
+  const rows = visible.flatMap(({ id }) => board.rows.get(id) ?? [])
   const inState = (state: SourceCompliance['state']) =>
-    judged.filter((one) => one.state === state).length
-  const names = new Map(rows.map(({ id, name }) => [id, name]))
-  const verified = rows.filter(({ verifiedAt }) => verifiedAt !== null).length
+    rows.filter((one) => one.state === state).length
+  const verified = rows.filter(({ newestVerifiedAt }) => newestVerifiedAt !== null).length
   const attention = WORST_FIRST.flatMap((state) =>
-    judged
+    rows
       .filter((one) => one.state === state)
       .toSorted((a, b) => (b.ageMs ?? Infinity) - (a.ageMs ?? Infinity) || 0),
   )
   const sources = {
     total: rows.length,
-    protected: judged.filter(({ policyId }) => policyId !== null).length,
+    protected: rows.filter(({ policyId }) => policyId !== null).length,
     unprotected: inState('unprotected'),
     paused: inState('paused'),
     atRisk: inState('at-risk'),
     violated: inState('violated'),
     verifiedShare: rows.length === 0 ? null : verified / rows.length,
   }
-  const shown = attention.slice(0, ATTENTION_MAX).map(({ sourceId, state, reasons }) => {
-    return { sourceId, name: names.get(sourceId) ?? '', state, reasons }
+  const shown = attention.slice(0, ATTENTION_MAX).map(({ sourceId, name, state, reasons }) => {
+    return { sourceId, name, state, reasons }
   })
   const newestAt = rows.reduce<number | null>(
-    (newest, { takenAt }) => (takenAt === null ? newest : Math.max(newest ?? 0, takenAt)),
+    (newest, row) => (row.newestAt === null ? newest : Math.max(newest ?? 0, row.newestAt)),
     null,
   )
   return { sources, attention: shown, newestAt }

@@ -11,6 +11,7 @@ import type { Result } from '@openmaas/protocols/channel/orders'
 import { appendEvent } from '../../catalog/events.ts'
 import { makePointTags } from '../../catalog/point-tags.ts'
 import type { PolicyTag } from '../../catalog/point-tags.ts'
+import { recordSourceDay } from '../../monitor/anomaly/source-days.ts'
 import { bandwidthAt, stricterLimit } from '../../policy/bandwidth.ts'
 import { loadPolicies, parsePolicy } from '../../policy/resolve.ts'
 import type { Policy } from '../../policy/resolve.ts'
@@ -289,6 +290,8 @@ async function recordPoint(
     'point.size': sizeBytes,
     'capture.duration': Math.max(0, now - takenAt),
   })
+  const { readBytes } = result
+  await recordSourceDay(trx, { sourceId, at: takenAt, addedBytes, readBytes, sizeBytes })
   const data = { sourceId, poolId, snapshotId, takenAt, sizeBytes, addedBytes, jobId: job.id }
   const event = { topic: 'points', type: 'point.created', subject: point.id, labels, data } as const
   await appendEvent(trx, event, clock)

@@ -15,11 +15,11 @@ const pool = ['pool', 'name'] as const
 const host = ['host', 'name', 'role'] as const
 
 const GAUGES = {
-  sourceInfo: ['openmaas_source_info', 'Name and host of a source, always 1', [
-    'source',
-    'name',
-    'host',
-  ]],
+  sourceInfo: [
+    'openmaas_source_info',
+    'Name and host of a source, always 1',
+    ['source', 'name', 'host'],
+  ],
   lastSuccess: [
     'openmaas_source_last_success_timestamp_seconds',
     'When the newest recovery point was taken',

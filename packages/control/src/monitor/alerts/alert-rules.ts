@@ -1,0 +1,86 @@
+/** Every rule, and what its texts are told. A rule without texts in both languages is no rule. */
+
+interface OfSource {
+  readonly source: string
+  readonly host: string
+}
+
+/** Rule → parameters, as they stand in the row. Times are milliseconds since 1970. */
+export interface AlertParams {
+  'source-unprotected': OfSource
+  'rpo-missed': OfSource & {
+    readonly rpoMs: number
+    readonly lastSuccessAt: number | null
+    readonly failureCode: string | null
+    readonly hostOffline: boolean
+  }
+  /** No source at all keeps its promise: what is broken is here, not there. */
+  'nothing-succeeds': { readonly count: number; readonly lastSuccessAt: number | null }
+  'scheduler-stalled': { readonly sinceAt: number | null; readonly overdue: number }
+  'jobs-stuck': { readonly count: number; readonly sinceAt: number }
+  'job-failing': {
+    readonly kind: string
+    /** Name of the source or pool; null: of the server itself. */
+    readonly object: string | null
+    readonly failures: number
+    readonly code: string | null
+  }
+  'verification-failed': { readonly object: string; readonly jobId: string; readonly at: number }
+  'verification-overdue': OfSource & { readonly everyMs: number; readonly lastAt: number | null }
+  'drill-overdue': OfSource & { readonly everyMs: number; readonly lastAt: number | null }
+  'source-anomaly': OfSource & {
+    readonly signal: 'change' | 'compressibility' | 'shrink'
+    readonly day: number
+    readonly value: number
+    readonly usual: number
+  }
+  'agent-offline': {
+    readonly host: string
+    readonly role: 'agent' | 'node'
+    readonly sinceAt: number
+  }
+  'certificate-expiring': { readonly name: string; readonly notAfter: number }
+  'clock-skew': { readonly host: string; readonly skewMs: number }
+  'clock-jumped': { readonly byMs: number; readonly at: number }
+  'pool-nearly-full': {
+    readonly pool: string
+    readonly usedPercent: number
+    readonly freeBytes: number
+  }
+  'pool-full-soon': {
+    readonly pool: string
+    readonly days: number
+    readonly growthBytesPerDay: number
+  }
+  'pool-degraded': { readonly pool: string }
+  'pool-offline': { readonly pool: string; readonly node: string; readonly seenAt: number | null }
+  'pool-damaged': { readonly pool: string; readonly badBlocks: number }
+  'catalog-backup-old': { readonly lastAt: number | null }
+  'medium-lease-ending': {
+    readonly medium: string
+    readonly host: string
+    readonly leaseUntil: number
+  }
+  'medium-lost': { readonly medium: string; readonly host: string }
+  'server-disk-full': { readonly usedPercent: number; readonly freeBytes: number }
+}
+export type AlertRule = keyof AlertParams
+export type Severity = 'info' | 'warning' | 'critical'
+
+/** What a rule has found to hold now. */
+export type Finding = {
+  [R in AlertRule]: {
+    readonly rule: R
+    /** What it is about, beside the subject: there is one open alert per rule, subject and this. */
+    readonly detail?: string
+    readonly severity: Severity
+    /** Id of a source, host, pool or medium; `server`. */
+    readonly subject: string
+    readonly labels: Readonly<Record<string, string>>
+    readonly params: AlertParams[R]
+  }
+}[AlertRule]
+
+export function keyOf({ rule, subject, detail }: Finding): string {
+  return detail === undefined ? `${rule}:${subject}` : `${rule}:${subject}:${detail}`
+}

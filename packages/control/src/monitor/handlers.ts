@@ -1,0 +1,126 @@
+/** What needs attention, and when pools are full: over the API. */
+import type { Alert } from '@openmaas/api/resources/alert'
+import type { Clock } from '@openmaas/kernel/clock'
+import { auditChange } from '../audit/audited.ts'
+import { ownerOf } from '@openmaas/api/permissions'
+import type { Catalog } from '../catalog/catalog.ts'
+import { objectNotFound } from '../http/handler.ts'
+import type { HandlerRequest, Handlers, Language } from '../http/handler.ts'
+import { labelsOf, objectOf, timeOf, timeOrNull } from '../http/handlers/columns.ts'
+import { readPage, whereVisible } from '../http/handlers/list-query.ts'
+import { appendAlertEvent } from './alerts/alert-repository.ts'
+import type { AlertRow } from './alerts/alert-repository.ts'
+import { describeAlert } from './alerts/texts.ts'
+import { loadForecasts } from './capacity/capacity.ts'
+import type { PoolOutlook } from './capacity/capacity.ts'
+
+export interface MonitorContext {
+  readonly catalog: Catalog
+  readonly clock: Clock
+}
+
+const DAY_MS = 86_400_000
+
+export function makeMonitorHandlers(context: MonitorContext) {
+  return {
+    listAlerts: (request) => listAlerts(context, request),
+    getAlert: async ({ params, language }) => {
+      return { body: showAlert(await loadAlert(context.catalog.db, params.alertId), language) }
+    },
+    acknowledgeAlert: (request) => acknowledge(context, request),
+    getForecast: (request) => getForecast(context, request),
+  } satisfies Handlers
+}
+
+export function showAlert(row: AlertRow, language: Language): Alert {
+  const { id, rule, severity, state, subject, acknowledgedBy } = row
+  const params = objectOf(row.paramsJson)
+  return {
+    ...{ id, rule, severity, state, subject, params, acknowledgedBy },
+    labels: labelsOf(row.labelsJson),
+    ...describeAlert({ rule, params }, language),
+    openedAt: timeOf(row.openedAt),
+    seenAt: timeOf(row.seenAt),
+    resolvedAt: timeOrNull(row.resolvedAt),
+    acknowledgedAt: timeOrNull(row.acknowledgedAt),
+  }
+}
+
+async function loadAlert(db: Catalog['db'], id: string): Promise<AlertRow> {
+  const row = await db.selectFrom('alert').selectAll().where('id', '=', id).executeTakeFirst()
+  if (row === undefined) throw objectNotFound('alert', id)
+  return row
+}
+
+async function listAlerts(context: MonitorContext, request: HandlerRequest<'listAlerts'>) {
+  const { query, principal, language } = request
+  const { db, dialect } = context.catalog
+  let rows = whereVisible(db.selectFrom('alert').selectAll(), {
+    ...{ table: 'alert', principal, dialect },
+    filter: query['filter[labels]'],
+  })
+  const state = query['filter[state]']
+  const severity = query['filter[severity]']
+  const rule = query['filter[rule]']
+  const subject = query['filter[subject]']
+  const acknowledged = query['filter[acknowledged]']
+  if (state !== undefined) rows = rows.where('state', '=', state)
+  if (severity !== undefined) rows = rows.where('severity', '=', severity)
+  if (rule !== undefined) rows = rows.where('rule', '=', rule)
+  if (subject !== undefined) rows = rows.where('subject', '=', subject)
+  if (acknowledged !== undefined) {
+    rows = rows.where('acknowledgedAt', acknowledged === 'true' ? 'is not' : 'is', null)
+  }
+  const page = await readPage(rows, query, { table: 'alert' })
+  return { body: { items: page.rows.map((row) => showAlert(row, language)), next: page.next } }
+}
+
+/** Again by somebody else: now that one looks after it. */
+async function acknowledge(context: MonitorContext, request: HandlerRequest<'acknowledgeAlert'>) {
+  const { params, body, principal, language } = request
+  const { catalog, clock } = context
+  const row = await catalog.transaction(async (trx) => {
+    const before = await loadAlert(trx, params.alertId)
+    const set = { acknowledgedBy: ownerOf(principal), acknowledgedAt: clock.wallMs() }
+    const after = { ...before, ...set }
+    await trx.updateTable('alert').set(set).where('id', '=', before.id).execute()
+    await appendAlertEvent(trx, context, 'alert.acknowledged', after)
+    await auditChange(trx, clock, request, {
+      action: 'acknowledgeAlert',
+      object: before.id,
+      labels: labelsOf(before.labelsJson),
+      before: { acknowledgedBy: before.acknowledgedBy },
+      after: { acknowledgedBy: set.acknowledgedBy },
+      ...(body.note !== undefined && { reason: body.note }),
+    })
+    return after
+  })
+  return { body: showAlert(row, language) }
+}
+
+async function getForecast(context: MonitorContext, request: HandlerRequest<'getForecast'>) {
+  const { catalog, clock } = context
+  const { principal } = request
+  const rows = whereVisible(catalog.db.selectFrom('pool').select('id'), {
+    ...{ table: 'pool', principal, dialect: catalog.dialect, filter: undefined },
+  })
+  const visible = new Set((await rows.execute()).map(({ id }) => id))
+  const now = clock.wallMs()
+  const outlooks = await loadForecasts(catalog.db, now)
+  const shown = [...outlooks].filter(([id]) => visible.has(id))
+  return { body: { pools: shown.map(([id, outlook]) => showOutlook(id, outlook, now)) } }
+}
+
+function showOutlook(poolId: string, outlook: PoolOutlook, now: number) {
+  const { state, usedBytes, sizeBytes, daysToFull, daysToFullRange } = outlook
+  const { growthBytesPerDay, errorBytesPerDay, days } = outlook
+  return {
+    ...{ poolId, state, usedBytes, sizeBytes, daysToFull, daysToFullRange },
+    growthBytesPerDay: Math.round(growthBytesPerDay),
+    errorBytesPerDay: errorBytesPerDay === null ? null : Math.round(errorBytesPerDay),
+    fullAt: daysToFull === null ? null : timeOf(Math.round(now + daysToFull * DAY_MS)),
+    samples: days.map((day) => {
+      return { at: timeOf(Math.round(day.at)), usedBytes: Math.round(day.usedBytes) }
+    }),
+  }
+}
