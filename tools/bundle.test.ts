@@ -106,3 +106,21 @@ test('a bundle that was moved with its sources still finds them', async () => {
   root = moved
   expect(run()).toBe('first first true x')
 })
+
+test('a package loads with the module that needs it, and not before', async () => {
+  write('node_modules/heavy/package.json', '{ "name": "heavy", "main": "heavy.js" }')
+  write('node_modules/heavy/heavy.js', `console.log('loaded')\nexports.name = 'heavy'\n`)
+  write('packages/cli/src/late.ts', `import { name } from 'heavy'\nexport { name }\n`)
+  const main = `import process, { argv } from 'node:process'
+console.log(argv === process.argv)
+if (argv[2] === 'x') console.log('begun', (await import('./late.ts')).name)
+`
+  write('packages/cli/src/main.ts', main)
+  await sleep(SETTLED_MS)
+  expect(await bundle(root)).toBe(true)
+  expect(run()).toBe('true\nloaded\nbegun heavy')
+  write('packages/cli/src/main.ts', main.replace(`'x'`, `'y'`))
+  await sleep(SETTLED_MS)
+  expect(await bundle(root)).toBe(true)
+  expect(run()).toBe('true')
+})
