@@ -9,6 +9,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { PeerCertificate } from 'node:tls'
+import type { BlockDevice } from '@openmaas/kernel/block-device'
 import { toMaasError } from '@openmaas/kernel/error-message'
 import { MaasError } from '@openmaas/kernel/errors'
 import { listMediaStatus } from '@openmaas/agent/media/reconcile'
@@ -21,6 +22,7 @@ import { NbdServer, type NbdServerTls } from '@openmaas/protocols/nbd/server'
 import { NBD_TICKET_SEPARATOR } from '@openmaas/protocols/data/peer'
 import type { Node } from './node.ts'
 import type { NodeTls, TicketCheck } from './security.ts'
+import { ThrottledDevice } from './throttled-device.ts'
 
 export interface MediumExportsOptions {
   readonly node: Node
@@ -32,10 +34,16 @@ export interface MediumExportsOptions {
 const ENGINE_TIMEOUT_MS = 300_000
 const RETRY_PAUSE_MS = 250
 
+interface Served {
+  readonly client: NbdClient
+  /** What hosts get. */
+  readonly device: BlockDevice
+}
+
 export class MediumExports implements AsyncDisposable {
   readonly #options: MediumExportsOptions
   readonly #server: NbdServer
-  readonly #clients = new Map<string, NbdClient>()
+  readonly #served = new Map<string, Served>()
   /** Which hosts have shown a good ticket: they come back after its time, while it is served. */
   readonly #admitted = new Map<string, Set<string>>()
   readonly #closing = new AbortController()
@@ -59,7 +67,7 @@ export class MediumExports implements AsyncDisposable {
 
   /** Reaches the engine and offers it; again is fine. @throws MaasError NBD_UNREACHABLE */
   async add(mediumId: string, record: MediumRecord): Promise<void> {
-    if (this.#clients.has(mediumId)) return
+    if (this.#served.has(mediumId)) return
     const address = record.attachment?.nbd
     if (address === undefined) {
       throw new MaasError('NBD_EXPORT_UNKNOWN', 'the medium is not exported', { id: record.id })
@@ -70,17 +78,21 @@ export class MediumExports implements AsyncDisposable {
       reconnectTimeoutMs: ENGINE_TIMEOUT_MS,
       signal: this.#closing.signal,
     })
-    this.#clients.set(mediumId, client)
+    const { bytesPerSecond } = record
+    const { clock } = this.#options.node
+    const device =
+      bytesPerSecond === undefined ? client : new ThrottledDevice(client, { bytesPerSecond, clock })
+    this.#served.set(mediumId, { client, device })
   }
 
   /** Its clients are let go; what they had in flight is answered. */
   async remove(mediumId: string): Promise<void> {
-    const client = this.#clients.get(mediumId)
-    if (client === undefined) return
-    this.#clients.delete(mediumId)
+    const served = this.#served.get(mediumId)
+    if (served === undefined) return
+    this.#served.delete(mediumId)
     this.#admitted.delete(mediumId)
     this.#server.disconnect(mediumId)
-    await client.close()
+    await served.client.close()
   }
 
   /** The node's certificate is a new one. */
@@ -110,7 +122,7 @@ export class MediumExports implements AsyncDisposable {
   async close(): Promise<void> {
     await this.#server.close()
     this.#closing.abort()
-    this.#clients.clear()
+    this.#served.clear()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -138,7 +150,7 @@ export class MediumExports implements AsyncDisposable {
   #admit(peer: PeerCertificate, name: string): NbdExport | undefined {
     const at = name.indexOf(NBD_TICKET_SEPARATOR)
     const mediumId = name.slice(0, Math.max(0, at))
-    const device = this.#clients.get(mediumId)
+    const device = this.#served.get(mediumId)?.device
     const hostId = hostOfCertificate(peer)
     if (device === undefined || hostId === undefined) return undefined
     const admitted = this.#admitted.get(mediumId)

@@ -40,6 +40,8 @@ export interface PlugOptions {
   readonly baseLayers?: readonly LayerId[]
   /** What control calls it, kept in the record. */
   readonly controlId?: string
+  /** Kept in the record, for the node that exports it. */
+  readonly bytesPerSecond?: number
 }
 
 export interface PlugResult {

@@ -69,6 +69,8 @@ export interface MediumRecord {
   readonly freeBytes?: number
   /** What the control plane calls it; absent when it was plugged by hand. */
   readonly controlId?: string
+  /** What its node lets through to other hosts; absent means as fast as it goes. */
+  readonly bytesPerSecond?: number
   readonly attachment?: Attachment
 }
 

@@ -90,7 +90,7 @@ async function servedRecord(
 }
 
 function plugOptions(params: CheckedParams<'medium.serve'>): PlugOptions {
-  const { local, quotaBytes, mediumId } = params
+  const { local, quotaBytes, mediumId, bytesPerSecond } = params
   const mountPath = local?.mountPath ?? null
   if (mountPath !== null && !path.isAbsolute(mountPath)) {
     throw new MaasError('USAGE', 'a mount path is absolute', { path: mountPath })
@@ -104,6 +104,7 @@ function plugOptions(params: CheckedParams<'medium.serve'>): PlugOptions {
     controlId: mediumId,
     ...(mountPath !== null && { mountPoint: mountPath }),
     ...(quotaBytes !== null && { quotaBytes }),
+    ...(bytesPerSecond !== null && { bytesPerSecond }),
     ...(local === null && { nbd: 'unix' }),
   }
 }
