@@ -28,7 +28,9 @@ import {
   saveRemote,
 } from './remote-record.ts'
 
-const ENTRY = fileURLToPath(new URL('./remote-main.ts', import.meta.url))
+/** Not a literal below: it runs from its source, for it may outlive a bundle (tools/bundle.ts). */
+const ENTRY_NAME = './remote-main.ts'
+const ENTRY = fileURLToPath(new URL(ENTRY_NAME, import.meta.url))
 
 export interface RemoteAttachOptions {
   /** The agent's data directory. */
