@@ -36,9 +36,21 @@ export function showAlert(row: AlertRow, language: Language): Alert {
   const { id, rule, severity, state, subject, acknowledgedBy } = row
   const params = objectOf(row.paramsJson)
   return {
-    ...{ id, rule, severity, state, subject, params, acknowledgedBy },
+    id,
+    rule,
+    severity,
+    state,
+    subject,
+    params,
+    acknowledgedBy,
     labels: labelsOf(row.labelsJson),
-    ...describeAlert({ rule, params }, language),
+    ...describeAlert(
+      {
+        rule,
+        params,
+      },
+      language,
+    ),
     openedAt: timeOf(row.openedAt),
     seenAt: timeOf(row.seenAt),
     resolvedAt: timeOrNull(row.resolvedAt),
@@ -56,7 +68,9 @@ async function listAlerts(context: MonitorContext, request: HandlerRequest<'list
   const { query, principal, language } = request
   const { db, dialect } = context.catalog
   let rows = whereVisible(db.selectFrom('alert').selectAll(), {
-    ...{ table: 'alert', principal, dialect },
+    table: 'alert',
+    principal,
+    dialect,
     filter: query['filter[labels]'],
   })
   const state = query['filter[state]']
@@ -102,7 +116,10 @@ async function getForecast(context: MonitorContext, request: HandlerRequest<'get
   const { catalog, clock } = context
   const { principal } = request
   const rows = whereVisible(catalog.db.selectFrom('pool').select('id'), {
-    ...{ table: 'pool', principal, dialect: catalog.dialect, filter: undefined },
+    table: 'pool',
+    principal,
+    dialect: catalog.dialect,
+    filter: undefined,
   })
   const visible = new Set((await rows.execute()).map(({ id }) => id))
   const now = clock.wallMs()
@@ -115,12 +132,20 @@ function showOutlook(poolId: string, outlook: PoolOutlook, now: number) {
   const { state, usedBytes, sizeBytes, daysToFull, daysToFullRange } = outlook
   const { growthBytesPerDay, errorBytesPerDay, days } = outlook
   return {
-    ...{ poolId, state, usedBytes, sizeBytes, daysToFull, daysToFullRange },
+    poolId,
+    state,
+    usedBytes,
+    sizeBytes,
+    daysToFull,
+    daysToFullRange,
     growthBytesPerDay: Math.round(growthBytesPerDay),
     errorBytesPerDay: errorBytesPerDay === null ? null : Math.round(errorBytesPerDay),
     fullAt: daysToFull === null ? null : timeOf(Math.round(now + daysToFull * DAY_MS)),
     samples: days.map((day) => {
-      return { at: timeOf(Math.round(day.at)), usedBytes: Math.round(day.usedBytes) }
+      return {
+        at: timeOf(Math.round(day.at)),
+        usedBytes: Math.round(day.usedBytes),
+      }
     }),
   }
 }

@@ -28,7 +28,10 @@ export class MonitoredSite {
     const onError = (error: unknown): void => void this.errors.push(error)
     this.events = new EventFeed(catalog, { onError })
     this.monitor = new Monitor({
-      ...{ catalog, clock, events: this.events, onError },
+      catalog,
+      clock,
+      events: this.events,
+      onError,
       random: new SeededRandom(1),
       version: '0.0.0',
       directory: null,
@@ -61,9 +64,19 @@ export class MonitoredSite {
     await this.catalog.db
       .insertInto('host')
       .values({
-        ...{ id: 'hst_1', name: 'web', kind: 'agent', labelsJson: '{}', state: 'online' },
-        ...{ drained: 0, softwareVersion: '1', aboutJson: '{}', dataAddress: null },
-        ...{ certificateSerial: null, certificateNotAfter: null, clockSkewMs: 0, version: 1 },
+        id: 'hst_1',
+        name: 'web',
+        kind: 'agent',
+        labelsJson: '{}',
+        state: 'online',
+        drained: 0,
+        softwareVersion: '1',
+        aboutJson: '{}',
+        dataAddress: null,
+        certificateSerial: null,
+        certificateNotAfter: null,
+        clockSkewMs: 0,
+        version: 1,
         lastSeenAt: this.clock.wallMs(),
         createdAt: this.clock.wallMs(),
         ...row,
@@ -75,9 +88,19 @@ export class MonitoredSite {
     await this.catalog.db
       .insertInto('source')
       .values({
-        ...{ id: 'src_1', name: 'data', hostId: 'hst_1', kind: 'files', path: '/srv' },
-        ...{ optionsJson: '{}', labelsJson: '{"env":"prod"}', policyId: null, poolId: null },
-        ...{ paused: 0, lastSuccessAt: null, lastPointId: null, version: 1 },
+        id: 'src_1',
+        name: 'data',
+        hostId: 'hst_1',
+        kind: 'files',
+        path: '/srv',
+        optionsJson: '{}',
+        labelsJson: '{"env":"prod"}',
+        policyId: null,
+        poolId: null,
+        paused: 0,
+        lastSuccessAt: null,
+        lastPointId: null,
+        version: 1,
         createdAt: this.clock.wallMs(),
         ...row,
       })
@@ -88,9 +111,19 @@ export class MonitoredSite {
     await this.catalog.db
       .insertInto('policy')
       .values({
-        ...{ id: 'plc_1', name: 'hourly', selectorJson: '{"env":"prod"}', priority: 0 },
-        specJson: JSON.stringify(policySpec.parse({ rpo: '1h', ...spec })),
-        ...{ enabled: 1, createdAt: 0, version: 1 },
+        id: 'plc_1',
+        name: 'hourly',
+        selectorJson: '{"env":"prod"}',
+        priority: 0,
+        specJson: JSON.stringify(
+          policySpec.parse({
+            rpo: '1h',
+            ...spec,
+          }),
+        ),
+        enabled: 1,
+        createdAt: 0,
+        version: 1,
       })
       .execute()
   }
@@ -99,9 +132,16 @@ export class MonitoredSite {
     await this.catalog.db
       .insertInto('pool')
       .values({
-        ...{ id: 'pol_1', name: 'main', nodeId: 'hst_1', path: '/pool', labelsJson: '{}' },
+        id: 'pol_1',
+        name: 'main',
+        nodeId: 'hst_1',
+        path: '/pool',
+        labelsJson: '{}',
         statsJson: statsJson({}),
-        ...{ state: 'online', seenAt: null, createdAt: this.clock.wallMs(), version: 1 },
+        state: 'online',
+        seenAt: null,
+        createdAt: this.clock.wallMs(),
+        version: 1,
         ...row,
       })
       .execute()
@@ -111,10 +151,22 @@ export class MonitoredSite {
     await this.catalog.db
       .insertInto('point')
       .values({
-        ...{ id: 'pnt_1', sourceId: 'src_1', hostId: 'hst_1', poolId: 'pol_1' },
-        ...{ snapshotId: row.id ?? 'snp_1', kind: 'tree', consistency: 'files', sizeBytes: 1000 },
-        ...{ addedBytes: 100, itemCount: 1, warningCount: 0, state: 'available' },
-        ...{ reasonsJson: '[]', lockUntil: null, verifiedAt: null, labelsJson: '{}' },
+        id: 'pnt_1',
+        sourceId: 'src_1',
+        hostId: 'hst_1',
+        poolId: 'pol_1',
+        snapshotId: row.id ?? 'snp_1',
+        kind: 'tree',
+        consistency: 'files',
+        sizeBytes: 1e3,
+        addedBytes: 100,
+        itemCount: 1,
+        warningCount: 0,
+        state: 'available',
+        reasonsJson: '[]',
+        lockUntil: null,
+        verifiedAt: null,
+        labelsJson: '{}',
         takenAt: this.clock.wallMs(),
         ...row,
       })
@@ -126,13 +178,43 @@ export class MonitoredSite {
     await this.catalog.db
       .insertInto('job')
       .values({
-        ...{ kind: 'protect', state: 'succeeded', phase: '', priority: 0, activeKey: null },
-        ...{ sourceId: null, hostId: null, nodeId: null, poolId: null, pointId: null },
-        ...{ mediumId: null, policyId: null, parentId: null, retryOf: null, actor: 'system' },
-        ...{ labelsJson: '{}', paramsJson: '{}', progressJson: '{}', resultJson: null },
-        ...{ problemJson: null, attempt: 1, attemptMax: 1, deadlineAt: null },
-        ...{ notBefore: now, queuedAt: now, startedAt: now, endedAt: now },
-        ...{ cancelRequestedAt: null, claimedBy: null, claimToken: 0, claimUntil: null },
+        kind: 'protect',
+        state: 'succeeded',
+        phase: '',
+        priority: 0,
+        activeKey: null,
+        sourceId: null,
+        hostId: null,
+        nodeId: null,
+        poolId: null,
+        pointId: null,
+        mediumId: null,
+        policyId: null,
+        parentId: null,
+        retryOf: null,
+        actor: 'system',
+        labelsJson: '{}',
+        paramsJson: '{}',
+        progressJson: '{}',
+        resultJson: null,
+        ...{
+          problemJson: null,
+          attempt: 1,
+          attemptMax: 1,
+          deadlineAt: null,
+        },
+        ...{
+          notBefore: now,
+          queuedAt: now,
+          startedAt: now,
+          endedAt: now,
+        },
+        ...{
+          cancelRequestedAt: null,
+          claimedBy: null,
+          claimToken: 0,
+          claimUntil: null,
+        },
         ...row,
       })
       .execute()
@@ -142,11 +224,30 @@ export class MonitoredSite {
     await this.catalog.db
       .insertInto('medium')
       .values({
-        ...{ id: 'mnt_1', name: 'try', pointId: 'pnt_1', sourceId: 'src_1', poolId: 'pol_1' },
-        ...{ nodeId: 'hst_1', hostId: 'hst_1', protocol: 'local', readOnly: 1, mountPath: null },
-        ...{ device: null, state: 'plugged', purpose: '', leaseUntil: null, quotaBytes: null },
-        ...{ bytesPerSecond: null, poolMediumId: null, labelsJson: '{}', createdBy: 'user:usr_1' },
-        ...{ endedAt: null, problemJson: null, version: 1 },
+        id: 'mnt_1',
+        name: 'try',
+        pointId: 'pnt_1',
+        sourceId: 'src_1',
+        poolId: 'pol_1',
+        nodeId: 'hst_1',
+        hostId: 'hst_1',
+        protocol: 'local',
+        readOnly: 1,
+        mountPath: null,
+        device: null,
+        state: 'plugged',
+        purpose: '',
+        leaseUntil: null,
+        quotaBytes: null,
+        bytesPerSecond: null,
+        poolMediumId: null,
+        labelsJson: '{}',
+        createdBy: 'user:usr_1',
+        ...{
+          endedAt: null,
+          problemJson: null,
+          version: 1,
+        },
         createdAt: this.clock.wallMs(),
         ...row,
       })

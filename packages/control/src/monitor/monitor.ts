@@ -175,7 +175,9 @@ export class Monitor {
     const { catalog, directory, certificates } = this.#options
     const anomalies = await this.#anomalies.look(now)
     await this.#evaluator.evaluate({
-      ...{ db: catalog.db, now, anomalies },
+      db: catalog.db,
+      now,
+      anomalies,
       upMs: nowMs - this.#bornMs,
       board: await this.board.read(),
       forecasts: this.#forecasts,

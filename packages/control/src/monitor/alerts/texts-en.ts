@@ -27,7 +27,9 @@ export const ENGLISH: AlertTexts = {
   }),
   'nothing-succeeds': ({ count, lastSuccessAt }) => ({
     title: `None of ${count} sources keeps its promise`,
-    cause: `The newest recovery point of all is of ${time(lastSuccessAt)}: the server, its pools or the network fail rather than a source.`,
+    cause:
+      `The newest recovery point of all is of ${time(lastSuccessAt)}: ` +
+      'the server, its pools or the network fail rather than a source.',
     nextStep:
       'Look at openmaas job list and openmaas pool list; then at the log of the server ' +
       '(journalctl -u openmaas-control).',
@@ -51,7 +53,9 @@ export const ENGLISH: AlertTexts = {
   'job-failing': ({ kind, object, failures, code }) => ({
     title: `${kind}${object === null ? '' : ` of ${object}`} has failed ${failures} times in a row`,
     cause: code === null ? 'The last error has no code.' : `The last error was ${code}.`,
-    nextStep: `Read the log of the last job (openmaas job list, openmaas job log), and what docs/reference/errors.md says of the code.`,
+    nextStep:
+      'Read the log of the last job (openmaas job list, openmaas job log), ' +
+      'and what docs/reference/errors.md says of the code.',
   }),
   'verification-failed': ({ object, jobId, at }) => ({
     title: `What is stored of ${object} is damaged`,
@@ -77,21 +81,27 @@ export const ENGLISH: AlertTexts = {
     ({
       change: {
         title: `${source} on ${host} changes far more than usual`,
-        cause: `${bytesText(value)} were new on ${time(day).slice(0, 10)}; usual are ${bytesText(usual)} a day.`,
+        cause:
+          `${bytesText(value)} were new on ${time(day).slice(0, 10)}; ` +
+          `usual are ${bytesText(usual)} a day.`,
         nextStep:
-          'Find out what writes there. If nobody planned it, think of encryption by malware: lock ' +
-          'the last good point (openmaas point lock) before anything expires.',
+          'Find out what writes there. If nobody planned it, think of encryption: ' +
+          'lock the last good point (openmaas point lock) before anything expires.',
       },
       compressibility: {
         title: `New data of ${source} on ${host} hardly compresses any more`,
-        cause: `On ${time(day).slice(0, 10)} ${percent(value)} of what was read had to be stored; usual are ${percent(usual)}. Encrypted data looks like that.`,
+        cause:
+          `On ${time(day).slice(0, 10)} ${percent(value)} of what was read had to be stored; ` +
+          `usual are ${percent(usual)}. Encrypted data looks like that.`,
         nextStep:
           'Look at what has changed (openmaas diff, openmaas point ls). If files are encrypted, ' +
           'cut the host off and lock the last good point (openmaas point lock).',
       },
       shrink: {
         title: `${source} on ${host} has lost most of its data`,
-        cause: `It shows ${bytesText(value)} on ${time(day).slice(0, 10)}; usual are ${bytesText(usual)}.`,
+        cause:
+          `It shows ${bytesText(value)} on ${time(day).slice(0, 10)}; ` +
+          `usual are ${bytesText(usual)}.`,
         nextStep:
           'See whether somebody deleted files or a file system is not mounted; the points before ' +
           'still have all of it (openmaas point list).',
@@ -100,7 +110,9 @@ export const ENGLISH: AlertTexts = {
   'agent-offline': ({ host, role, sinceAt }) => ({
     title: `${role === 'node' ? 'Node' : 'Agent'} ${host} is offline`,
     cause: `It was last connected at ${time(sinceAt)}.`,
-    nextStep: `On ${host}: systemctl status openmaas-${role}; then its network to the server, port 8731.`,
+    nextStep:
+      `On ${host}: systemctl status openmaas-${role}; ` +
+      'then its network to the server, port 8731.',
   }),
   'certificate-expiring': ({ name, notAfter }) => ({
     title: `The certificate of ${name} ends at ${time(notAfter)}`,
@@ -116,7 +128,9 @@ export const ENGLISH: AlertTexts = {
   }),
   'clock-jumped': ({ byMs, at }) => ({
     title: `The clock of the server was moved by ${long(byMs)}`,
-    cause: `It went ${byMs > 0 ? 'forward' : 'back'} at ${time(at)}: somebody set it, or the machine slept.`,
+    cause:
+      `It went ${byMs > 0 ? 'forward' : 'back'} at ${time(at)}: ` +
+      'somebody set it, or the machine slept.',
     nextStep: 'Check time synchronisation on the server; schedules were planned anew.',
   }),
   'pool-nearly-full': ({ pool, usedPercent, freeBytes }) => ({
@@ -143,7 +157,8 @@ export const ENGLISH: AlertTexts = {
     title: `Pool ${pool} has ${badBlocks} damaged places`,
     cause: 'Reading has found bytes that are not what was written.',
     nextStep:
-      'Run openmaas pool check to see which points are touched, check the disks, and take new points.',
+      'Run openmaas pool check to see which points are touched, check the disks, ' +
+      'and take new points.',
   }),
   'catalog-backup-old': ({ lastAt }) => ({
     title: 'The catalog has no recent backup',

@@ -76,9 +76,12 @@ export const CHINESE: AlertTexts = {
       },
       compressibility: {
         title: `${host} 上的 ${source} 的新数据几乎无法压缩`,
-        cause: `${time(day).slice(0, 10)} 读取的数据有 ${percent(value)} 需要存储;平常为 ${percent(usual)}。加密后的数据即呈此状。`,
+        cause:
+          `${time(day).slice(0, 10)} 读取的数据有 ${percent(value)} 需要存储;` +
+          `平常为 ${percent(usual)}。加密后的数据即呈此状。`,
         nextStep:
-          '查看变化内容(openmaas diff、openmaas point ls)。若文件已被加密,请隔离主机并锁定最后一个完好的恢复点(openmaas point lock)。',
+          '查看变化内容(openmaas diff、openmaas point ls)。若文件已被加密,' +
+          '请隔离主机并锁定最后一个完好的恢复点(openmaas point lock)。',
       },
       shrink: {
         title: `${host} 上的 ${source} 丢失了大部分数据`,

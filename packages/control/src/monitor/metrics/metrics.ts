@@ -96,9 +96,15 @@ export class Metrics {
     const { rows } = await this.#options.board.read()
     const series = this.#series
     for (const gauge of [
-      ...[series.sourceInfo, series.lastSuccess, series.lastSize, series.pointCount],
-      ...[series.oldestPoint, series.newestPoint, series.slaCompliant],
-      ...[series.drillSuccess, series.drillRto],
+      series.sourceInfo,
+      series.lastSuccess,
+      series.lastSize,
+      series.pointCount,
+      series.oldestPoint,
+      series.newestPoint,
+      series.slaCompliant,
+      series.drillSuccess,
+      series.drillRto,
     ]) {
       gauge.reset()
     }
@@ -135,8 +141,13 @@ export class Metrics {
       .execute()
     const series = this.#series
     for (const one of [
-      ...[series.poolSize, series.poolUsed, series.poolLogical, series.poolPhysical],
-      ...[series.poolRatio, series.poolDays, series.badBlocks],
+      series.poolSize,
+      series.poolUsed,
+      series.poolLogical,
+      series.poolPhysical,
+      series.poolRatio,
+      series.poolDays,
+      series.badBlocks,
     ]) {
       one.reset()
     }
