@@ -111,10 +111,6 @@ const REASONS = {
     en: () => 'drills are not run by this version',
     zh: () => '本版本尚不执行容灾演练',
   },
-  BLACKOUT_OVER: {
-    en: () => 'all blackout days lie in the past',
-    zh: () => '所有禁止日期均已过去',
-  },
 } as const satisfies Record<string, { readonly en: Words; readonly zh: Words }>
 export type ReasonCode = keyof typeof REASONS
 

@@ -53,8 +53,8 @@ export interface Preview {
 }
 
 /**
- * @param policy as it would be, with the id of the one it replaces
- * @param visible the sources that the caller may see
+ * @param of.policy as it would be, with the id of the one it replaces
+ * @param of.isVisible of what sources the caller may know
  */
 export async function previewPolicy(
   db: Db,
@@ -88,7 +88,8 @@ export async function previewPolicy(
   return {
     nextRuns: new Runs(spec, '').list(now, NEXT_RUNS),
     sources: sources.map(({ id, name }) => ({ id, name })),
-    pointsKept: keeping.kept * sources.length,
+    // Of one source, where there is none yet.
+    pointsKept: keeping.kept * Math.max(1, sources.length),
     expectedBytes: await expectBytes(db, ids, keeping.spanMs, now),
     expiring,
     warnings: [

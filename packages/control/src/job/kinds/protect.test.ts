@@ -128,10 +128,13 @@ describeBothCatalogs('protect', (make) => {
     const site = await KindSite.make(await make())
     await addPolicy(site.catalog, 'plc_1', { rpo: '1h', retention: { last: 1 } }, { env: 'prod' })
     await site.run(REQUEST)
-    site.hosts.fail = (verb) => (verb === 'pool.delete' ? 'POOL_BUSY' : undefined)
+    site.hosts.fail = (verb) => {
+      if (verb !== 'pool.delete') return undefined
+      // It is gone although we hear of a failure.
+      site.hosts.snapshots.delete('snp_00000001')
+      return 'POOL_BUSY'
+    }
     await site.run(REQUEST)
-    // Somebody deleted it although we heard of a failure.
-    site.hosts.snapshots.delete('snp_00000001')
     await site.finishAll()
     const states = (await listPoints(site)).map((point) => point.state)
     expect(states).toEqual(['deleted', 'available'])

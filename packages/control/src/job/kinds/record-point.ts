@@ -1,0 +1,114 @@
+/** What a capture leaves in the catalog: its point, its measurements, and what may go now. */
+import { makeControlId } from '@openmaas/api/ids'
+import type { Result } from '@openmaas/protocols/channel/orders'
+import { appendEvent } from '../../catalog/events.ts'
+import { recordSourceDay } from '../../monitor/anomaly/source-days.ts'
+import { parsePolicy } from '../../policy/resolve.ts'
+import type { StepContext, Trx } from '../definition.ts'
+import { jsonOf } from '../job-repository.ts'
+import { expireRequest } from './expire.ts'
+import type { Prepared, ProtectParams } from './prepare-capture.ts'
+import { settleRetention } from './retention-rows.ts'
+import type { KindServices } from './services.ts'
+
+type Context = StepContext<ProtectParams, { readonly prepare: Prepared }>
+
+export async function recordPoint(
+  services: KindServices,
+  trx: Trx,
+  context: Context,
+  result: Result<'source.capture'>,
+): Promise<void> {
+  const { clock, job } = context
+  const { sourceId, hostId } = context.params
+  const { poolId, nodeId, policyId, labels, lockUntil, kind } = context.results.prepare
+  const { snapshotId, takenAt, sizeBytes, addedBytes, itemCount, warningCount } = result
+  const id = makeControlId('point', clock, services.random)
+  await trx
+    .insertInto('point')
+    .values({
+      id,
+      sourceId,
+      hostId,
+      poolId,
+      snapshotId,
+      kind: result.kind,
+      consistency: kind === 'disk' ? 'crash' : 'files',
+      takenAt,
+      sizeBytes,
+      addedBytes,
+      itemCount,
+      warningCount,
+      state: 'available',
+      reasonsJson: '["newest"]',
+      lockUntil,
+      verifiedAt: null,
+      labelsJson: jsonOf(labels),
+    })
+    // A rebuild of the catalog may have found the snapshot before this job could say so.
+    .onConflict((conflict) => conflict.columns(['poolId', 'snapshotId']).doNothing())
+    .execute()
+  const point = await trx
+    .selectFrom('point')
+    .select('id')
+    .where('poolId', '=', poolId)
+    .where('snapshotId', '=', snapshotId)
+    .executeTakeFirstOrThrow()
+  const now = clock.wallMs()
+  await trx
+    .updateTable('source')
+    .set({ lastSuccessAt: takenAt, lastPointId: point.id })
+    .where('id', '=', sourceId)
+    .execute()
+  await trx
+    .updateTable('job')
+    .set({ pointId: point.id, poolId, nodeId, policyId })
+    .where('id', '=', job.id)
+    .execute()
+  await addSamples(trx, sourceId, {
+    at: now,
+    'point.added': addedBytes,
+    'point.size': sizeBytes,
+    'capture.duration': Math.max(0, now - takenAt),
+  })
+  const { readBytes } = result
+  await recordSourceDay(trx, { sourceId, at: takenAt, addedBytes, readBytes, sizeBytes })
+  const data = { sourceId, poolId, snapshotId, takenAt, sizeBytes, addedBytes, jobId: job.id }
+  const event = { topic: 'points', type: 'point.created', subject: point.id, labels, data } as const
+  await appendEvent(trx, event, clock)
+  await expireOld(services, trx, { sourceId, policyId, labels, now })
+}
+
+async function addSamples(
+  trx: Trx,
+  subject: string,
+  { at, ...values }: Record<string, number> & { readonly at: number },
+): Promise<void> {
+  await trx
+    .insertInto('sample')
+    .values(Object.entries(values).map(([name, value]) => ({ name, subject, at, value })))
+    .onConflict((conflict) => conflict.columns(['name', 'subject', 'at']).doNothing())
+    .execute()
+}
+
+async function expireOld(
+  services: KindServices,
+  trx: Trx,
+  of: {
+    readonly sourceId: string
+    readonly policyId: string | null
+    readonly labels: Readonly<Record<string, string>>
+    readonly now: number
+  },
+): Promise<void> {
+  const { sourceId, policyId, labels, now } = of
+  const row =
+    policyId === null
+      ? undefined
+      : await trx.selectFrom('policy').selectAll().where('id', '=', policyId).executeTakeFirst()
+  const spec = row === undefined ? null : parsePolicy(row).spec
+  const expired = await settleRetention(trx, { sourceId, spec, now })
+  for (const poolId of new Set(expired.map((point) => point.poolId))) {
+    await services.enqueue(trx, expireRequest({ sourceId, poolId, labels, actor: 'system' }))
+  }
+}
