@@ -20,7 +20,7 @@ import { processStart, readStatus, writeStatus } from '@openmaas/medium/engine/s
 import { controlSocketOf } from '@openmaas/medium/media/runtime-directory'
 import {
   hasFingerprint,
-  hostOfCertificate,
+  nameOfCertificate,
   NBD_TICKET_SEPARATOR,
 } from '@openmaas/protocols/data/peer'
 import { NbdClient } from '@openmaas/protocols/nbd/client'
@@ -72,11 +72,11 @@ try {
       ...(secrets.caCertificate !== undefined && { authorities: secrets.caCertificate }),
       trusts: (certificate, vouched) => {
         if (hasFingerprint(certificate, secrets.fingerprint)) {
-          rememberNode(directory, hostOfCertificate(certificate))
+          rememberNode(directory, nameOfCertificate(certificate))
           return true
         }
         // Certificates last a month, media may last longer: the same node, with a newer one.
-        const node = hostOfCertificate(certificate)
+        const node = nameOfCertificate(certificate)
         return vouched && node !== undefined && node === rememberedNode(directory)
       },
     },
@@ -113,9 +113,9 @@ function nodeFile(from: string): string {
   return path.join(from, 'node')
 }
 
-function rememberNode(from: string, hostId: string | undefined): void {
-  if (hostId !== undefined && hostId !== rememberedNode(from)) {
-    writePrivateFile(nodeFile(from), hostId)
+function rememberNode(from: string, name: string | undefined): void {
+  if (name !== undefined && name !== rememberedNode(from)) {
+    writePrivateFile(nodeFile(from), name)
   }
 }
 

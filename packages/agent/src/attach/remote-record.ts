@@ -5,7 +5,7 @@
  *     attached.json   this record, replaced atomically, before anything is attached
  *     engine.json     written by the serving process, as by the engine of a medium
  *     engine.log      what it says
- *     node            host id of the node, once it has been reached
+ *     node            what the node's certificate calls it, once it has been reached
  *
  * The secrets (key, certificate, ticket) are in none of them: the process gets them by a memfd.
  */
