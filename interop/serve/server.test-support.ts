@@ -66,7 +66,6 @@ export class ServerProgram implements AsyncDisposable {
     this.#flags = ['--data', options.data, ...places, ...(options.flags ?? [])]
     this.#environment = {
       OPENMAAS_NODE: process.execPath,
-      NODE_COMPILE_CACHE: `${options.data}.compiled`,
       ...options.environment,
     }
   }
@@ -192,8 +191,10 @@ class Session {
 /** The typed client, and waiting for jobs. */
 export class Api {
   readonly client: ApiClient
+  readonly token: string
 
   constructor(baseUrl: string, token: string) {
+    this.token = token
     this.client = new ApiClient({ baseUrl, token })
   }
 

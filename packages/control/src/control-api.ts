@@ -35,6 +35,7 @@ import { makePointActions } from './points/handlers.ts'
 import { makeComplianceHandlers } from './policy/compliance-handlers.ts'
 import { makePolicyHandlers } from './policy/handlers.ts'
 import { makePoolMakingHandlers } from './pools/handlers.ts'
+import { makeSupportHandlers } from './support/support-bundle.ts'
 
 export interface ApiParts extends Parts {
   readonly engine: JobEngine
@@ -53,12 +54,22 @@ export async function openApi(
   const anchors = new AuditAnchors(catalog, clock, join(options.directory, 'audit.anchors'))
   const forwarder = new AuditForwarder(catalog, clock, settings)
   const dispatcher = new WebhookDispatcher({
-    ...{ catalog, events, clock, random, serverKey, post: fetch },
+    catalog,
+    events,
+    clock,
+    random,
+    serverKey,
+    post: fetch,
     source: () => urlOf(options, options.api),
   })
   const monitor = makeMonitor(options, parts)
   const notifier = new Notifier({
-    ...{ catalog, clock, random, serverKey, settings, fetch },
+    catalog,
+    clock,
+    random,
+    serverKey,
+    settings,
+    fetch,
     describe: describeAlert,
   })
   for (const each of [anchors, forwarder, dispatcher, notifier, monitor]) {
@@ -69,12 +80,21 @@ export async function openApi(
   const handlers = makeHandlers(options, parts, { anchors, monitor, notifier })
   const { key, cert } = await parts.ca.serverCredentials()
   const server = await makeHttpServer({
-    ...{ catalog, clock, random, events, handlers },
+    catalog,
+    clock,
+    random,
+    events,
+    handlers,
     authenticate: makeAuthenticate(auth),
     version: options.version,
     idempotencyKey: Buffer.from(serverKey.derive('cursor', 'idempotency')),
     withheld: withheldRoutes(handlers),
-    ...(!options.plain && { tls: { key, cert } }),
+    ...(!options.plain && {
+      tls: {
+        key,
+        cert,
+      },
+    }),
     checks: monitor.checks,
     metrics: monitor.metrics,
     onRefused: (refusal) => refusals.record(refusal),
@@ -87,7 +107,14 @@ function makeMonitor(options: ControlOptions, parts: ApiParts): Monitor {
   const { catalog, clock, random, events, onError, ca } = parts
   const { version, directory, metricsPublic = false } = options
   return new Monitor({
-    ...{ catalog, clock, random, events, onError, version, directory, metricsPublic },
+    catalog,
+    clock,
+    random,
+    events,
+    onError,
+    version,
+    directory,
+    metricsPublic,
     certificates: async () => [readCertificate('server', (await ca.serverCredentials()).cert)],
   })
 }
@@ -110,6 +137,8 @@ function makeHandlers(
     version: options.version,
     post: fetch,
     anchors: () => anchors.read(),
+    support: options.support,
+    checks: monitor.checks,
     channelUrl: () => urlOf(options, { ...options.channel, port: parts.channel.port }),
   }
   return registerHandlers(
@@ -133,6 +162,7 @@ function makeHandlers(
     makeJobHandlers(context),
     makeWebhookHandlers(context),
     makeDocumentHandlers(context),
+    makeSupportHandlers(context),
   )
 }
 

@@ -39,6 +39,7 @@ import type { NodePlace } from './job/kinds/ticket-targets.ts'
 import { makeFirstPolicies } from './policy/first-policies.ts'
 import { PoolWatch } from './pools/pool-watch.ts'
 import { Scheduler } from './schedule/scheduler.ts'
+import type { SupportSources } from './support/support-bundle.ts'
 
 const log = makeLog('openmaas:control')
 
@@ -65,6 +66,8 @@ export interface ControlOptions {
   /** Given what the listeners of a role need, since the authority is opened here. */
   readonly embed: (security: EmbeddedSecurity) => Promise<readonly EmbeddedPart[]>
   readonly consoleRoot?: string
+  /** For `openmaas support bundle`. */
+  readonly support: SupportSources
   readonly metricsPublic?: boolean
 }
 
@@ -160,7 +163,12 @@ async function openParts(options: ControlOptions, stack: AsyncDisposableStack) {
   const settings = new SettingsStore(catalog, clock, serverKey)
   const hasher = new PasswordHasher(random)
   const auth: AuthContext = {
-    ...{ catalog, clock, random, serverKey, hasher, settings },
+    catalog,
+    clock,
+    random,
+    serverKey,
+    hasher,
+    settings,
     secure: !options.plain,
   }
   const onError = (error: unknown): void => log.error('failed', { error })
@@ -169,8 +177,18 @@ async function openParts(options: ControlOptions, stack: AsyncDisposableStack) {
   const enrolment = new Enrolment({ catalog, ca, clock, random })
   const orders = stack.use(new Orders({ clock }))
   return {
-    ...{ catalog, serverKey, ca, settings, auth, events, registry, enrolment, orders },
-    ...{ clock, random, onError },
+    catalog,
+    serverKey,
+    ca,
+    settings,
+    auth,
+    events,
+    registry,
+    enrolment,
+    orders,
+    clock,
+    random,
+    onError,
   }
 }
 
@@ -220,12 +238,19 @@ async function startJobs(
     showOnce: () => undefined,
   })
   const engine: JobEngine = new JobEngine({
-    ...{ catalog, orders, clock, random, definitions, onError },
+    catalog,
+    orders,
+    clock,
+    random,
+    definitions,
+    onError,
   })
   await engine.start()
   stack.defer(() => engine.stop())
   const scheduler = new Scheduler({
-    ...{ catalog, random, onError },
+    catalog,
+    random,
+    onError,
     enqueue: (trx, request) => engine.enqueue(trx, request),
     backupPool: async () => {
       const pools = catalog.db.selectFrom('pool').select(['id', 'nodeId'])

@@ -5,6 +5,7 @@ import { configureLog } from '@openmaas/kernel/log'
 import { writePrivateFile } from '@openmaas/kernel/private-file'
 import type { Input } from '../program/input.ts'
 import type { Site } from '../program/site.ts'
+import { RecentLog } from '../serve/recent-log.ts'
 import { runRole } from '../serve/run-role.ts'
 import type { Server } from '../serve/server.ts'
 import { loadSettings } from '../serve/load-settings.ts'
@@ -12,10 +13,11 @@ import type { ServerConfig } from '../serve/settings.ts'
 
 export async function run(input: Input, site: Site): Promise<void> {
   const { config } = loadSettings('server', input, site)
-  configureLog({ level: config.logLevel, format: config.logFormat })
+  const recent = new RecentLog()
+  configureLog({ level: config.logLevel, format: config.logFormat, write: recent.write })
   const { Server } = await import('../serve/server.ts')
   await runRole(
-    () => Server.start(config),
+    () => Server.start(config, recent),
     site,
     (server) => showReady(server, config, site),
   )

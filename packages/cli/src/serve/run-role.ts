@@ -26,7 +26,7 @@ export async function runRole<R extends Role>(
   onReady(role)
   log.info('ready', role.describe)
   const status = Object.values(role.describe).join(' ')
-  manager.ready(status, role.isAlive ?? (async () => true))
+  manager.ready(status, async () => (await role.isAlive?.()) ?? true)
   await untilAborted(site.signal)
   log.info('stopping')
   manager.stopping()

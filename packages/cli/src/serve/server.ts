@@ -16,8 +16,10 @@ import { catalogUrl } from './catalog-url.ts'
 import { DataLock } from './data-lock.ts'
 import { embedRoles } from './embed.ts'
 import type { Embedding } from './embed.ts'
+import type { RecentLog } from './recent-log.ts'
 import type { Role } from './run-role.ts'
 import type { ServerConfig } from './settings.ts'
+import { showSettings } from './show-settings.ts'
 
 export class Server implements Role {
   readonly control: Control
@@ -37,7 +39,7 @@ export class Server implements Role {
    * @throws MaasError SERVER_BUSY, PORT_TAKEN, CATALOG_*, CA_INVALID, SERVER_KEY_INVALID,
    *   SEALED_INVALID, FS_NO_SPACE, FS_DENIED
    */
-  static async start(config: ServerConfig): Promise<Server> {
+  static async start(config: ServerConfig, recent: RecentLog): Promise<Server> {
     checkPlain(config)
     await using stack = new AsyncDisposableStack()
     stack.use(DataLock.acquire(config.data))
@@ -61,6 +63,10 @@ export class Server implements Role {
           return embedding.parts
         },
         metricsPublic: config.metricsPublic,
+        support: {
+          settings: () => showSettings('server', config, { effective: true, redact: true }),
+          logLines: () => recent.lines(),
+        },
         ...(config.consoleRoot !== undefined && { consoleRoot: config.consoleRoot }),
       })
       stack.use(control)
