@@ -28,10 +28,21 @@ beforeEach(async () => {
   await site.catalog.db
     .insertInto('host')
     .values({
-      ...{ id: site.id('host'), name: 'alpha', kind: 'agent', labelsJson: '{}', state: 'online' },
-      ...{ drained: 0, softwareVersion: '1', aboutJson: '{}', dataAddress: null },
-      ...{ certificateSerial: null, certificateNotAfter: null, lastSeenAt: now },
-      ...{ clockSkewMs: 0, createdAt: now, version: 1 },
+      id: site.id('host'),
+      name: 'alpha',
+      kind: 'agent',
+      labelsJson: '{}',
+      state: 'online',
+      drained: 0,
+      softwareVersion: '1',
+      aboutJson: '{}',
+      dataAddress: null,
+      certificateSerial: null,
+      certificateNotAfter: null,
+      lastSeenAt: now,
+      clockSkewMs: 0,
+      createdAt: now,
+      version: 1,
     })
     .execute()
 })

@@ -125,7 +125,12 @@ async function applyGroup(
     const labels = 'labels' in wanted.metadata ? (wanted.metadata.labels ?? {}) : {}
     const type = `${kind.toLowerCase()}.${action === 'create' ? 'created' : 'changed'}`
     await recordChange(trx, context, request, {
-      ...{ action: 'applyDocuments', topic, type, id, name, labels },
+      action: 'applyDocuments',
+      topic,
+      type,
+      id,
+      name,
+      labels,
       ...(old !== undefined && { before: old.document }),
       after: withoutSecrets(wanted),
       ...(request.body.reason !== undefined && { reason: request.body.reason }),
@@ -177,10 +182,20 @@ async function consent(
   const { principal, address, requestId, body } = request
   const { name } = wanted.metadata
   const given = await requireConsent(context, {
-    ...{ principal, action: 'applyDocuments', object: old?.id ?? name, name },
+    principal,
+    action: 'applyDocuments',
+    object: old?.id ?? name,
+    name,
     params: { document: wanted },
-    danger: { confirm: name, reason: body.reason ?? '', approvalId: body.approvalId },
-    caller: { address, requestId },
+    danger: {
+      confirm: name,
+      reason: body.reason ?? '',
+      approvalId: body.approvalId,
+    },
+    caller: {
+      address,
+      requestId,
+    },
   })
   return (trx) => given.use(trx)
 }

@@ -34,9 +34,9 @@ export interface DocumentKind<K extends KindName> {
   /** Needed to apply it. */
   readonly permission: Permission
   readonly topic: 'policies' | 'sources' | 'hosts' | 'alerts'
-  list(db: Db): Promise<Present<K>[]>
+  readonly list: (db: Db) => Promise<Present<K>[]>
   /** @returns its id. @throws MaasError DOCUMENT_REFERENCE, DOCUMENT_UNUSABLE */
-  save(trx: Trx, wanted: DocumentOf<K>, id: string | undefined): Promise<string>
+  readonly save: (trx: Trx, wanted: DocumentOf<K>, id: string | undefined) => Promise<string>
 }
 
 const HEAD = { apiVersion: 'openmaas/v1' } as const
@@ -151,8 +151,13 @@ function sourceKind({ clock, random }: DocumentContext): DocumentKind<'Source'> 
       if (id === undefined) {
         const made = makeControlId('source', clock, random)
         const row: Selectable<CatalogTables['source']> = {
-          ...{ id: made, name: metadata.name, ...values },
-          ...{ lastSuccessAt: null, lastPointId: null, createdAt: clock.wallMs(), version: 1 },
+          id: made,
+          name: metadata.name,
+          ...values,
+          lastSuccessAt: null,
+          lastPointId: null,
+          createdAt: clock.wallMs(),
+          version: 1,
         }
         await trx.insertInto('source').values(row).execute()
         return made
@@ -224,11 +229,13 @@ function webhookKind(context: DocumentContext): DocumentKind<'Webhook'> {
           .select((e) => e.fn.max('seq').as('seq'))
           .executeTakeFirst()
         const row: Selectable<CatalogTables['webhook']> = {
-          ...{ id: made, name: metadata.name, ...values },
-          // Shown by no document: set one of your own with PATCH where the receiver checks it.
+          id: made,
+          name: metadata.name,
+          ...values,
           secretSealed: serverKey.seal('webhook', made, makeWebhookSecret(random)),
           lastSeq: newest?.seq ?? 0,
-          ...{ createdAt: clock.wallMs(), version: 1 },
+          createdAt: clock.wallMs(),
+          version: 1,
         }
         await trx.insertInto('webhook').values(row).execute()
         return made
@@ -274,8 +281,13 @@ function channelKind(context: DocumentContext): DocumentKind<'NotificationChanne
         await trx
           .insertInto('channel')
           .values({
-            ...{ id: made, name: metadata.name, kind: spec.kind, enabled },
-            ...{ configSealed: sealed(made), createdAt: clock.wallMs(), version: 1 },
+            id: made,
+            name: metadata.name,
+            kind: spec.kind,
+            enabled,
+            configSealed: sealed(made),
+            createdAt: clock.wallMs(),
+            version: 1,
           })
           .execute()
         return made

@@ -86,8 +86,13 @@ async function plug(
     await trx.insertInto('medium').values(row).execute()
     const jobId = await context.jobs.enqueue(trx, plugRequest(row, ownerOf(principal)))
     await recordChange(trx, context, request, {
-      ...{ action, topic: 'media', type: 'medium.plugging' },
-      ...{ id: row.id, name: row.name, labels, after: showMedium(row) },
+      action,
+      topic: 'media',
+      type: 'medium.plugging',
+      id: row.id,
+      name: row.name,
+      labels,
+      after: showMedium(row),
     })
     const body = { jobId, mediumId: row.id }
     return { status: 202, body, location: `/api/v1/jobs/${jobId}` }
@@ -177,8 +182,13 @@ async function eject(context: MediaContext, request: HandlerRequest<'ejectMedium
     const wanted = ejectRequest(row, { actor: ownerOf(principal), force: body.force })
     const jobId = await context.jobs.enqueue(trx, wanted)
     await recordChange(trx, context, request, {
-      ...{ action: 'ejectMedium', topic: 'media', type: 'medium.leaving' },
-      ...{ id: row.id, name: row.name, labels: labelsOf(row.labelsJson), after: { jobId } },
+      action: 'ejectMedium',
+      topic: 'media',
+      type: 'medium.leaving',
+      id: row.id,
+      name: row.name,
+      labels: labelsOf(row.labelsJson),
+      after: { jobId },
     })
     return { status: 202, body: { jobId }, location: `/api/v1/jobs/${jobId}` }
   })
@@ -214,8 +224,12 @@ async function extend(context: MediaContext, request: HandlerRequest<'extendMedi
       .where('id', '=', row.id)
       .execute()
     await recordChange(trx, context, request, {
-      ...{ action: 'extendMedium', topic: 'media', type: 'medium.extended' },
-      ...{ id: row.id, name: row.name, labels: labelsOf(row.labelsJson) },
+      action: 'extendMedium',
+      topic: 'media',
+      type: 'medium.extended',
+      id: row.id,
+      name: row.name,
+      labels: labelsOf(row.labelsJson),
       before: { leaseUntil: row.leaseUntil },
       after: { leaseUntil },
     })

@@ -80,7 +80,9 @@ async function findInPoints(context: BrowseContext, request: HandlerRequest<'fin
       await nodeOfPool(context.catalog.db, poolId),
       'point.find',
       {
-        ...{ poolId, pattern: query.pattern, limit },
+        poolId,
+        pattern: query.pattern,
+        limit,
         snapshotIds: rows.map(({ snapshotId }) => snapshotId),
       },
       options(context, 'find', signal),
@@ -126,8 +128,14 @@ async function getContent(context: BrowseContext, request: HandlerRequest<'getCo
   const end = Math.min(first.size, query.offset + (query.length ?? first.size))
   await context.catalog.transaction((trx) =>
     auditChange(trx, context.clock, request, {
-      ...{ action: 'getContent', object: point.id, labels: labelsOf(point.labelsJson) },
-      after: { path: query.path, offset: query.offset, end },
+      action: 'getContent',
+      object: point.id,
+      labels: labelsOf(point.labelsJson),
+      after: {
+        path: query.path,
+        offset: query.offset,
+        end,
+      },
     }),
   )
   const name = encodeURIComponent(query.path.split('/').at(-1) ?? 'content')

@@ -49,9 +49,16 @@ async function deletePoint(context: PointContext, request: HandlerRequest<'delet
     return { status: 200, body: body200 }
   }
   const consent = await requireConsent(context, {
-    ...{ principal, action: 'deletePoint', object: point.id, params: {}, name: point.id },
+    principal,
+    action: 'deletePoint',
+    object: point.id,
+    params: {},
+    name: point.id,
     danger: body,
-    caller: { address, requestId },
+    caller: {
+      address,
+      requestId,
+    },
   })
   return catalog.transaction(async (trx) => {
     await consent.use(trx)
@@ -61,8 +68,13 @@ async function deletePoint(context: PointContext, request: HandlerRequest<'delet
     const wanted = expireRequest({ sourceId, poolId, labels, actor, pointIds: [point.id] })
     const jobId = await context.jobs.enqueue(trx, wanted)
     await recordChange(trx, context, request, {
-      ...{ action: 'deletePoint', topic: 'points', type: 'point.deleting' },
-      ...{ id: point.id, name: nameOf(point), labels, before: showPoint(point) },
+      action: 'deletePoint',
+      topic: 'points',
+      type: 'point.deleting',
+      id: point.id,
+      name: nameOf(point),
+      labels,
+      before: showPoint(point),
       reason: consent.reason,
     })
     return { status: 202, body: { jobId }, location: `/api/v1/jobs/${jobId}` }
@@ -107,8 +119,12 @@ async function lockPoint(context: PointContext, request: HandlerRequest<'lockPoi
   return catalog.transaction(async (trx) => {
     await trx.updateTable('point').set({ lockUntil }).where('id', '=', point.id).execute()
     await recordChange(trx, context, request, {
-      ...{ action: 'lockPoint', topic: 'points', type: 'point.locked' },
-      ...{ id: point.id, name: nameOf(point), labels: labelsOf(point.labelsJson) },
+      action: 'lockPoint',
+      topic: 'points',
+      type: 'point.locked',
+      id: point.id,
+      name: nameOf(point),
+      labels: labelsOf(point.labelsJson),
       before: { lockUntil: point.lockUntil },
       after: { lockUntil },
       ...(body.reason !== undefined && { reason: body.reason }),
@@ -126,8 +142,12 @@ async function verifyPoint(context: PointContext, request: HandlerRequest<'verif
     const options = { actor: ownerOf(principal), data: body.data, pointIds: [point.id] }
     const jobId = await context.jobs.enqueue(trx, verifyRequest(source, options))
     await recordChange(trx, context, request, {
-      ...{ action: 'verifyPoint', topic: 'points', type: 'point.verifying' },
-      ...{ id: point.id, name: nameOf(point), labels: labelsOf(point.labelsJson) },
+      action: 'verifyPoint',
+      topic: 'points',
+      type: 'point.verifying',
+      id: point.id,
+      name: nameOf(point),
+      labels: labelsOf(point.labelsJson),
       after: { jobId },
     })
     return { status: 202, body: { jobId }, location: `/api/v1/jobs/${jobId}` }
@@ -150,9 +170,19 @@ async function restorePoint(context: PointContext, request: HandlerRequest<'rest
     const wanted = { hostId, paths, to, conflict, bytesPerSecond, actor: ownerOf(principal) }
     const jobId = await context.jobs.enqueue(trx, restoreRequest(point, wanted))
     await recordChange(trx, context, request, {
-      ...{ action: 'restorePoint', topic: 'points', type: 'point.restoring' },
-      ...{ id: point.id, name: nameOf(point), labels: labelsOf(point.labelsJson) },
-      after: { hostId, paths, to, conflict, jobId },
+      action: 'restorePoint',
+      topic: 'points',
+      type: 'point.restoring',
+      id: point.id,
+      name: nameOf(point),
+      labels: labelsOf(point.labelsJson),
+      after: {
+        hostId,
+        paths,
+        to,
+        conflict,
+        jobId,
+      },
     })
     return { status: 202, body: { jobId }, location: `/api/v1/jobs/${jobId}` }
   })

@@ -85,8 +85,13 @@ async function enter(
     await trx
       .insertInto('pool')
       .values({
-        ...{ id: made.id, ...values, state: 'online', statsJson: '{}' },
-        ...{ seenAt: now, createdAt: now, version: 1 },
+        id: made.id,
+        ...values,
+        state: 'online',
+        statsJson: '{}',
+        seenAt: now,
+        createdAt: now,
+        version: 1,
       })
       // The node may have told of it already.
       .onConflict((conflict) => conflict.column('id').doUpdateSet(values))
@@ -94,7 +99,13 @@ async function enter(
     const shown = showPool(await loadPool(trx, made.id), context)
     const type = made.action === 'createPool' ? 'pool.created' : 'pool.adopted'
     await recordChange(trx, context as HandlerContext, request, {
-      ...{ action: made.action, topic: 'pools', type, id: made.id, name, labels, after: shown },
+      action: made.action,
+      topic: 'pools',
+      type,
+      id: made.id,
+      name,
+      labels,
+      after: shown,
     })
     return shown
   })
