@@ -348,6 +348,18 @@ describe('scopes', () => {
     const moved = await ask('PATCH', url, { body: { labels: {} }, headers, as: 'red' })
     expect(moved.status).toBe(422)
   })
+
+  test('on a host outside of the scope, a source stays at its path', async () => {
+    const scope = { tenant: 'red' }
+    site.callers.set('red', { actor: 'user:usr_red', roles: ['operator'], scope })
+    const headers = { 'if-match': '*' }
+    const url = `/api/v1/sources/${red.source}`
+    const move = (path: string) => ask('PATCH', url, { body: { path }, headers, as: 'red' })
+    expect((await move('/elsewhere')).status).toBe(200)
+    await site.catalog.db.updateTable('host').set({ labelsJson: '{}' }).execute()
+    expect((await move('/etc')).json.errors[0].pointer).toBe('/path')
+    expect((await move('/elsewhere')).status).toBe(200)
+  })
 })
 
 describe('refusals', () => {

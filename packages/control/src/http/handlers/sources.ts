@@ -1,7 +1,7 @@
 /** Sources: what is protected. */
 import type { Selectable } from 'kysely'
 import { makeControlId } from '@openmaas/api/ids'
-import { type Principal, ownerOf } from '@openmaas/api/permissions'
+import { type Principal, matchesLabels, ownerOf } from '@openmaas/api/permissions'
 import { type Source, sourceOptions } from '@openmaas/api/resources/source'
 import { MaasError } from '@openmaas/kernel/errors'
 import { requireConsent } from '../../auth/consent.ts'
@@ -205,6 +205,21 @@ function setPaused(
   return update(context, request, request.params.sourceId, { action, changes })
 }
 
+/**
+ * Who could not make a source on a host may not point one at other data there either: what is
+ * captured could be browsed from then on. Making one is checked at the gate.
+ */
+async function checkMove(trx: Trx, principal: Principal, row: SourceRow, next: SourceRow) {
+  if (row.path === next.path && row.kind === next.kind && row.hostId === next.hostId) return
+  const host = await trx
+    .selectFrom('host')
+    .select('labelsJson')
+    .where('id', '=', next.hostId)
+    .executeTakeFirstOrThrow()
+  if (matchesLabels(principal.scope, labelsOf(host.labelsJson))) return
+  throw requestInvalid('/path', 'the host of this source lies outside of your scope')
+}
+
 async function update(
   context: HandlerContext,
   request: {
@@ -222,6 +237,7 @@ async function update(
     requireVersion(row, request)
     const next: SourceRow = { ...row, ...changes, version: row.version + 1 }
     await checkReferences(trx, next)
+    await checkMove(trx, request.principal, row, next)
     if (next.name !== row.name) await checkName(trx, next.name)
     await trx.updateTable('source').set(next).where('id', '=', id).execute()
     const [before, after] = await showSources(trx, [row, next])
