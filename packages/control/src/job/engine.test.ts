@@ -359,6 +359,16 @@ describeBothCatalogs('the job engine', (make) => {
     expect([...site.world.begun.values()]).toEqual([1])
   })
 
+  test('begins by itself what was asked for, as soon as that is committed', async () => {
+    const site = await makeSite()
+    const engine = site.engine([makeChain(1)])
+    await engine.start()
+    const jobId = await site.enqueue(engine)
+    await site.answer()
+    await site.expectState(jobId, 'succeeded')
+    await engine.stop()
+  })
+
   test('writes progress at most once a second, with rate and bottleneck', async () => {
     const chain = makeChain(1)
     const step = chain.steps[0]!

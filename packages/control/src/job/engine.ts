@@ -49,8 +49,8 @@ export interface EngineOptions {
 
 /** Looks for work in one tick: claims are renewed and cancels seen between two of them. */
 const LOOKS_MAX = 4
-/** After a wake-up by somebody whose transaction has not committed yet. */
-const WAKE_MS = 10
+/** Several reasons to look come together. */
+const WAKE_MS = 2
 
 export class JobEngine {
   readonly #options: EngineOptions
@@ -61,7 +61,11 @@ export class JobEngine {
   #renewedMs = -Infinity
   #ticking: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
+  #timerMs = 0
   #state: 'new' | 'started' | 'stopped' = 'new'
+  /** Jobs in a transaction that has not committed yet. */
+  #hasNews = false
+  #release: () => void = () => {}
 
   constructor(options: EngineOptions) {
     this.#options = options
@@ -72,7 +76,7 @@ export class JobEngine {
   /** @throws MaasError JOB_KIND_UNKNOWN, OBJECT_NOT_FOUND, JOB_DEPENDENCY_FAILED */
   async enqueue(trx: Trx, request: JobRequest): Promise<string> {
     const jobId = await enqueueJob(trx, this.#services, request)
-    this.#wake()
+    this.#hasNews = true
     return jobId
   }
 
@@ -92,7 +96,7 @@ export class JobEngine {
   /** @throws MaasError OBJECT_NOT_FOUND, JOB_ACTIVE */
   async retry(trx: Trx, jobId: string, actor: string): Promise<string> {
     const retried = await retryJob(trx, this.#services, jobId, actor)
-    this.#wake()
+    this.#hasNews = true
     return retried
   }
 
@@ -100,6 +104,11 @@ export class JobEngine {
   async start(): Promise<void> {
     await this.recover()
     this.#state = 'started'
+    this.#release = this.#options.catalog.onCommit(() => {
+      if (!this.#hasNews) return
+      this.#hasNews = false
+      this.#wake()
+    })
     this.#wake()
   }
 
@@ -117,6 +126,7 @@ export class JobEngine {
    */
   async stop(): Promise<void> {
     this.#state = 'stopped'
+    this.#release()
     clearTimeout(this.#timer)
     await this.#ticking?.catch(() => undefined) // Whoever called that tick is told.
     const claims = [...this.#runs.values()].map((run) => run.claim)
@@ -146,10 +156,16 @@ export class JobEngine {
     return { ...this.#options, definitions: this.#definitions }
   }
 
+  /** Ticks after that time, or when it is about to anyway. */
   #wake(delayMs = WAKE_MS): void {
     if (this.#state !== 'started') return
-    clearTimeout(this.#timer)
+    if (this.#timer !== undefined) {
+      if (this.#timerMs <= delayMs) return
+      clearTimeout(this.#timer)
+    }
+    this.#timerMs = delayMs
     this.#timer = setTimeout(() => {
+      this.#timer = undefined
       this.tick()
         .catch((error: unknown) => this.#options.onError(error))
         .finally(() => this.#wake(POLL_MS))
