@@ -150,17 +150,28 @@ export class Monitor {
     const leads = await this.#lead()
     const now = clock.wallMs()
     const nowMs = clock.monotonicMs()
-    if (leads) await collectSamples(catalog, now)
+    if (leads) await this.#attempt(() => collectSamples(catalog, now))
     if (nowMs - this.#forecastMs >= FORECAST_EVERY_MS) {
-      this.#forecasts = await loadForecasts(catalog.db, now)
-      this.#forecastMs = nowMs
+      await this.#attempt(async () => {
+        this.#forecasts = await loadForecasts(catalog.db, now)
+        this.#forecastMs = nowMs
+      })
     }
     if (!leads) return
     await this.#evaluate(now, nowMs)
-    await this.#thin(now)
+    await this.#attempt(() => this.#thin(now))
     if (nowMs - this.#pruneMs < PRUNE_EVERY_MS) return
     await pruneAlerts(catalog.db, { before: now - ALERTS_KEPT_MS, limit: PRUNE_MAX })
     this.#pruneMs = nowMs
+  }
+
+  /** A part that fails must not keep the others from watching: it is told, and tried again. */
+  async #attempt(part: () => Promise<void>): Promise<void> {
+    try {
+      await part()
+    } catch (error) {
+      this.#options.onError(error)
+    }
   }
 
   async #lead(): Promise<boolean> {
@@ -173,16 +184,15 @@ export class Monitor {
 
   async #evaluate(now: number, nowMs: number): Promise<void> {
     const { catalog, directory, certificates } = this.#options
-    const anomalies = await this.#anomalies.look(now)
     await this.#evaluator.evaluate({
       db: catalog.db,
       now,
-      anomalies,
       upMs: nowMs - this.#bornMs,
-      board: await this.board.read(),
+      board: () => this.board.read(),
       forecasts: this.#forecasts,
-      disk: directory === null ? null : await readDisk(directory),
-      certificates: await certificates(),
+      anomalies: () => this.#anomalies.look(now),
+      disk: () => (directory === null ? Promise.resolve(null) : readDisk(directory)),
+      certificates,
     })
   }
 

@@ -17,8 +17,15 @@ export const hostRules: RuleGroup = {
   find: findHosts,
 }
 
-async function findHosts(context: RuleContext): Promise<Finding[]> {
-  const { db, now } = context
+export const listenerRules: RuleGroup = {
+  rules: ['certificate-expiring'],
+  find: async ({ now, certificates }) =>
+    (await certificates()).flatMap((certificate) =>
+      expiryOf({ ...certificate, subject: 'server', labels: {} }, now),
+    ),
+}
+
+async function findHosts({ db, now }: RuleContext): Promise<Finding[]> {
   const rows = await db
     .selectFrom('host')
     .selectAll()
@@ -29,9 +36,7 @@ async function findHosts(context: RuleContext): Promise<Finding[]> {
     db,
     offline.map(({ id }) => id),
   )
-  const found: Finding[] = context.certificates.flatMap((certificate) => {
-    return expiryOf({ ...certificate, subject: 'server', labels: {} }, now)
-  })
+  const found: Finding[] = []
   for (const row of rows) {
     const { id: subject, name, kind: role, certificateNotAfter, clockSkewMs } = row
     const labels = JSON.parse(row.labelsJson) as Record<string, string>

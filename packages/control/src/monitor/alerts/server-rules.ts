@@ -17,14 +17,15 @@ const DISK_CRITICAL_SHARE = 0.97
 const HYSTERESIS = 0.01
 
 export const serverRules: RuleGroup = {
-  rules: ['scheduler-stalled', 'clock-jumped', 'catalog-backup-old', 'server-disk-full'],
+  rules: ['scheduler-stalled', 'clock-jumped', 'catalog-backup-old'],
   find: async (context) => [
     ...(await findStalled(context)),
     ...(await findJump(context)),
     ...(await findOldBackup(context)),
-    ...findDisk(context),
   ],
 }
+
+export const diskRules: RuleGroup = { rules: ['server-disk-full'], find: findDisk }
 
 async function findStalled({ db, now, upMs, firing }: RuleContext): Promise<Finding[]> {
   const isKnown = firing.has('scheduler-stalled:server')
@@ -92,7 +93,9 @@ async function findOldBackup({ db, now }: RuleContext): Promise<Finding[]> {
   return [{ rule: 'catalog-backup-old', severity: 'warning', ...about, params: { lastAt } }]
 }
 
-function findDisk({ disk, firing }: RuleContext): Finding[] {
+async function findDisk(context: RuleContext): Promise<Finding[]> {
+  const { firing } = context
+  const disk = await context.disk()
   if (disk === null || disk.sizeBytes === 0) return []
   const { sizeBytes, freeBytes } = disk
   const share = 1 - freeBytes / sizeBytes

@@ -1,6 +1,6 @@
-/** Promises made for sources, and how their data behaves. All from the board: no query. */
+/** Promises made for sources, and how their data behaves. From the board: no query. */
 import { HOUR_MS, MINUTE_MS } from '../../policy/zone.ts'
-import type { BoardRow } from '../board.ts'
+import type { Board, BoardRow } from '../board.ts'
 import type { Finding } from './alert-rules.ts'
 import type { RuleContext, RuleGroup } from './rule-groups.ts'
 
@@ -20,14 +20,15 @@ export const sourceRules: RuleGroup = {
     'nothing-succeeds',
     'verification-overdue',
     'drill-overdue',
-    'source-anomaly',
   ],
-  find: (context) => Promise.resolve(findAll(context)),
+  find: async (context) => findAll(await context.board()),
 }
 
-function findAll(context: RuleContext): Finding[] {
-  const rows = [...context.board.rows.values()]
-  const found = rows.flatMap((row) => findOne(context, row))
+export const anomalyRules: RuleGroup = { rules: ['source-anomaly'], find: findAnomalies }
+
+function findAll(board: Board): Finding[] {
+  const rows = [...board.rows.values()]
+  const found = rows.flatMap((row) => findOne(row, board.at))
   const promised = rows.filter((row) => row.rpoMs !== null && row.state !== 'paused')
   const isAllLate = promised.every((row) => row.state === 'violated')
   if (promised.length >= ALL_COUNT_MIN && isAllLate) {
@@ -40,14 +41,14 @@ function findAll(context: RuleContext): Finding[] {
   return found
 }
 
-function findOne(context: RuleContext, row: BoardRow): Finding[] {
+function findOne(row: BoardRow, at: number): Finding[] {
   const about = { subject: row.sourceId, labels: row.labels }
   const names = { source: row.name, host: row.hostName ?? row.hostId }
   const found: Finding[] = []
-  if (row.state === 'unprotected' && context.board.at - row.createdAt > UNPROTECTED_AFTER_MS) {
+  if (row.state === 'unprotected' && at - row.createdAt > UNPROTECTED_AFTER_MS) {
     found.push({ rule: 'source-unprotected', severity: 'warning', ...about, params: names })
   }
-  if (row.state === 'violated') found.push(lateOf(context, row))
+  if (row.state === 'violated') found.push(lateOf(row, at))
   for (const kind of ['verify', 'drill'] as const) {
     const cadence = row[kind]
     if (cadence?.isOverdue !== true) continue
@@ -55,17 +56,28 @@ function findOne(context: RuleContext, row: BoardRow): Finding[] {
     const { everyMs, lastAt } = cadence
     found.push({ rule, severity: 'warning', ...about, params: { ...names, everyMs, lastAt } })
   }
-  for (const { signal, day, value, usual } of context.anomalies.get(row.sourceId) ?? []) {
-    const params = { ...names, signal, day, value, usual }
-    const severity = 'warning' as const
-    found.push({ rule: 'source-anomaly', detail: signal, severity, ...about, params })
+  return found
+}
+
+async function findAnomalies(context: RuleContext): Promise<Finding[]> {
+  const { rows } = await context.board()
+  const found: Finding[] = []
+  for (const [subject, anomalies] of await context.anomalies()) {
+    const row = rows.get(subject)
+    if (row === undefined) continue // It was removed since.
+    const { labels } = row
+    const names = { source: row.name, host: row.hostName ?? row.hostId }
+    for (const { signal: detail, ...of } of anomalies) {
+      const params = { ...names, signal: detail, ...of }
+      found.push({ rule: 'source-anomaly', detail, severity: 'warning', subject, labels, params })
+    }
   }
   return found
 }
 
-function lateOf({ board }: RuleContext, row: BoardRow): Finding {
+function lateOf(row: BoardRow, at: number): Finding {
   const { lastSuccessAt, reasons, rpoMs } = row
-  const lateMs = board.at - (lastSuccessAt ?? row.createdAt)
+  const lateMs = at - (lastSuccessAt ?? row.createdAt)
   const criticalMs = Math.min(CRITICAL_FACTOR * rpoMs!, rpoMs! + CRITICAL_AFTER_MS)
   const failure = reasons.find(({ code }) => code === 'LAST_FAILURE')?.params['code']
   return {

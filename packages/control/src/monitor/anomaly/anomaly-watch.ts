@@ -37,14 +37,24 @@ export class AnomalyWatch {
       this.#day = day
     }
     const ids = [...this.#changed]
-    this.#changed.clear()
     for (let from = 0; from < ids.length; from += BATCH) {
       const batch = ids.slice(from, from + BATCH)
-      const loaded = await loadSourceDays(db, batch, now)
+      // What comes in while it is loaded is looked at again.
+      for (const id of batch) this.#changed.delete(id)
+      const loaded = await this.#load(batch, now)
       for (const id of batch) this.#save(id, judgeLast(loaded.get(id) ?? [], day))
       await setImmediate() // Requests have their turn in between.
     }
     return this.#found
+  }
+
+  async #load(batch: readonly string[], now: number): Promise<Map<string, SourceDay[]>> {
+    try {
+      return await loadSourceDays(this.#catalog.db, batch, now)
+    } catch (error) {
+      for (const id of batch) this.#changed.add(id)
+      throw error
+    }
   }
 
   #save(id: string, anomalies: readonly SourceAnomaly[]): void {

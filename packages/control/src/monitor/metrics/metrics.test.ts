@@ -157,16 +157,11 @@ describeBothCatalogs('metrics', (make) => {
       with recursive n(i) as (select 0 union all select i + 1 from n where i < 9999)
       select 'src_' || i, 'n' || i, 'hst_1', 'files', '/', '{}', '{"env":"prod"}', 0,
         ${sql.lit(site.clock.wallMs())}, 0, 1 from n`.execute(site.catalog.db)
-    const beginMs = performance.now()
+    const before = process.cpuUsage()
     const lines = await scrape(site)
-    const firstMs = performance.now() - beginMs
+    const { user, system } = process.cpuUsage(before)
     expect(lines('openmaas_source_sla_compliant')).toHaveLength(10_000)
-    site.clock.advance(5000)
-    const againMs = performance.now()
-    await scrape(site)
-    const passedMs = performance.now() - againMs
-    process.stdout.write(
-      `10,000 sources: first scrape ${Math.round(firstMs)} ms, next ${Math.round(passedMs)} ms\n`,
-    )
+    const cpuMs = Math.round((user + system) / 1000)
+    process.stdout.write(`first scrape of 10,000 sources: ${cpuMs} ms of processor time\n`)
   })
 })
