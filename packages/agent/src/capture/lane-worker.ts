@@ -14,7 +14,7 @@ import { KeyRing } from '@openmaas/pool/keys/key-ring'
 import { ChunkReader } from '@openmaas/pool/pool/chunk-reader'
 import { SessionLane } from '@openmaas/pool/pool/lane'
 import { TreeReader } from '@openmaas/pool/tree/tree-reader'
-import { RemoteLane } from '../remote/remote-lane.ts'
+import type { RemoteLane } from '../remote/remote-lane.ts'
 import { CaptureLane } from './lane.ts'
 import { asBuffer, type FromLane, type LaneWorkerData, type ToLane } from './messages.ts'
 
@@ -42,10 +42,15 @@ interface LanePool {
   readonly chunkerKey: Buffer
 }
 
+type RemoteModule = typeof import('../remote/remote-lane.ts')
+/** Loaded where it is needed: what checks messages of others takes 40 ms to load. */
+let remoteModule: RemoteModule | undefined
+
 function openPool(data: LaneWorkerData): LanePool {
   if ('remote' in data) {
+    assert(remoteModule !== undefined, 'the code of remote lanes is loaded before their setup')
     const { memory, chunkIdKey, chunkerKey } = data.remote
-    const lane = new RemoteLane(memory, chunkIdKey)
+    const lane = new remoteModule.RemoteLane(memory, chunkIdKey)
     return { sink: lane, source: lane, chunkerKey: asBuffer(chunkerKey) }
   }
   const fs = new NodeFs()
@@ -107,7 +112,7 @@ function receive(message: ToLane): void {
     case 'end': {
       const root = message.finish && lane.finish(message.finish)
       sink.flush()
-      const waited = sink instanceof RemoteLane ? { waitedMs: sink.waitedMs } : {}
+      const waited = 'waitedMs' in sink ? { waitedMs: sink.waitedMs } : {}
       post({ kind: 'ended', report: { ...lane.report(), ...waited }, root })
       release()
       return
@@ -123,6 +128,15 @@ function release(): void {
   port.close()
 }
 
+/** What came while code was loading; before whatever is still in the port. */
+const early: ToLane[] = []
+
+function nextMessage(): ToLane | undefined {
+  const first = early.shift()
+  if (first !== undefined) return first
+  return (receiveMessageOnPort(port) as { message: ToLane } | undefined)?.message
+}
+
 /** Works until nothing is left, looking at the port in between. */
 function work(first: ToLane): void {
   receive(first)
@@ -132,20 +146,37 @@ function work(first: ToLane): void {
       release()
       return
     }
-    const next = receiveMessageOnPort(port) as { message: ToLane } | undefined
+    const next = nextMessage()
     if (next !== undefined) {
-      receive(next.message)
-      if (next.message.kind === 'end' || next.message.kind === 'stop') return
+      receive(next)
+      if (next.kind === 'end' || next.kind === 'stop') return
     } else if (opened?.lane.step() !== true) break
   }
   post({ kind: 'idle', handled })
 }
 
-port.on('message', (message: ToLane) => {
+// The run is over: the coordinator ends all lanes and gives the session up.
+const fail = (error: unknown): void => post({ kind: 'failed', error: errorToMessage(error) })
+
+function begin(message: ToLane): void {
   try {
     work(message)
   } catch (error) {
-    // The run is over: the coordinator ends all lanes and gives the session up.
-    post({ kind: 'failed', error: errorToMessage(error) })
+    fail(error)
   }
+}
+
+let loading = false
+
+async function load(setup: ToLane): Promise<void> {
+  loading = true
+  remoteModule = await import('../remote/remote-lane.ts')
+  loading = false
+  begin(setup)
+}
+
+port.on('message', (message: ToLane) => {
+  if (loading) early.push(message)
+  else if (message.kind === 'setup' && 'remote' in message.data) load(message).catch(fail)
+  else begin(message)
 })

@@ -26,8 +26,8 @@ interface OpenLane {
 
 let opened: OpenLane | undefined
 
-function open(setup: RestoreSetup): OpenLane {
-  const chunks = openSource(setup.reader, new NodeFs())
+async function open(setup: RestoreSetup): Promise<OpenLane> {
+  const chunks = await openSource(setup.reader, new NodeFs())
   const path = cString(setup.target)
   const targetFd = checked(openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY), 'open', setup.target)
   const closeLane = (): void => {
@@ -40,7 +40,7 @@ function open(setup: RestoreSetup): OpenLane {
 async function receive(message: ToRestoreLane): Promise<void> {
   switch (message.kind) {
     case 'setup':
-      opened = open(message.setup)
+      opened = await open(message.setup)
       return
     case 'stop':
       stop()
@@ -48,7 +48,7 @@ async function receive(message: ToRestoreLane): Promise<void> {
     case 'volume': {
       // Only here: a tree restore does not wait for the code of the device stack.
       const { restoreSegments } = await import('./volume-lane.ts')
-      restoreSegments(message.data)
+      await restoreSegments(message.data)
       break
     }
     case 'units':
@@ -72,6 +72,10 @@ function stop(): void {
   port.close()
 }
 
+// One after the other: a setup may have to wait for code.
+let last: Promise<void> = Promise.resolve()
 port.on('message', (message: ToRestoreLane) => {
-  receive(message).catch((error: unknown) => post({ kind: 'failed', error: errorToMessage(error) }))
+  last = last
+    .then(() => receive(message))
+    .catch((error: unknown) => post({ kind: 'failed', error: errorToMessage(error) }))
 })

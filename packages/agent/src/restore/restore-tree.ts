@@ -66,7 +66,8 @@ export async function restoreTree(options: RestoreOptions): Promise<RestoreResul
   })
   if (options.dryRun === true) return makeResult(progress(), [], 0, startedMs)
   const setup = makeSetup(options, { selected, counters, treeRoot })
-  const run = new RestoreRun(setup, lanes, options)
+  const chunks = await openSource(setup.reader, new NodeFs())
+  const run = startRun(setup, chunks, lanes, options)
   // After all that may refuse: a timer that nobody clears keeps the process alive.
   const timer = onProgress && setInterval(() => onProgress(progress()), PROGRESS_INTERVAL_MS)
   const cancel = (): void => run.fail(new MaasError('CANCELLED', 'the restore was cancelled'))
@@ -184,6 +185,21 @@ function prepareTarget(target: string): number {
   }
 }
 
+/** @param chunks belong to the run, or are closed when it cannot begin */
+function startRun(
+  setup: ConstructorParameters<typeof RestoreRun>[0],
+  chunks: RestoreSource,
+  lanes: number,
+  options: RestoreOptions,
+): RestoreRun {
+  try {
+    return new RestoreRun(setup, chunks, lanes, options)
+  } catch (error) {
+    chunks.close()
+    throw error
+  }
+}
+
 class RestoreRun {
   readonly #setup: RestoreSetup
   readonly #lanes: RestoreLanes
@@ -194,6 +210,7 @@ class RestoreRun {
 
   constructor(
     setup: Omit<RestoreSetup, 'lane' | 'removeAcls'>,
+    chunks: RestoreSource,
     lanes: number,
     { reader, warm }: Pick<RestoreOptions, 'reader' | 'warm'>,
   ) {
@@ -203,8 +220,8 @@ class RestoreRun {
     const name = cString('system.posix_acl_default')
     const removeAcls = getxattr(this.#targetFd, name, Buffer.alloc(65_536)) >= 0
     this.#setup = { ...setup, removeAcls, lane: 0 }
-    this.#chunks = openSource(setup.reader, new NodeFs())
-    this.#local = new RestoreLane(this.#setup, this.#targetFd, this.#chunks)
+    this.#chunks = chunks
+    this.#local = new RestoreLane(this.#setup, this.#targetFd, chunks)
     const setups = Array.from({ length: lanes }, (_, i) => ({
       ...this.#setup,
       lane: i + 1,

@@ -3,7 +3,7 @@ import type { NodeFs } from '@openmaas/kernel/node-fs'
 import type { ChunkSource } from '@openmaas/pool/chunk/chunk'
 import { ChunkReader, type ReaderHandoff } from '@openmaas/pool/pool/chunk-reader'
 import type { ContentExtent } from '@openmaas/pool/tree/content'
-import { type ChannelMemory, RemoteLane } from '../remote/remote-lane.ts'
+import type { ChannelMemory } from '../remote/remote-lane.ts'
 
 /** Structured-cloneable. */
 export type SourceHandoff = ReaderHandoff | { readonly remote: ChannelMemory }
@@ -16,8 +16,11 @@ export interface RestoreSource extends ChunkSource {
   close(): void
 }
 
-export function openSource(handoff: SourceHandoff, fs: NodeFs): RestoreSource {
-  return 'remote' in handoff ? new RemoteLane(handoff.remote) : new ChunkReader(handoff, { fs })
+export async function openSource(handoff: SourceHandoff, fs: NodeFs): Promise<RestoreSource> {
+  if (!('remote' in handoff)) return new ChunkReader(handoff, { fs })
+  // Only here: what checks messages of others takes 40 ms to load.
+  const { RemoteLane } = await import('../remote/remote-lane.ts')
+  return new RemoteLane(handoff.remote)
 }
 
 /** Chunks known in advance, and how many of them are asked for at once. */

@@ -23,10 +23,10 @@ import {
 /** One read of the device and one write: still in the processor's cache in between. */
 const PIECE_SIZE = 1 * MiB
 
-export function restoreSegments(data: RestoreVolumeLaneData): void {
+export async function restoreSegments(data: RestoreVolumeLaneData): Promise<void> {
   const control = new Int32Array(data.control)
   const counters = new RestoreCounters(data.counters, data.lane)
-  const source = openSource(data.reader, new NodeFs())
+  const source = await openSource(data.reader, new NodeFs())
   const device = openSnapshot(source, data.snapshot)
   const announce = announcer(source, data.snapshot.root)
   const file = openSync(data.path, 'r+')
