@@ -100,6 +100,17 @@ export function sampleRequest(
   return { name, route, url: search === '' ? path : `${path}?${search}`, body }
 }
 
+/** Making one costs more than sending it. */
+export function sampleOnce(tenant: Tenant) {
+  const samples = new Map<string, SampleRequest>()
+  return (name: RouteName, full: boolean): SampleRequest => {
+    const key = `${name}:${full}`
+    const known = samples.get(key) ?? sampleRequest(name, tenant, () => full)
+    samples.set(key, known)
+    return known
+  }
+}
+
 class Sampler {
   readonly #root: JsonSchema
   readonly #tenant: Tenant

@@ -1,6 +1,7 @@
 /** Rows of a small site with two tenants, for tests of scope. */
 import type { Insertable } from 'kysely'
 import type { CatalogTables } from '../catalog/schema.ts'
+import type { Clock } from '@openmaas/kernel/clock'
 import type { TestServer } from './server.test-support.ts'
 
 type Row<T extends keyof CatalogTables> = Insertable<CatalogTables[T]>
@@ -169,7 +170,7 @@ function alertRow(common: Common): Row<'alert'> {
 
 /** @param owner the one who made job and medium */
 export async function addTenant(
-  site: TestServer,
+  site: Pick<TestServer, 'catalog' | 'id'> & { readonly clock: Clock },
   tenant: string,
   owner = 'user:usr_owner',
 ): Promise<Tenant> {
@@ -202,6 +203,8 @@ export async function addTenant(
 }
 
 function jobRow(ids: Tenant, labelsJson: string, actor: string, at: number): Row<'job'> {
+  const { source: sourceId, host: hostId, pool: poolId } = ids
+  const params = { sourceId, hostId, poolId, lockUntil: null, labels: {} }
   return {
     id: ids.job,
     kind: 'protect',
@@ -220,7 +223,7 @@ function jobRow(ids: Tenant, labelsJson: string, actor: string, at: number): Row
     policyId: null,
     parentId: null,
     retryOf: null,
-    paramsJson: '{}',
+    paramsJson: JSON.stringify(params),
     progressJson: '{}',
     resultJson: null,
     attempt: 1,
