@@ -13,6 +13,7 @@
  */
 import {
   closeSync,
+  fchmodSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -115,6 +116,8 @@ export class ContextFile {
       mkdirSync(path.dirname(this.#path), { recursive: true, mode: DIRECTORY_MODE })
       const file = openSync(temporary, 'w', FILE_MODE)
       try {
+        // One that a crash left behind keeps the mode that it had.
+        fchmodSync(file, FILE_MODE)
         writeSync(file, this.#document.toString())
         fsyncSync(file)
       } finally {

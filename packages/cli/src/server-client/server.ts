@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { ApiClient } from '@openmaas/api/client'
 import type { LooseOptions } from '@openmaas/api/client'
 import type { RouteName } from '@openmaas/api/routes/routes'
+import { MaasError } from '@openmaas/kernel/errors'
 import type { Input } from '../program/input.ts'
 import type { Site } from '../program/site.ts'
 import type { Run } from '../program/spec.ts'
@@ -18,6 +19,15 @@ export type Row = Readonly<Record<string, unknown>>
 export function textOf(value: unknown): string {
   if (typeof value === 'string') return value
   return value === null || value === undefined ? '' : JSON.stringify(value)
+}
+
+function parseAnswer(text: string, { url, status }: Response): Row {
+  try {
+    return JSON.parse(text) as Row
+  } catch (cause) {
+    const message = 'what answered is no OpenMaaS server'
+    throw new MaasError('SERVER_UNREACHABLE', message, { url, status }, { cause })
+  }
 }
 
 /** Items of one request: the most that the server gives. */
@@ -45,7 +55,7 @@ export class Server {
     const { signal } = this.site
     const response = await this.client.openWith(name, { signal, ...options }, {})
     const text = await response.text()
-    const body = (text === '' ? {} : JSON.parse(text)) as Row
+    const body = text === '' ? {} : parseAnswer(text, response)
     return { body, etag: response.headers.get('etag') ?? '*' }
   }
 

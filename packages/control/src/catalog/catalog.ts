@@ -130,8 +130,9 @@ export class Catalog implements AsyncDisposable {
     })
   }
 
+  /** Apart from the caller: what it committed stays committed, whatever a listener does. */
   #announce(): void {
-    for (const listener of this.#listeners) listener()
+    for (const listener of this.#listeners) queueMicrotask(listener)
   }
 
   #guard(): KyselyPlugin {
