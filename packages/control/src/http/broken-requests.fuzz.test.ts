@@ -6,7 +6,6 @@
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { routeNames } from '@openmaas/api/routes/routes'
-import type { RouteName } from '@openmaas/api/routes/routes'
 import { ROLES } from '@openmaas/api/permissions'
 import { configureLog } from '@openmaas/kernel/log'
 import { SeededRandom, systemRandom } from '@openmaas/kernel/random'
