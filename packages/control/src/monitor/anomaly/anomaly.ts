@@ -54,6 +54,14 @@ const WEEKDAY_FACTOR = 3
 const WEEKDAYS_MIN = 4
 const WEEKDAY_FACTOR_OF_MAX = 2
 
+/** Sources in which something comes in every other week have a tail; odd is beyond that. */
+/** The largest is left out, and one more for every four weeks: captures that began anew. */
+const BURST_WEEKS = 4
+const BURST_FACTOR = 2
+const HEAVY_FACTOR = 3
+/** Fewer may be chance. */
+const HEAVY_WEEKS_MIN = 3
+
 /** A ratio of less data than this is chance. */
 const RATIO_LEAST_BYTES = 16 * 1024 * 1024
 const RATIO_MIN = 0.85
@@ -61,7 +69,9 @@ const RATIO_RISE_MIN = 0.25
 
 /** Of what is usual; less than that is left. */
 const SHRINK_SHARE = 0.5
-const SHRINK_LEAST_BYTES = 16 * 1024 * 1024
+const SHRINK_LEAST_BYTES = 1024 * 1024
+/** Same days of the week on which it was as small: then that is its rhythm. */
+const SHRINK_WEEKS = 2
 
 /** @param days ascending, one each, of one source; the last is judged against those before */
 export function judgeDay(days: readonly SourceDay[]): SourceAnomaly[] {
@@ -78,8 +88,8 @@ function judgeChange(today: SourceDay, history: readonly SourceDay[]): SourceAno
   const least = Math.min(CHANGE_LEAST_BYTES, CHANGE_LEAST_SHARE * today.sizeBytes)
   const value = today.addedBytes
   if (value < Math.max(least, 1)) return null
-  // Logarithms, since changes differ by factors; the offset keeps quiet days from being odd.
-  const logOf = ({ addedBytes }: SourceDay): number => Math.log(addedBytes + least)
+  // Logarithms, since changes differ by factors; the offset makes idle days alike.
+  const logOf = ({ addedBytes }: SourceDay): number => Math.log(addedBytes + least / 10)
   const usual = median(history.map(({ addedBytes }) => addedBytes))
   const score = scoreOf(
     logOf(today),
@@ -89,7 +99,21 @@ function judgeChange(today: SourceDay, history: readonly SourceDay[]): SourceAno
   if (score < SCORE_MIN || value < CHANGE_FACTOR * usual) return null
   const same = sameWeekday(today, history).map(({ addedBytes }) => addedBytes)
   if (value < usualOn(same, WEEKDAY_FACTOR, WEEKDAY_FACTOR_OF_MAX)) return null
+  if (value < BURST_FACTOR * burstOf(history, usual)) return null
   return { signal: 'change', day: today.day, value, usual: Math.round(usual) }
+}
+
+/** How high a source goes now and then, leaving out days of the week that are always heavy. */
+function burstOf(history: readonly SourceDay[], usual: number): number {
+  const isHeavy = (one: SourceDay): boolean => {
+    const same = history.filter(({ day }) => (one.day - day) % (WEEK_DAYS * DAY_MS) === 0)
+    const middle = median(same.map(({ addedBytes }) => addedBytes))
+    return same.length >= HEAVY_WEEKS_MIN && middle > HEAVY_FACTOR * usual
+  }
+  const light = history.filter((one) => !isHeavy(one)).map(({ addedBytes }) => addedBytes)
+  light.sort((a, b) => a - b)
+  const left = 2 + Math.floor(light.length / (BURST_WEEKS * WEEK_DAYS))
+  return light[light.length - left] ?? 0
 }
 
 /** What is still usual on this day of the week. */
@@ -126,7 +150,7 @@ function judgeSize(today: SourceDay, history: readonly SourceDay[]): SourceAnoma
   if (usual < SHRINK_LEAST_BYTES || value > SHRINK_SHARE * usual) return null
   const logs = sizes.map((size) => Math.log(size + 1))
   if (scoreOf(Math.log(value + 1), logs, LOG_SPREAD_LEAST / 2) > -SCORE_MIN) return null
-  const same = sameWeekday(today, history).slice(-WEEKDAYS_MIN)
+  const same = sameWeekday(today, history).slice(-SHRINK_WEEKS)
   if (same.some(({ sizeBytes }) => value >= SHRINK_SHARE * sizeBytes)) return null
   return { signal: 'shrink', day: today.day, value, usual: Math.round(usual) }
 }
