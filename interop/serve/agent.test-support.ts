@@ -12,8 +12,7 @@ export interface AgentOptions {
   readonly data: string
   readonly namespace: Namespace
   readonly labels?: Readonly<Record<string, string>>
-  /** Before the program, inside of the namespace: `faketime …`. */
-  readonly wrapper?: readonly string[]
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 export class AgentProgram implements AsyncDisposable {
@@ -32,7 +31,7 @@ export class AgentProgram implements AsyncDisposable {
     // The line as a person would paste it, in a namespace and with a place of its own.
     const words = command.split(' ').slice(1)
     const line = [...words, '--data', data, '--name', namespace.name]
-    const hostId = await run([...inside(options), OPENMAAS, ...line], { environment })
+    const hostId = await run([...inside(options), OPENMAAS, ...line], environmentOf(options))
     const agent = new AgentProgram(options, hostId.trim())
     agent.begin()
     return agent
@@ -44,7 +43,7 @@ export class AgentProgram implements AsyncDisposable {
 
   begin(...flags: readonly string[]): void {
     const words = [OPENMAAS, 'agent', '--data', this.options.data, '--json', ...flags]
-    this.#running = start([...inside(this.options), ...words], { environment })
+    this.#running = start([...inside(this.options), ...words], environmentOf(this.options))
   }
 
   async waitOnline(api: Api): Promise<void> {
@@ -65,11 +64,13 @@ export class AgentProgram implements AsyncDisposable {
   }
 }
 
-const environment = { OPENMAAS_NODE: process.execPath }
+function environmentOf({ environment }: AgentOptions) {
+  return { environment: { OPENMAAS_NODE: process.execPath, ...environment } }
+}
 
 /** Not `ip netns exec`: mounts are to be seen by the test. */
-function inside({ namespace, wrapper = [] }: AgentOptions): string[] {
-  return ['nsenter', `--net=/run/netns/${namespace.name}`, ...wrapper]
+function inside({ namespace }: AgentOptions): string[] {
+  return ['nsenter', `--net=/run/netns/${namespace.name}`]
 }
 
 /** Every namespace reaches the server by the address that the first one has for it. */
