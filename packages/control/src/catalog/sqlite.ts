@@ -28,6 +28,16 @@ function isOutOfRange(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'ERR_OUT_OF_RANGE'
 }
 
+/** SQLITE_FULL. */
+const FULL = 13
+
+/** @returns the error as the product reports it, where it is the world's and not a query's */
+function translate(error: unknown): unknown {
+  if ((error as { errcode?: number }).errcode !== FULL) return error
+  const message = 'no space left for the catalog'
+  return new MaasError('FS_NO_SPACE', message, {}, { cause: error })
+}
+
 function roundBigInts(row: object): object {
   return Object.fromEntries(
     Object.entries(row).map(([name, value]) => [
@@ -59,7 +69,7 @@ class CachedStatement implements SqliteStatement {
       return this.#statement.all(...values)
     } catch (error) {
       // Whatever is no pure read is never run twice.
-      if (!isOutOfRange(error) || !this.#isSelect) throw error
+      if (!isOutOfRange(error) || !this.#isSelect) throw translate(error)
     }
     this.#statement.setReadBigInts(true)
     try {
@@ -73,7 +83,11 @@ class CachedStatement implements SqliteStatement {
     changes: number | bigint
     lastInsertRowid: number | bigint
   } {
-    return this.#statement.run(...(parameters as readonly SQLInputValue[]))
+    try {
+      return this.#statement.run(...(parameters as readonly SQLInputValue[]))
+    } catch (error) {
+      throw translate(error)
+    }
   }
 
   iterate(parameters: readonly unknown[]): IterableIterator<unknown> {
@@ -102,6 +116,10 @@ class StatementCache implements SqliteDatabase {
     return statement
   }
 
+  get isInTransaction(): boolean {
+    return this.#database.isTransaction
+  }
+
   close(): void {
     this.#statements.clear()
     this.#database.close()
@@ -110,19 +128,26 @@ class StatementCache implements SqliteDatabase {
 
 class TransactionDriver extends SqliteDriver {
   readonly #begin: string
+  readonly #database: StatementCache
 
-  constructor(database: SqliteDatabase, begin: string) {
+  constructor(database: StatementCache, begin: string) {
     super({ database })
+    this.#database = database
     this.#begin = begin
   }
 
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw(this.#begin))
   }
+
+  /** On a full disk SQLite has rolled back itself: a second time fails and hides the cause. */
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (this.#database.isInTransaction) await super.rollbackTransaction(connection)
+  }
 }
 
 class NodeSqliteDialect extends SqliteDialect {
-  readonly #database: SqliteDatabase
+  readonly #database: StatementCache
   readonly #begin: string
 
   constructor(database: DatabaseSync, begin: string) {
