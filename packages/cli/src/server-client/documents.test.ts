@@ -1,6 +1,13 @@
 import { expect, test } from 'vitest'
 import { parseDocuments } from './documents.ts'
 
+/** 10⁹ values from some hundred bytes. */
+function aliasesOfAliases(): string {
+  const ten = (item: string) => `[${Array<string>(10).fill(item).join(',')}]`
+  const names = 'abcdefghi'.split('')
+  return names.map((name, i) => `${name}: &${name} ${ten(i ? `*${names[i - 1]}` : 'x')}`).join('\n')
+}
+
 test('documents are separated by lines of three dashes, at the ends too', () => {
   expect(parseDocuments('---\na: 1\n---\nb: 2\n---\n', 'x.yaml')).toEqual([{ a: 1 }, { b: 2 }])
   expect(parseDocuments('- a: 1\n- b: 2\n', 'x.yaml')).toEqual([{ a: 1 }, { b: 2 }])
@@ -11,6 +18,7 @@ test.each([
   ['a: 1\na: 2\n', /^x\.yaml, line 2: Map keys must be unique/],
   ['', /holds no document/],
   ['---\n---\n', /holds no document/],
+  [aliasesOfAliases(), /^x\.yaml: Excessive alias count/],
 ])('bad YAML is named with its line: %j', (text, message) => {
   expect(() => parseDocuments(text, 'x.yaml')).toThrowError(message)
 })

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseAllDocuments } from 'yaml'
+import type { Document } from 'yaml'
 import type { ApplyResult } from '@openmaas/api/resources/document'
 import { toMaasError } from '@openmaas/kernel/error-message'
 import { MaasError } from '@openmaas/kernel/errors'
@@ -32,7 +33,7 @@ export function parseDocuments(text: string, file: string): unknown[] {
       const message = `${file}, line ${line}: ${reason}`
       throw new MaasError('CONFIG_INVALID', message, { path: file, line })
     }
-    const value: unknown = document.toJS()
+    const value = valueOf(document, file)
     // A file may begin or end with "---".
     if (value !== null) documents.push(...(Array.isArray(value) ? value : [value]))
   }
@@ -40,6 +41,16 @@ export function parseDocuments(text: string, file: string): unknown[] {
     throw new MaasError('CONFIG_INVALID', `${file} holds no document`, { path: file })
   }
   return documents
+}
+
+/** Aliases of aliases of aliases grow beyond any memory: the parser refuses them here. */
+function valueOf(document: Document.Parsed, file: string): unknown {
+  try {
+    return document.toJS()
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new MaasError('CONFIG_INVALID', `${file}: ${reason}`, { path: file }, { cause })
+  }
 }
 
 const SIGNS = { create: '+', change: '~', none: '=' } as const

@@ -32,7 +32,7 @@ function notFound(noun: string, text: string): MaasError {
 
 function ambiguous(noun: string, text: string, rows: readonly Row[]): MaasError {
   const candidates = rows.map((row) => textOf(row['id']))
-  const message = `"${text}" names several ${noun}s: ${candidates.join(', ')}`
+  const message = `"${text}" names more than one ${noun}: ${candidates.join(', ')}`
   return new MaasError('OBJECT_AMBIGUOUS', message, { name: text, candidates })
 }
 
@@ -93,7 +93,10 @@ export async function findMediumId(server: Server, text: string): Promise<string
   const meant = rows.filter(
     (row) => row['name'] === text || row['mountPath'] === text || row['device'] === text,
   )
-  if (meant[0] === undefined) throw notFound('medium', text)
-  if (meant.length > 1) throw ambiguous('medium', text, meant)
-  return textOf(meant[0]['id'])
+  // Attempts that failed leave a record with the same place: what is there now is meant.
+  const present = meant.filter((row) => row['state'] !== 'failed')
+  const [first, second] = present.length > 0 ? present : meant
+  if (first === undefined) throw notFound('medium', text)
+  if (second !== undefined) throw ambiguous('medium', text, meant)
+  return textOf(first['id'])
 }

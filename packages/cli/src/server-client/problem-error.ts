@@ -33,7 +33,10 @@ export class ProblemError extends MaasError {
 
 function describe({ detail, title, errors = [] }: Problem): string {
   const shown = errors.slice(0, FIELDS_SHOWN_MAX)
-  const fields = shown.map(({ pointer, detail: why }) => `${pointer} ${why}`)
+  // The detail of a problem with one field already is that field's.
+  const fields = shown
+    .filter(({ pointer, detail: why }) => detail !== `${pointer}: ${why}` && detail !== why)
+    .map(({ pointer, detail: why }) => `${pointer} ${why}`)
   const rest = errors.length > shown.length ? [`${errors.length - shown.length} more`] : []
   return [detail || title, ...fields, ...rest].join('; ')
 }
