@@ -16,6 +16,7 @@ interface Ready {
   readonly url: string
   readonly fingerprint: string
   readonly login?: { readonly password: string }
+  readonly pool?: { readonly passphrase: string }
 }
 
 /** The server of one directory, whose address and first password are put into files there. */
@@ -39,9 +40,14 @@ export class Serve {
       if (output.includes('\n')) break
     }
     const ready = JSON.parse(output) as Ready
-    const { url, fingerprint, login } = ready
-    // Only the first start makes a user.
-    const files = { url, fingerprint, ...(login !== undefined && { password: login.password }) }
+    const { url, fingerprint, login, pool } = ready
+    // Only the first start makes a user, and a pool.
+    const files = {
+      url,
+      fingerprint,
+      ...(login !== undefined && { password: login.password }),
+      ...(pool !== undefined && { passphrase: pool.passphrase }),
+    }
     const more = { new: 'a password of some length', nonsense: 'not this one at all' }
     for (const [name, text] of Object.entries({ ...files, ...more })) {
       writeFileSync(path.join(directory, name), `${text}\n`, { mode: 0o600 })

@@ -72,6 +72,11 @@ export class Node implements AsyncDisposable {
     return this.#store.load().length > 0
   }
 
+  /** Of a pool in its care, by its first directory; undefined where it has none there. */
+  passphraseOf(brick: string): string | undefined {
+    return this.#store.load().find(({ path }) => path === brick)?.passphrase
+  }
+
   /** Tries the pools again that could not be opened; each failure is told to `onProblem`. */
   async retry(): Promise<void> {
     for (const known of this.#store.load()) {

@@ -21,7 +21,7 @@ const log = makeLog('openmaas:node')
 
 export interface Embedding {
   readonly parts: readonly EmbeddedPart[]
-  /** Of the pool that the first start made: to be shown once. */
+  /** The pool that the first start made: shown with the first password, and never again. */
   readonly pool: { readonly path: string; readonly passphrase: string } | undefined
 }
 
@@ -42,7 +42,7 @@ export async function embedRoles(options: EmbedOptions): Promise<Embedding> {
   const directory = path.join(config.data, 'node')
   const onProblem = (error: Error): void => log.error('failed', { error })
   const node = stack.use(await Node.open({ directory, clock, onProblem }))
-  const pool = await makeFirstPool(node, config)
+  const pool = await findFirstPool(node, config)
   const tls = {
     key: security.credentials.key,
     certificate: security.credentials.cert,
@@ -78,10 +78,15 @@ export async function embedRoles(options: EmbedOptions): Promise<Embedding> {
   return { parts: [nodePart, agentPart], pool }
 }
 
-/** Only where the node has none and never had one. */
-async function makeFirstPool(node: Node, config: ServerConfig): Promise<Embedding['pool']> {
-  if (config.noPool || node.knowsPools) return undefined
+/**
+ * Made only where the node has none and never had one. A start that ended right after it (a port
+ * was taken) has shown nobody the passphrase: the start that makes the first user shows it.
+ */
+async function findFirstPool(node: Node, config: ServerConfig): Promise<Embedding['pool']> {
   const brick = path.join(config.data, 'pool')
+  const known = node.passphraseOf(brick)
+  if (known !== undefined) return { path: brick, passphrase: known }
+  if (config.noPool || node.knowsPools) return undefined
   const { passphrase } = await node.create([brick], 'single')
   return { path: brick, passphrase }
 }
