@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Namespaces } from '../hosts/namespaces.test-support.ts'
 import type { Namespace } from '../hosts/namespaces.test-support.ts'
 import { findLeftovers } from '../support/leftovers.ts'
+import { attempt } from '../support/program.ts'
 import { AgentProgram, shareServerAddress } from './agent.test-support.ts'
 import { ServerProgram } from './server.test-support.ts'
 
@@ -56,7 +57,7 @@ requires(NEEDS, () => {
       await agent?.[Symbol.asyncDispose]()
       await server?.[Symbol.asyncDispose]()
       namespaces[Symbol.dispose]()
-      execFileSync('umount', ['--lazy', '--quiet', smallPool], { stdio: 'ignore' })
+      await attempt(['umount', '--lazy', smallPool])
       const left = findLeftovers([directory.path])
       directory.dispose()
       expect(left).toEqual([])

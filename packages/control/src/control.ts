@@ -73,12 +73,16 @@ export interface ControlOptions {
 
 /** What an embedded node's own ports are secured with. */
 export interface EmbeddedSecurity {
+  /** For an embedded agent, to be known by nodes on other machines. @returns PEM */
+  issueHost(csr: string, hostId: string): Promise<string>
   readonly credentials: ServerCredentials
   readonly rootPem: string
   readonly ticketKeys: readonly TicketKey[]
 }
 
 export interface EmbeddedPart extends EmbeddedRole {
+  /** Told which host of the catalog it is, before it gets an order. */
+  known?(hostId: string): Promise<void>
   /** For a node. */
   readonly nbdAddress: string | null
 }
@@ -196,13 +200,22 @@ interface Embedded extends EmbeddedPart {
   readonly id: string
 }
 
+/** Made anew at every start, and never shown to control: nothing has to renew it. */
+const EMBEDDED_LIFETIME_MS = 400 * 24 * 3600_000
+
 async function embedAll(options: ControlOptions, parts: Parts): Promise<Embedded[]> {
   const { ca } = parts
   const credentials = await ca.serverCredentials()
-  const security = { credentials, rootPem: ca.rootPem, ticketKeys: ca.ticketKeys }
+  const issueHost = async (csr: string, hostId: string): Promise<string> => {
+    const wanted = { csr, hostId, kind: 'agent', lifetimeMs: EMBEDDED_LIFETIME_MS } as const
+    return (await ca.issueHost(wanted)).pem
+  }
+  const security = { credentials, rootPem: ca.rootPem, ticketKeys: ca.ticketKeys, issueHost }
   const embedded: Embedded[] = []
   for (const part of await options.embed(security)) {
-    embedded.push({ ...part, id: await embedRole(parts, part) })
+    const id = await embedRole(parts, part)
+    await part.known?.(id)
+    embedded.push({ ...part, id })
   }
   return embedded
 }

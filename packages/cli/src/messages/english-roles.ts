@@ -43,7 +43,8 @@ server shows the whole line: "openmaas host invite", or the console. Then run "o
   'node.help': `Keeps pools and serves them: agents send data to --data-listen, hosts attach media
 at --nbd-listen. Both ask for a certificate of the server.`,
   'node-join.summary': 'let this machine keep pools for a server',
-  'node-join.help': `As "openmaas agent join", with a token made for a node. Then run "openmaas node".`,
+  'node-join.help': `As "openmaas agent join", with a token made for a node. Then run
+"openmaas node".`,
 
   'option.config-role': 'whose settings: server, agent or node (default: server)',
   'option.config-effective': 'defaults as well',

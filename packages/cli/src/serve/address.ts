@@ -31,7 +31,7 @@ export function address(initial: string): Setting<Address> {
 }
 
 export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\./.test(host)
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 }
 
 export function isWildcard(host: string): boolean {

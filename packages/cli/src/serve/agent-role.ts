@@ -1,4 +1,4 @@
-/** The agent on a machine of its own: `<data>/agent` holds its identity and what it has attached. */
+/** The agent on a machine of its own. `<data>/agent` holds its identity and what is attached. */
 import path from 'node:path'
 import { makeMediumPort } from '@openmaas/agent/attach/remote-attach'
 import { makeRemotePools } from '@openmaas/agent/remote/remote-pools'

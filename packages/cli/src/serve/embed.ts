@@ -3,17 +3,23 @@
  * two ports; the agent captures straight into the node's open pools.
  */
 import path from 'node:path'
+import { makeMediumPort } from '@openmaas/agent/attach/remote-attach'
+import type { AgentIdentity } from '@openmaas/agent/remote/channel-messages'
+import { makeRemotePools } from '@openmaas/agent/remote/remote-pools'
 import { makeAgentHandlers } from '@openmaas/agent/session/handlers'
 import { describeHost } from '@openmaas/agent/session/about'
+import { makeKeyRequest } from '@openmaas/agent/session/identity'
 import type { EmbeddedPart, EmbeddedSecurity } from '@openmaas/control/control'
+import { assert } from '@openmaas/kernel/assert'
 import { systemClock } from '@openmaas/kernel/clock'
 import type { Clock } from '@openmaas/kernel/clock'
 import { makeLog } from '@openmaas/kernel/log'
 import { makeNodeHandlers } from '@openmaas/node/handlers'
 import { makeLocalPools } from '@openmaas/node/local-pools'
 import { Node } from '@openmaas/node/node'
+import type { HostAbout } from '@openmaas/protocols/channel/frames'
 import { formatAddress } from './address.ts'
-import { settingsOf } from './agent-role.ts'
+import { agentDirectory, settingsOf } from './agent-role.ts'
 import { openNodePorts } from './node-ports.ts'
 import type { ServerConfig } from './settings.ts'
 
@@ -66,16 +72,38 @@ export async function embedRoles(options: EmbedOptions): Promise<Embedding> {
     dataAddress: formatAddress({ host: name, port: ports.dataPort }),
     nbdAddress: formatAddress({ host: name, port: ports.nbdPort }),
   }
-  const settings = settingsOf(config)
-  const agentPart: EmbeddedPart = {
+  const agentPart = makeAgentPart({ config, security, software }, node, about)
+  return { parts: [nodePart, agentPart], pool }
+}
+
+/** In this process for pools of the embedded node; for others like an agent anywhere. */
+function makeAgentPart(
+  { config, security, software }: Pick<EmbedOptions, 'config' | 'security' | 'software'>,
+  node: Node,
+  about: HostAbout,
+): EmbeddedPart {
+  let own: AgentIdentity | undefined
+  const identity = (): AgentIdentity => {
+    assert(own !== undefined, 'an agent gets no order before it has an identity')
+    return own
+  }
+  const ports = {
+    local: makeLocalPools(node),
+    remote: makeRemotePools(identity),
+    media: makeMediumPort({ data: agentDirectory(config), identity }),
+  }
+  return {
     kind: 'agent',
-    handlers: makeAgentHandlers({ ports: { local: makeLocalPools(node) }, settings }),
+    handlers: makeAgentHandlers({ ports, settings: settingsOf(config) }),
     about,
     software,
     dataAddress: null,
     nbdAddress: null,
+    known: async (hostId) => {
+      const { key, csr } = await makeKeyRequest()
+      own = { key, certificate: await security.issueHost(csr, hostId) }
+    },
   }
-  return { parts: [nodePart, agentPart], pool }
 }
 
 /**

@@ -1,10 +1,9 @@
-/** The storage node on a machine of its own: `<data>/node` holds its identity and its pools' list. */
+/** The storage node on a machine of its own. `<data>/node` holds identity and list of pools. */
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { loadIdentity, portTlsOf } from '@openmaas/agent/session/identity'
 import type { Identity } from '@openmaas/agent/session/identity'
 import { AgentSession } from '@openmaas/agent/session/session'
-import { assert } from '@openmaas/kernel/assert'
 import { systemClock } from '@openmaas/kernel/clock'
 import { makeLog } from '@openmaas/kernel/log'
 import { systemRandom } from '@openmaas/kernel/random'
@@ -31,18 +30,19 @@ export async function startNode(config: NodeConfig): Promise<Role> {
   stack.use(DataLock.acquire(directory))
   const onProblem = (error: Error): void => log.error('failed', { error })
   const node = stack.use(await Node.open({ directory, clock: systemClock, onProblem }))
-  let session: AgentSession | undefined
+  // Tickets may come before the session that says how to judge them; they are refused until then.
+  const control: { session?: AgentSession } = {}
   const ports = await openNodePorts({
     node,
     tls: tlsOf(identity),
-    ticketKeys: () => session?.ticketKeys ?? [],
-    nowMs: () => session?.controlMs() ?? systemClock.wallMs(),
+    ticketKeys: () => control.session?.ticketKeys ?? [],
+    nowMs: () => control.session?.controlMs() ?? systemClock.wallMs(),
     dataListen: config.dataListen,
     nbdListen: config.nbdListen,
   })
   stack.use(ports)
   const host = config.names[0] ?? hostname()
-  session = new AgentSession({
+  const session = new AgentSession({
     identity,
     directory,
     handlers: makeNodeHandlers(node, ports.exports),
@@ -52,7 +52,7 @@ export async function startNode(config: NodeConfig): Promise<Role> {
     dataAddress: formatAddress({ host, port: ports.dataPort }),
     nbdAddress: formatAddress({ host, port: ports.nbdPort }),
   })
-  assert(identity.kind === 'node', 'a node has the identity of a node')
+  control.session = session
   stack.use(session)
   session.begin()
   const owned = stack.move()

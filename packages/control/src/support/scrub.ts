@@ -3,6 +3,8 @@
  * the places that make such texts leave secrets out by themselves.
  */
 
+const SECRET_NAMES = '(?:[a-z]*password|passphrase|secret|token|credential|(?:private|master)Key)'
+
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
   // Tokens of ours: of the API, of joining, of webhooks.
   [/\b(msk|mjt|whsec)_[\w+/=-]{16,}/g, '$1_(secret)'],
@@ -13,10 +15,7 @@ const PATTERNS: readonly (readonly [RegExp, string])[] = [
   // Robots of chats carry their secret in the query.
   [/([?&](?:key|token|access_token|secret|sig|signature)=)[^\s&"\\]+/gi, '$1(secret)'],
   // A pair in JSON, also in JSON within JSON.
-  [
-    /(\\*"(?:[a-z]*password|passphrase|secret|token|credential|privateKey|masterKey)\\*"\s*:\s*\\*")(?:[^"\\])+/gi,
-    '$1(secret)',
-  ],
+  [new RegExp(String.raw`(\\*"${SECRET_NAMES}\\*"\s*:\s*\\*")[^"\\]+`, 'gi'), '$1(secret)'],
 ]
 
 export function scrub(text: string): string {
