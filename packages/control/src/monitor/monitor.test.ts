@@ -21,8 +21,13 @@ const POOL = 'pol_01HZZZZZZZZZZZZZZZZZZZZZZZ'
 async function serve(site: MonitoredSite) {
   const { catalog, clock, monitor } = site
   const served = await makeTestServer(() => monitor.handlers, {
-    ...{ catalog, clock, checks: monitor.checks },
-    metrics: { ...monitor.metrics, public: false },
+    catalog,
+    clock,
+    checks: monitor.checks,
+    metrics: {
+      ...monitor.metrics,
+      public: false,
+    },
   })
   const red: Principal = { actor: 'user:usr_red', roles: ['operator'], scope: { tenant: 'red' } }
   served.callers.set('red', red)
@@ -170,7 +175,9 @@ test('a disk that cannot be read is told, and does not keep the others from bein
   const site = await makeSite((clock) => openCatalog({ url: 'sqlite::memory:', clock: clock! }))
   const errors: unknown[] = []
   const monitor = new Monitor({
-    ...{ catalog: site.catalog, clock: site.clock, events: site.events },
+    catalog: site.catalog,
+    clock: site.clock,
+    events: site.events,
     random: new SeededRandom(5),
     version: '0.0.0',
     directory: '/nowhere/at/all',

@@ -265,8 +265,14 @@ describeBothCatalogs('alerts about pools and media', (make) => {
     await site.addPool()
     for (const used of [849, 850, 831, 829, 950, 931, 929, 800]) await look(used)
     expect(seen).toEqual([
-      ...['none', 'warning', 'warning', 'none'],
-      ...['critical', 'critical', 'warning', 'none'],
+      'none',
+      'warning',
+      'warning',
+      'none',
+      'critical',
+      'critical',
+      'warning',
+      'none',
     ])
   })
 

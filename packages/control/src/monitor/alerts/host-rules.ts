@@ -19,9 +19,9 @@ export const hostRules: RuleGroup = {
 
 export const listenerRules: RuleGroup = {
   rules: ['certificate-expiring'],
-  find: async ({ now, certificates }) =>
-    (await certificates()).flatMap((certificate) =>
-      expiryOf({ ...certificate, subject: 'server', labels: {} }, now),
+  find: async (context) =>
+    (await context.certificates()).flatMap((certificate) =>
+      expiryOf({ ...certificate, subject: 'server', labels: {} }, context.now),
     ),
 }
 

@@ -71,7 +71,11 @@ test('a row of a rule that this version does not know, or with other parameters,
 
 test('values are short: bytes by powers of 1,024, times to the minute in UTC', () => {
   expect([0, 1023, 1536, 10 * 1024 ** 2, 1024 ** 6].map((bytes) => bytesText(bytes))).toEqual([
-    ...['0 B', '1023 B', '1.5 KiB', '10 MiB', '1024 PiB'],
+    '0 B',
+    '1023 B',
+    '1.5 KiB',
+    '10 MiB',
+    '1024 PiB',
   ])
   expect(timeText(AT, 'en')).toBe('2026-11-22 14:03Z')
   expect(timeText(null, 'zh')).toBe('从未')
