@@ -30,10 +30,22 @@ export async function runRole<R extends Role>(
   await untilAborted(site.signal)
   log.info('stopping')
   manager.stopping()
-  const drained = role[Symbol.asyncDispose]().then(() => true)
+  const drained = role[Symbol.asyncDispose]().then(
+    () => true,
+    (error: unknown) => {
+      throw firstOf(error)
+    },
+  )
   const late = delay(DRAIN_MAX_MS, false, { ref: false })
   if (await Promise.race([drained, late])) log.info('stopped')
   else log.warn('stopped with work under way', { afterMs: DRAIN_MAX_MS })
+}
+
+/** Of what failed one after the other while parts were ended: a full disk stops many of them. */
+function firstOf(error: unknown): unknown {
+  let first = error
+  while (first instanceof SuppressedError) first = first.suppressed
+  return first
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {
