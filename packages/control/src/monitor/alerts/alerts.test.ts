@@ -341,6 +341,26 @@ describeBothCatalogs('evaluation', (make) => {
     expect(site.errors).toHaveLength(2)
   })
 
+  test('what ended is shown for 90 days, what lasts for as long as it lasts', async () => {
+    const site = await makeSite(make)
+    await site.addHost({ state: 'offline' })
+    await site.addPool({ state: 'degraded' })
+    await site.pass(2, () => site.renewLease())
+    await site.catalog.db.updateTable('host').set({ state: 'online' }).execute()
+    await site.pass(1, () => site.renewLease())
+    site.clock.advance(89 * DAY_MS)
+    const listed = async (): Promise<string[]> => {
+      await site.pass(60, () => site.renewLease())
+      const rows = await site.catalog.db.selectFrom('alert').select('rule').execute()
+      return rows.map(({ rule }) => rule)
+    }
+    expect(await listed()).toContain('agent-offline')
+    site.clock.advance(DAY_MS)
+    const left = await listed()
+    expect(left).not.toContain('agent-offline')
+    expect(left).toContain('pool-degraded')
+  })
+
   test('two servers on one catalog open an alert once', async () => {
     const site = await makeSite(make)
     const other = await makeSite(() => Promise.resolve(site.catalog))

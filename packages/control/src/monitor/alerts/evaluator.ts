@@ -20,7 +20,7 @@ export interface EvaluatorOptions extends AlertServices {
   readonly onError: (error: unknown) => void
 }
 
-/** Of one rule: whoever has so many of a kind is not helped by more; they are counted instead. */
+/** Of one rule: more of a kind help nobody; the rest is told when some of these have ended. */
 export const FINDINGS_MAX = 2000
 /** Rows of one transaction: others want to write too. */
 const BATCH = 50

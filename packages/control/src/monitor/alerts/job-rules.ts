@@ -7,7 +7,14 @@ import type { RuleContext, RuleGroup } from './rule-groups.ts'
 /** In a row: once is weather, twice is bad luck. */
 const FAILURES_MIN = 3
 /** Kinds that nobody schedules per source, whose failures are counted from their jobs. */
-const KINDS = ['collect', 'catalog-backup', 'check', 'expire', 'reconcile-media'] as const
+const KINDS = [
+  'collect',
+  'catalog-backup',
+  'check',
+  'expire',
+  'reconcile-media',
+  'reconcile-points',
+] as const
 const LOOK_BACK_MS = 7 * DAY_MS
 const JOBS_MAX = 2000
 /** A queue in which nothing runs at all for so long is not busy: it is dead. */
