@@ -45,7 +45,8 @@ class Browser {
 
   async login(name: string, password = PASSWORD, code?: string): Promise<Answer> {
     const answer = await this.ask('POST', '/login', { name, password, ...(code && { code }) })
-    const set = String(answer.headers['set-cookie'] ?? '')
+    const cookies = answer.headers['set-cookie'] as string | string[] | undefined
+    const set = typeof cookies === 'string' ? cookies : (cookies?.[0] ?? '')
     if (answer.status === 200) {
       this.cookie = set.split(';')[0]!
       this.csrf = String(answer.body['csrfToken'])
@@ -303,7 +304,7 @@ describeBothCatalogs('the API of auth', (make) => {
     await second.login('anna')
     const { body } = await browser.ask('GET', '/me/sessions')
     const items = body['items'] as unknown as { id: string; current: boolean }[]
-    expect(items.map((one) => one.current).toSorted()).toEqual([false, true])
+    expect(new Set(items.map((one) => one.current))).toEqual(new Set([false, true]))
     const other = items.find((one) => !one.current)!
     const { browser: bert } = await enter({ name: 'bert' })
     expect((await bert.ask('DELETE', `/me/sessions/${other.id}`)).status).toBe(404)

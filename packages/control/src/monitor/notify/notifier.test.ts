@@ -28,17 +28,19 @@ interface Sent {
   readonly count: number
 }
 
+const byText = (one: string, other: string): number => (one < other ? -1 : 1)
+
 /** What channels would have sent; `status` is what the receivers answer. */
 class Wire {
   readonly sent: Sent[] = []
   status = 200
-  readonly fetch = (async (url: string | URL | Request, init?: RequestInit) => {
-    const { data } = JSON.parse(String(init?.body)) as {
+  readonly fetch = (async (url: string, init: { body: string }) => {
+    const { data } = JSON.parse(init.body) as {
       data: { title: string; alerts: unknown[] }
     }
-    this.sent.push({ url: String(url), title: data.title, count: data.alerts.length })
+    this.sent.push({ url, title: data.title, count: data.alerts.length })
     return new Response('answer', { status: this.status })
-  }) as typeof fetch
+  }) as unknown as typeof fetch
 }
 
 describeBothCatalogs('notification', (make) => {
@@ -116,9 +118,9 @@ describeBothCatalogs('notification', (make) => {
     await addRule([c], { labels: { env: 'test' } })
     await fire('source.rpo')
     expect(await notifier.tick()).toBe(2)
-    expect(wire.sent.map(({ url, title }) => [url, title]).toSorted()).toEqual([
-      ['http://a/', '[Warning] source.rpo en'],
-      ['http://b/', '[Warning] source.rpo en'],
+    expect(wire.sent.map(({ url, title }) => `${url} ${title}`).toSorted(byText)).toEqual([
+      'http://a/ [Warning] source.rpo en',
+      'http://b/ [Warning] source.rpo en',
     ])
     expect(await notifier.tick()).toBe(0)
   })
@@ -211,7 +213,9 @@ describeBothCatalogs('notification', (make) => {
     await fire('y')
     await notifier.tick()
     const states = (await statesOf(catalog)).map(([state, , error]) => [state, error])
-    expect(states.toSorted()).toEqual([
+    expect(
+      states.toSorted((one, other) => byText(JSON.stringify(one), JSON.stringify(other))),
+    ).toEqual([
       ['failed', 'a sealed value does not open'],
       ['failed', 'the channel answered 404: answer'],
       ['failed', 'the channel is switched off'],
