@@ -1,5 +1,7 @@
 /** How the server starts, refuses to, tells systemd, is killed and comes back. */
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect } from 'node:tls'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -54,6 +56,17 @@ requires({ linux: true, programs: ['python3'] }, () => {
       expect(second).not.toHaveProperty('login')
       expect(second).not.toHaveProperty('pool')
       expect(second.fingerprint).toBe(first.fingerprint)
+    })
+
+    test('is over TLS, with the certificate whose fingerprint it shows', async () => {
+      const server = await ServerProgram.make({ data: directory.join('data') })
+      servers.push(server)
+      const { url, fingerprint } = await server.begin()
+      const socket = connect({ port: Number(new URL(url).port), rejectUnauthorized: false })
+      await once(socket, 'secureConnect')
+      const shown = socket.getPeerCertificate().fingerprint256.replaceAll(':', '').toLowerCase()
+      socket.destroy()
+      expect(`sha256:${shown}`).toBe(fingerprint)
     })
 
     test('under systemd puts secrets into a file of its own, and says that it is ready', async () => {

@@ -1,5 +1,6 @@
 /** The API of a control plane: every handler there is, and what listens to what they do. */
 import { join } from 'node:path'
+import type { Server as TlsServer } from 'node:tls'
 import { routeNames } from '@openmaas/api/routes/routes'
 import { AuditAnchors } from './audit/audit-anchors.ts'
 import { AuditForwarder } from './audit/audit-forwarder.ts'
@@ -36,6 +37,9 @@ import { makeComplianceHandlers } from './policy/compliance-handlers.ts'
 import { makePolicyHandlers } from './policy/handlers.ts'
 import { makePoolMakingHandlers } from './pools/handlers.ts'
 import { makeSupportHandlers } from './support/support-bundle.ts'
+
+/** It lasts a year. */
+const CERTIFICATE_EVERY_MS = 3600_000
 
 export interface ApiParts extends Parts {
   readonly engine: JobEngine
@@ -100,7 +104,20 @@ export async function openApi(
     onRefused: (refusal) => refusals.record(refusal),
     ...(options.consoleRoot !== undefined && { consoleRoot: options.consoleRoot }),
   })
+  if (!options.plain) stack.use(keepCertificate(parts, server))
   return stack.use(server)
+}
+
+/** The server's certificate is made anew in its last month: an API that runs for years shows it. */
+function keepCertificate({ ca, onError }: ApiParts, { app }: HttpServer): Disposable {
+  const look = async (): Promise<void> => {
+    const { key, cert } = await ca.serverCredentials()
+    const server = app.server as unknown as TlsServer
+    server.setSecureContext({ key, cert, minVersion: 'TLSv1.2' })
+  }
+  const timer = setInterval(() => void look().catch(onError), CERTIFICATE_EVERY_MS)
+  timer.unref()
+  return { [Symbol.dispose]: () => clearInterval(timer) }
 }
 
 function makeMonitor(options: ControlOptions, parts: ApiParts): Monitor {
