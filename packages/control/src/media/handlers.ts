@@ -99,8 +99,15 @@ async function plug(
   })
 }
 
-function checkLimits(principal: Principal, wish: Wish): void {
+/** Agents mount as root: who may only plug clones does not choose over what. */
+export function checkLimits(
+  principal: Principal,
+  wish: Pick<Wish, 'quotaBytes' | 'lifetimeSeconds' | 'mountPath'>,
+): void {
   if (!hasLimitedPlug(principal)) return
+  if (wish.mountPath !== null) {
+    throw requestInvalid('/mountPath', 'your role does not choose where a medium is mounted')
+  }
   if (wish.quotaBytes === null) throw requestInvalid('/quotaBytes', 'your role needs a quota')
   if (wish.lifetimeSeconds > LIMITED_LIFETIME_MAX_SECONDS) {
     throw requestInvalid('/lifetimeSeconds', 'your role keeps media for 31 days at most')
