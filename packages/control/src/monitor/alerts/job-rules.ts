@@ -17,6 +17,8 @@ const KINDS = [
 ] as const
 const LOOK_BACK_MS = 7 * DAY_MS
 const JOBS_MAX = 2000
+/** Items of one `in` list. */
+const BATCH = 500
 /** A queue in which nothing runs at all for so long is not busy: it is dead. */
 const STUCK_AFTER_MS = 5 * MINUTE_MS
 const DAMAGED_MAX = 500
@@ -65,38 +67,86 @@ function codeOf(problemJson: string | null): string | null {
 }
 
 async function findOwn({ db, now }: RuleContext): Promise<Finding[]> {
-  const rows = await db
+  const failed = await db
     .selectFrom('job')
     .leftJoin('pool', 'pool.id', 'job.poolId')
-    .select(['job.kind', 'job.state', 'job.sourceId', 'job.poolId', 'job.problemJson'])
+    .select(['job.kind', 'job.sourceId', 'job.poolId', 'job.problemJson', 'job.endedAt'])
     .select(['job.labelsJson', 'pool.name'])
     .where('job.kind', 'in', KINDS)
-    .where('job.state', 'in', ['succeeded', 'warning', 'failed'])
+    .where('job.state', '=', 'failed')
     .where('job.queuedAt', '>', now - LOOK_BACK_MS)
     .orderBy('job.queuedAt', 'desc')
     .limit(JOBS_MAX)
     .execute()
+  const rows = await unmended(db, failed, ['succeeded', 'warning'])
   const series = new Map<string, (typeof rows)[number][]>()
   for (const row of rows) {
-    const key = `${row.kind}:${row.sourceId ?? row.poolId ?? ''}`
-    series.set(key, [...(series.get(key) ?? []), row])
+    const jobs = series.get(seriesOf(row)) ?? []
+    series.set(seriesOf(row), jobs)
+    jobs.push(row)
   }
   return [...series.values()].flatMap((jobs): Finding[] => {
     const [newest] = jobs
-    const index = jobs.findIndex(({ state }) => state !== 'failed')
-    const failures = index === -1 ? jobs.length : index
-    if (newest === undefined || failures < FAILURES_MIN) return []
+    if (newest === undefined || jobs.length < FAILURES_MIN) return []
     const subject = newest.sourceId ?? newest.poolId ?? 'server'
     const labels = JSON.parse(newest.labelsJson) as Record<string, string>
     const { kind, name } = newest
-    const params = { kind, object: name, failures, code: codeOf(newest.problemJson) }
+    const code = codeOf(newest.problemJson)
+    const params = { kind, object: name, failures: jobs.length, code }
     return [{ rule: 'job-failing', detail: kind, severity: 'warning', subject, labels, params }]
   })
 }
 
+interface Ended {
+  readonly kind: string
+  readonly sourceId: string | null
+  readonly poolId: string | null
+  readonly endedAt: number | null
+}
+
+const seriesOf = (job: Omit<Ended, 'endedAt'>): string =>
+  `${job.kind}:${job.sourceId ?? job.poolId ?? ''}`
+
+/** Those after which no job of that kind on the same source or pool has ended well. */
+async function unmended<T extends Ended>(
+  db: RuleContext['db'],
+  jobs: readonly T[],
+  states: readonly ('succeeded' | 'warning')[],
+): Promise<T[]> {
+  const mended = new Map<string, number>()
+  const well = db
+    .selectFrom('job')
+    .select((e) => ['kind', 'sourceId', e.fn.max('endedAt').as('at')])
+    .where('state', 'in', states)
+  const sources = [...new Set(jobs.flatMap(({ sourceId }) => sourceId ?? []))]
+  const kinds = [...new Set(jobs.map(({ kind }) => kind))]
+  for (let i = 0; i < sources.length; i += BATCH) {
+    const ofSources = await well
+      .where('kind', 'in', kinds)
+      .where('sourceId', 'in', sources.slice(i, i + BATCH))
+      .groupBy(['kind', 'sourceId'])
+      .execute()
+    for (const row of ofSources) mended.set(seriesOf({ ...row, poolId: null }), Number(row.at))
+  }
+  // Kinds that have a source would be a long list, and are done.
+  const ownKinds = [
+    ...new Set(jobs.filter(({ sourceId }) => sourceId === null).map(({ kind }) => kind)),
+  ]
+  if (ownKinds.length > 0) {
+    const own = await well
+      .select('poolId')
+      .where('kind', 'in', ownKinds)
+      .where('sourceId', 'is', null)
+      .groupBy(['kind', 'sourceId', 'poolId'])
+      .execute()
+    for (const row of own) mended.set(seriesOf(row), Number(row.at))
+  }
+  return jobs.filter((job) => (job.endedAt ?? 0) >= (mended.get(seriesOf(job)) ?? -1))
+}
+
 /** Reading back found damage, and no later reading of the same found none. */
 async function findDamage({ db, now }: RuleContext): Promise<Finding[]> {
-  const rows = await db
+  const damaged = await db
     .selectFrom('job')
     .leftJoin('source', 'source.id', 'job.sourceId')
     .leftJoin('pool', 'pool.id', 'job.poolId')
@@ -105,14 +155,10 @@ async function findDamage({ db, now }: RuleContext): Promise<Finding[]> {
     .where('job.kind', 'in', ['verify', 'check'])
     .where('job.state', '=', 'warning')
     .where('job.queuedAt', '>', now - DAMAGED_SINCE_MS)
-    .where(
-      sql<boolean>`not exists (select 1 from job later where later.kind = job.kind
-        and later.state = 'succeeded' and later.ended_at > job.ended_at
-        and coalesce(later.source_id, later.pool_id) = coalesce(job.source_id, job.pool_id))`,
-    )
     .orderBy('job.queuedAt', 'desc')
     .limit(DAMAGED_MAX)
     .execute()
+  const rows = await unmended(db, damaged, ['succeeded'])
   // The newest of each stands first, and the evaluator takes the first of equal keys.
   return rows.map((row) => {
     const subject = row.sourceId ?? row.poolId ?? 'server'
