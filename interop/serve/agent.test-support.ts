@@ -1,4 +1,4 @@
-/** `openmaas agent` in a network namespace of its own, joined by the line that the server shows. */
+/** `openmaas agent` (or `node`) in a network namespace of its own, joined by the line that the server shows. */
 import { execFileSync } from 'node:child_process'
 import process from 'node:process'
 import { waitFor } from '@openmaas/testkit/wait-for'
@@ -12,6 +12,9 @@ export interface AgentOptions {
   readonly data: string
   readonly namespace: Namespace
   readonly labels?: Readonly<Record<string, string>>
+  readonly kind?: 'agent' | 'node'
+  /** Of the role, at every start. */
+  readonly flags?: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
 }
 
@@ -26,8 +29,8 @@ export class AgentProgram implements AsyncDisposable {
   }
 
   static async join(api: Api, options: AgentOptions): Promise<AgentProgram> {
-    const { labels = {}, namespace, data } = options
-    const { command } = await api.call('createJoinToken', { body: { labels } })
+    const { labels = {}, namespace, data, kind = 'agent' } = options
+    const { command } = await api.call('createJoinToken', { body: { labels, kind } })
     // The line as a person would paste it, in a namespace and with a place of its own.
     const words = command.split(' ').slice(1)
     const line = [...words, '--data', data, '--name', namespace.name]
@@ -41,8 +44,9 @@ export class AgentProgram implements AsyncDisposable {
     return this.#running!.child.pid!
   }
 
-  begin(...flags: readonly string[]): void {
-    const words = [OPENMAAS, 'agent', '--data', this.options.data, '--json', ...flags]
+  begin(): void {
+    const { kind = 'agent', data, flags = [] } = this.options
+    const words = [OPENMAAS, kind, '--data', data, '--json', ...flags]
     this.#running = start([...inside(this.options), ...words], environmentOf(this.options))
   }
 
