@@ -38,7 +38,7 @@ export const chineseRolesHelp: Readonly<Record<keyof typeof englishRolesHelp, st
 把介质作为磁盘挂接到本机。不监听任何端口。`,
   'agent-join.summary': '让服务器保护本机',
   'agent-join.help': `先核对服务器指纹,再用令牌换取证书。完整命令由服务器给出
-(openmaas host invite 或控制台)。随后运行 openmaas agent。`,
+(openmaas host token 或控制台)。随后运行 openmaas agent。`,
   'node.summary': '运行本机的存储节点',
   'node.help': `保管并提供存储池:探针向 --data-listen 发送数据,主机在 --nbd-listen 挂接介质。
 两者都要求服务器签发的证书。`,
@@ -72,5 +72,5 @@ export const chineseRolesRun: Readonly<Record<keyof typeof englishRolesRun, stri
   'serve.secretsFile': '登录信息与存储池口令在 {file} 中;阅读后请删除',
   'serve.next': `接下来:openmaas login {url} --user admin --fingerprint {fingerprint}
         openmaas source add {host} /path --label sla=gold   (bronze、silver、gold)
-        openmaas host invite   (生成一行命令,让另一台机器加入)`,
+        openmaas host token   (生成一行命令,让另一台机器加入)`,
 }

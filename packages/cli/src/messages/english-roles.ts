@@ -38,7 +38,7 @@ given here: it reads what is to be protected, and makes media disks of this mach
 port.`,
   'agent-join.summary': 'let this machine be protected by a server',
   'agent-join.help': `Checks the server's fingerprint, then trades the token for a certificate. The
-server shows the whole line: "openmaas host invite", or the console. Then run "openmaas agent".`,
+server shows the whole line: "openmaas host token", or the console. Then run "openmaas agent".`,
   'node.summary': 'run the storage node of this machine',
   'node.help': `Keeps pools and serves them: agents send data to --data-listen, hosts attach media
 at --nbd-listen. Both ask for a certificate of the server.`,
@@ -74,5 +74,5 @@ fingerprint {fingerprint}`,
   'serve.secretsFile': 'login and passphrase are in {file}; read it, then delete it',
   'serve.next': `Next: openmaas login {url} --user admin --fingerprint {fingerprint}
       openmaas source add {host} /path --label sla=gold   (bronze, silver, gold)
-      openmaas host invite   (one line that lets another machine join)`,
+      openmaas host token   (one line that lets another machine join)`,
 } as const
