@@ -13,7 +13,7 @@ import type { AlertRow, AlertServices } from './alert-repository.ts'
 import { keyOf } from './alert-rules.ts'
 import type { AlertRule, Finding } from './alert-rules.ts'
 import { RULE_GROUPS } from './rule-groups.ts'
-import type { RuleContext } from './rule-groups.ts'
+import type { RuleContext } from './rule-group.ts'
 
 export interface EvaluatorOptions extends AlertServices {
   readonly catalog: Catalog

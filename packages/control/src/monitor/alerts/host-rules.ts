@@ -4,7 +4,7 @@ import type { Kysely } from 'kysely'
 import type { CatalogTables } from '../../catalog/schema.ts'
 import { DAY_MS } from '../../policy/zone.ts'
 import type { Finding, Severity } from './alert-rules.ts'
-import type { RuleContext, RuleGroup } from './rule-groups.ts'
+import type { RuleContext, RuleGroup } from './rule-group.ts'
 
 /** A reboot takes less. */
 export const OFFLINE_AFTER_MS = 90_000

@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import { DAY_MS, MINUTE_MS } from '../../policy/zone.ts'
 import type { Finding } from './alert-rules.ts'
-import type { RuleContext, RuleGroup } from './rule-groups.ts'
+import type { RuleContext, RuleGroup } from './rule-group.ts'
 
 /** In a row: once is weather, twice is bad luck. */
 const FAILURES_MIN = 3

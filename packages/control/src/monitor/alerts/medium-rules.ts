@@ -1,7 +1,7 @@
 /** Media whose lease ends soon, and media that are gone although nobody ejected them. */
 import { HOUR_MS } from '../../policy/zone.ts'
 import type { Finding } from './alert-rules.ts'
-import type { RuleContext, RuleGroup } from './rule-groups.ts'
+import type { RuleContext, RuleGroup } from './rule-group.ts'
 
 const ENDING_WITHIN_MS = HOUR_MS
 /** A lease of an hour is not about to end from its beginning on. */

@@ -2,7 +2,7 @@
 import { poolStats } from '@openmaas/api/resources/pool'
 import { MINUTE_MS } from '../../policy/zone.ts'
 import type { Finding, Severity } from './alert-rules.ts'
-import type { RuleContext, RuleGroup } from './rule-groups.ts'
+import type { RuleContext, RuleGroup } from './rule-group.ts'
 
 /** Share used. Collecting needs room to write what it keeps. */
 const WARNING_SHARE = 0.85

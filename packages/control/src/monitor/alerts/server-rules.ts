@@ -1,7 +1,7 @@
 /** The server itself: its schedule, its clock, its catalog, its disk. The dead man's switch. */
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../policy/zone.ts'
 import type { Finding } from './alert-rules.ts'
-import type { RuleContext, RuleGroup } from './rule-groups.ts'
+import type { RuleContext, RuleGroup } from './rule-group.ts'
 
 const about = { subject: 'server', labels: {} } as const
 

@@ -2,7 +2,7 @@
 import { HOUR_MS, MINUTE_MS } from '../../policy/zone.ts'
 import type { Board, BoardRow } from '../board.ts'
 import type { Finding } from './alert-rules.ts'
-import type { RuleContext, RuleGroup } from './rule-groups.ts'
+import type { RuleContext, RuleGroup } from './rule-group.ts'
 
 /** Who adds a source gives it labels or a policy a moment later. */
 const UNPROTECTED_AFTER_MS = 10 * MINUTE_MS

@@ -1,5 +1,5 @@
 /** What alerts say in English: what is, why, and what to do next. */
-import type { AlertTexts } from './texts.ts'
+import type { AlertTexts } from './alert-texts.ts'
 import { bytesText, span, timeText } from './values-text.ts'
 
 const time = (at: number | null): string => timeText(at, 'en')

@@ -1,5 +1,5 @@
 /** 告警文本(简体中文):发生了什么、原因、下一步。What alerts say in Chinese. */
-import type { AlertTexts } from './texts.ts'
+import type { AlertTexts } from './alert-texts.ts'
 import { bytesText, span, timeText } from './values-text.ts'
 
 const time = (at: number | null): string => timeText(at, 'zh')

@@ -4,13 +4,9 @@
  */
 import type { Language } from '../../http/handler.ts'
 import type { AlertText } from '../notify/message.ts'
-import type { AlertParams, AlertRule } from './alert-rules.ts'
+import type { AlertTexts } from './alert-texts.ts'
 import { ENGLISH } from './texts-en.ts'
 import { CHINESE } from './texts-zh.ts'
-
-export type AlertTexts = {
-  readonly [R in AlertRule]: (params: AlertParams[R]) => AlertText
-}
 
 export const TEXTS: { readonly [L in Language]: AlertTexts } = { en: ENGLISH, zh: CHINESE }
 
