@@ -1,6 +1,9 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ORDERS } from '@openmaas/protocols/channel/orders'
+import { systemClock } from '@openmaas/kernel/clock'
+import { NodeFs } from '@openmaas/kernel/node-fs'
+import { Pool } from '@openmaas/pool/pool/pool'
 import { systemRandom } from '@openmaas/kernel/random'
 import { Node } from './node.ts'
 import { NodeSite } from './node.test-support.ts'
@@ -33,6 +36,34 @@ test('a node opens its pools again when it starts again', async () => {
   })
   expect(more).toBe(false)
   expect(snapshots).toMatchObject([{ snapshotId, sourceName: 'etc', sizeBytes: 3_000_012 }])
+})
+
+test('a pool whose maker was killed before it was known is in care at the next start', async () => {
+  const directory = site.files.join('node')
+  const brick = site.files.join('second')
+  const passphrase = 'as the killed one chose it'
+  new PoolStore({ directory, random: systemRandom }).begin({ path: brick, passphrase })
+  const fs = new NodeFs()
+  const deps = { fs, clock: systemClock, random: systemRandom }
+  const { poolId } = await Pool.create({
+    ...deps,
+    bricks: [brick],
+    redundancy: 'single',
+    passphrase,
+  })
+  await site.restart()
+  expect(site.node.passphraseOf(brick)).toBe(passphrase)
+  expect(site.node.pools.map(({ id }) => id)).toContain(poolId)
+})
+
+test('of a pool that was begun and never made, nothing is known', async () => {
+  const directory = site.files.join('node')
+  const store = new PoolStore({ directory, random: systemRandom })
+  store.begin({ path: site.files.join('nowhere'), passphrase: 'x' })
+  await site.restart()
+  expect([store.begun(), store.load().length]).toEqual([undefined, 1])
+  await expect(site.node.create([site.files.join('pool')], 'single')).rejects.toThrow()
+  expect(store.begun()).toBeUndefined()
 })
 
 test('the passphrase of a pool stands in no file in the clear', async () => {

@@ -32,6 +32,8 @@ export interface NodeOptions {
 
 /** Bytes of a passphrase made for a new pool: 160 bits, 32 letters. */
 const PASSPHRASE_BYTES = 20
+/** What says that the pool which was begun was never finished, or is another's. */
+const NOT_OURS: readonly string[] = ['POOL_NOT_FOUND', 'POOL_PASSPHRASE_WRONG', 'POOL_EXISTS']
 const ALPHABET = 'abcdefghjkmnpqrstuvwxyz23456789a'
 
 export class Node implements AsyncDisposable {
@@ -58,6 +60,7 @@ export class Node implements AsyncDisposable {
   /** Opens what can be opened. @throws MaasError SEALED_INVALID, FS_* */
   static async open(options: NodeOptions): Promise<Node> {
     const node = new Node(options)
+    await node.#finishCreation()
     await node.retry()
     return node
   }
@@ -115,6 +118,7 @@ export class Node implements AsyncDisposable {
       requireAbsolute(bricks)
       const passphrase = this.#makePassphrase()
       const { clock, random } = this
+      this.#store.begin({ path: bricks[0]!, passphrase })
       const { poolId } = await Pool.create({
         bricks,
         redundancy: redundancy as 'single',
@@ -122,12 +126,33 @@ export class Node implements AsyncDisposable {
         fs: new NodeFs(),
         clock,
         random,
+      }).catch((error: unknown) => {
+        this.#store.end()
+        throw error
       })
       const known = { poolId, path: bricks[0]!, passphrase }
       this.#store.add(known)
+      this.#store.end()
       await this.#use(known)
       return { poolId, passphrase }
     })
+  }
+
+  /** A pool that was whole when its maker was killed is in our care; of any other nothing is. */
+  async #finishCreation(): Promise<void> {
+    const begun = this.#store.begun()
+    if (begun === undefined) return
+    try {
+      const { poolId } = loadSuperblock(new NodeFs(), begun.path)
+      const known = { poolId, ...begun }
+      // It may be somebody else's pool that stands there: then the passphrase does not open it.
+      await this.#use(known)
+      this.#store.add(known)
+    } catch (error) {
+      if (!isMaasError(error)) throw error
+      if (!NOT_OURS.includes(error.code)) return // A disk is away: the next start tries again.
+    }
+    this.#store.end()
   }
 
   /** @throws MaasError POOL_NOT_FOUND, POOL_PASSPHRASE_WRONG, POOL_BUSY */

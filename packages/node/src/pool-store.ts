@@ -3,13 +3,14 @@
  *
  *   <data>/pools.json   { "version": 1, "pools": [{ poolId, path, sealed }] }, mode 0600
  *   <data>/pools.key    32 random bytes, mode 0600; only where nobody gave the node a key
+ *   <data>/pool.new.json   one entry without a pool id: the pool that is being made
  *
  * `sealed` is nonce 12, AES-256-GCM ciphertext, tag 16, in base64; pool id and path are
  * authenticated with it, so that no passphrase can be moved to another pool's entry. Whoever
  * reads both files reads the pools: they are as good as the bricks' own disk.
  */
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { PoolId } from '@openmaas/kernel/ids'
@@ -30,6 +31,10 @@ const storeSchema = z.object({
     .array(z.object({ poolId: z.string(), path: z.string(), sealed: z.string() }))
     .max(POOLS_MAX),
 })
+
+const newSchema = z.object({ path: z.string(), sealed: z.string() })
+/** Stands for the id of a pool that has none yet. */
+const NO_ID = '' as PoolId
 
 export interface KnownPool {
   readonly poolId: PoolId
@@ -86,8 +91,36 @@ export class PoolStore {
     this.#save([...others, pool])
   }
 
+  /** Before a pool is made: its passphrase must not be lost with the process that chose it. */
+  begin(made: Omit<KnownPool, 'poolId'>): void {
+    const sealed = this.#seal({ poolId: NO_ID, ...made }).toString('base64')
+    writePrivateFile(this.#newFile, `${JSON.stringify({ path: made.path, sealed })}\n`)
+  }
+
+  /** @returns what `begin` was told, when nobody has come to the end of it */
+  begun(): Omit<KnownPool, 'poolId'> | undefined {
+    if (!existsSync(this.#newFile)) return undefined
+    let entry: z.infer<typeof newSchema>
+    try {
+      entry = newSchema.parse(JSON.parse(readFileSync(this.#newFile, 'utf8')))
+    } catch (cause) {
+      throw invalid('the note of a new pool is damaged', this.#newFile, cause)
+    }
+    const { path: brick, sealed } = entry
+    const place = { poolId: NO_ID, path: brick }
+    return { path: brick, passphrase: this.#open(Buffer.from(sealed, 'base64'), place) }
+  }
+
+  end(): void {
+    rmSync(this.#newFile, { force: true })
+  }
+
   remove(poolId: PoolId): void {
     this.#save(this.load().filter((pool) => pool.poolId !== poolId))
+  }
+
+  get #newFile(): string {
+    return path.join(this.#directory, 'pool.new.json')
   }
 
   get #file(): string {
