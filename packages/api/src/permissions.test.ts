@@ -9,6 +9,7 @@ import {
   PERMISSIONS,
   ROLE_PERMISSIONS,
   ROLES,
+  rolesWithin,
   seesOwnOnly,
 } from './permissions.ts'
 import type { Labels, LabelSelector, Permission, Principal, Role } from './permissions.ts'
@@ -168,4 +169,16 @@ describe('selectors', () => {
       }),
     )
   })
+})
+
+test('a role lies within others when it may nothing that they may not', () => {
+  expect(rolesWithin([])).toEqual([])
+  expect(rolesWithin(['data-consumer'])).toEqual(['data-consumer'])
+  expect(rolesWithin(['admin'])).toContain('data-consumer')
+  for (const role of ROLES) {
+    for (const within of rolesWithin([role])) {
+      const more = ROLE_PERMISSIONS[within].filter((one) => !ROLE_PERMISSIONS[role].includes(one))
+      expect(more, `${within} within ${role}`).toEqual([])
+    }
+  }
 })

@@ -244,6 +244,15 @@ export function may(
   })
 }
 
+/** The roles that may nothing which these may not: what a token of such a person can have. */
+export function rolesWithin(roles: readonly Role[]): Role[] {
+  const held = new Set(roles.flatMap((role) => ROLE_PERMISSIONS[role]))
+  return ROLES.filter(
+    (role) =>
+      roles.includes(role) || ROLE_PERMISSIONS[role].every((permission) => held.has(permission)),
+  )
+}
+
 /** Whom an object belongs to that the principal makes: the person, also behind a token. */
 export function ownerOf(principal: Principal): string {
   return principal.userId === undefined ? principal.actor : `user:${principal.userId}`

@@ -62,7 +62,9 @@ test('of a pool that was begun and never made, nothing is known', async () => {
   store.begin({ path: site.files.join('nowhere'), passphrase: 'x' })
   await site.restart()
   expect([store.begun(), store.load().length]).toEqual([undefined, 1])
-  await expect(site.node.create([site.files.join('pool')], 'single')).rejects.toThrow()
+  await expect(site.node.create([site.files.join('pool')], 'single')).rejects.toMatchObject({
+    code: 'POOL_EXISTS',
+  })
   expect(store.begun()).toBeUndefined()
 })
 

@@ -4,7 +4,7 @@
  */
 import type { Kysely, Selectable } from 'kysely'
 import { makeControlId } from '@openmaas/api/ids'
-import { intersectSelectors } from '@openmaas/api/permissions'
+import { intersectSelectors, rolesWithin } from '@openmaas/api/permissions'
 import type { LabelSelector, Principal, Role } from '@openmaas/api/permissions'
 import type { Token } from '@openmaas/api/resources/token'
 import { MaasError } from '@openmaas/kernel/errors'
@@ -45,7 +45,10 @@ export async function insertToken(
   const now = clock.wallMs()
   const roles = token.roles ?? token.by.roles
   checkLife(token.expiresAt, now)
-  const allowed = parseRoles(token.user.rolesJson).filter((role) => token.by.roles.includes(role))
+  const within = rolesWithin(token.by.roles)
+  const allowed = rolesWithin(parseRoles(token.user.rolesJson)).filter((role) =>
+    within.includes(role),
+  )
   if (roles.length === 0 || !roles.every((role) => allowed.includes(role))) {
     const details = { roles, allowed }
     throw new MaasError('TOKEN_EXCEEDS_USER', 'a token would have more than its user', details)
@@ -111,7 +114,7 @@ export async function findTokenPrincipal(
     const touched = { lastUsedAt: now }
     await catalog.db.updateTable('token').set(touched).where('id', '=', row.id).execute()
   }
-  const has = parseRoles(user.rolesJson)
+  const has = rolesWithin(parseRoles(user.rolesJson))
   const scope = intersectSelectors(parseScope(user.scopeJson), parseScope(row.scopeJson))
   // Its user's scope was moved away from under it.
   if (matchesNothing(scope)) return undefined
