@@ -185,7 +185,7 @@ describeBothCatalogs('a request', (make) => {
     const scope = { env: ['prod', 'test'], team: 'shop' }
     const { secret } = await addToken(auth, row, { scope })
     const headers = { authorization: `Bearer ${secret}` }
-    const change = { rolesJson: '["auditor","admin"]', scopeJson: '{"env":"prod"}' }
+    const change = { rolesJson: '["auditor","data-consumer"]', scopeJson: '{"env":"prod"}' }
     await auth.catalog.transaction((trx) => updateUser(trx, row.id, change))
     expect(await authenticate({ method: 'GET', headers })).toMatchObject({
       roles: ['auditor'],
