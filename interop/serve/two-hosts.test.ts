@@ -67,7 +67,12 @@ requires(NEEDS, () => {
     test('are protected by a policy that finds them by their labels', async () => {
       const { api } = server
       await api.call('createPolicy', {
-        body: { name: 'minute', selector: { sla: 'minute' }, spec: { rpo: '1m' } },
+        body: {
+          name: 'minute',
+          selector: { sla: 'minute' },
+          // All of them: the points are counted in the end.
+          spec: { rpo: '1m', retention: { last: 1000 } },
+        },
       })
       for (const { hostId, options } of agents) {
         const path = `${options.data}-files`

@@ -104,6 +104,8 @@ export class Control implements AsyncDisposable {
 
 interface Embedded extends EmbeddedPart {
   readonly id: string
+  /** Of the certificate that its ports show for as long as this process lives. */
+  readonly fingerprint: string
 }
 
 /** Made anew at every start, and never shown to control: nothing has to renew it. */
@@ -121,7 +123,7 @@ async function embedAll(options: ControlOptions, parts: Parts): Promise<Embedded
   for (const part of await options.embed(security)) {
     const id = await embedRole(parts, part)
     await part.known?.(id)
-    embedded.push({ ...part, id })
+    embedded.push({ ...part, id, fingerprint: credentials.fingerprint })
   }
   return embedded
 }
@@ -196,8 +198,8 @@ async function placeOf(
 ): Promise<NodePlace> {
   const own = embedded.find(({ id }) => id === nodeId)
   if (own !== undefined) {
-    const { fingerprint } = await parts.ca.serverCredentials()
-    return { dataAddress: own.dataAddress, nbdAddress: own.nbdAddress, fingerprint }
+    const { dataAddress, nbdAddress, fingerprint } = own
+    return { dataAddress, nbdAddress, fingerprint }
   }
   return parts.registry.placeOf(nodeId)
 }
