@@ -75,9 +75,13 @@ function chooseErrno({ call }: FaultPoint, random: SeededRandom): string {
   return errnos[random.below(errnos.length)]!
 }
 
-/** Calls come in another order at times: this one was of Node's cache of compiled code. */
+/**
+ * Calls come in another order at times, since threads load their code beside each other: this one
+ * was of Node itself, which read a module or its cache of compiled code. Nothing of ours ran.
+ */
 function hitTheRuntime({ signal, stderr }: Outcome): boolean {
-  return signal === 'SIGABRT' && stderr.includes('node::CompileCacheHandler')
+  if (signal === 'SIGABRT') return stderr.includes('node::CompileCacheHandler')
+  return stderr.includes('(node:internal/modules/esm/load:')
 }
 
 /** Success, or an error of the table with its exit code. What else there is to say, check() says. */
