@@ -3,7 +3,7 @@
  * their own. They are protected by a policy that finds them by their labels, while the server is
  * killed again and again; a point of one is mounted on the other.
  *
- * 90 seconds; OPENMAAS_KILL_SECONDS=600 for the long version.
+ * 65 seconds; OPENMAAS_KILL_SECONDS=600 for the long version.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import process from 'node:process'
@@ -18,7 +18,7 @@ import { findLeftovers } from '../support/leftovers.ts'
 import { AgentProgram, shareServerAddress } from './agent.test-support.ts'
 import { ServerProgram } from './server.test-support.ts'
 
-const KILL_SECONDS = Number(process.env['OPENMAAS_KILL_SECONDS'] ?? 90)
+const KILL_SECONDS = Number(process.env['OPENMAAS_KILL_SECONDS'] ?? 65)
 const KILL_EVERY_MS = 30_000
 
 const NEEDS = {
