@@ -1,13 +1,13 @@
 /** The API of a control plane: every handler there is, and what listens to what they do. */
 import { join } from 'node:path'
 import type { Server as TlsServer } from 'node:tls'
-import { routeNames } from '@openmaas/api/routes/routes'
 import { AuditAnchors } from './audit/audit-anchors.ts'
 import { AuditForwarder } from './audit/audit-forwarder.ts'
 import { auditHandlers } from './audit/handlers.ts'
 import { RefusalRecorder } from './audit/refusals.ts'
 import { makeAuthenticate } from './auth/authenticate.ts'
 import { authHandlers } from './auth/handlers.ts'
+import { startAuthHousekeeping } from './auth/housekeeping.ts'
 import type { ControlOptions, Listen, Parts } from './control-parts.ts'
 import { makeDocumentHandlers } from './documents/handlers.ts'
 import type { ChannelServer } from './host/channel-server.ts'
@@ -80,6 +80,7 @@ export async function openApi(
     await each.start()
     stack.defer(() => each.stop())
   }
+  stack.use(startAuthHousekeeping(auth))
   stack.defer(() => refusals.flush())
   const handlers = makeHandlers(options, parts, { anchors, monitor, notifier })
   const { key, cert } = await parts.ca.serverCredentials()
@@ -92,12 +93,8 @@ export async function openApi(
     authenticate: makeAuthenticate(auth),
     version: options.version,
     idempotencyKey: Buffer.from(serverKey.derive('cursor', 'idempotency')),
-    withheld: withheldRoutes(handlers),
     ...(!options.plain && {
-      tls: {
-        key,
-        cert,
-      },
+      tls: { key, cert },
     }),
     checks: monitor.checks,
     metrics: monitor.metrics,
@@ -187,9 +184,4 @@ function makeHandlers(
 function urlOf({ names }: ControlOptions, { host, port }: Listen): string {
   const name = names[0] ?? host
   return `https://${name.includes(':') ? `[${name}]` : name}:${port}`
-}
-
-/** Routes of the contract that are yet to come: neither served nor documented. */
-function withheldRoutes(handlers: Handlers) {
-  return routeNames.filter((name) => !(name in handlers) && name !== 'streamEvents')
 }

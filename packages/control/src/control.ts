@@ -156,7 +156,6 @@ async function startJobs(
     },
     removeExport: (jobId) => rm(exportPath(jobId), { force: true }),
     // Pools are made by the API at once, which answers with the passphrase.
-    showOnce: () => undefined,
   })
   const engine: JobEngine = new JobEngine({
     catalog,

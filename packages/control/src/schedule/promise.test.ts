@@ -57,7 +57,6 @@ class Server {
       ) => this.engine.enqueue(trx, request),
       exportCatalog: () => Promise.resolve('/tmp/catalog'),
       removeExport: () => Promise.resolve(),
-      showOnce: () => {},
     }
     this.engine = new JobEngine({
       catalog: mortalCatalog,

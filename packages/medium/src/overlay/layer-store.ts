@@ -138,11 +138,7 @@ export class LayerStore {
     return gone
   }
 
-  /** Removes what no medium lists: the rest of a crash. @returns what was removed */
-  sweep(referenced: ReadonlySet<LayerId>): LayerId[] {
-    return this.release(this.list(), referenced)
-  }
-
+  /** All there are, whoever refers to them. */
   list(): LayerId[] {
     if (this.#fs.stat(this.#directory) === undefined) return []
     const names = this.#fs.readDirectory(this.#directory)
@@ -167,7 +163,7 @@ export class LayerStore {
     try {
       this.#fs.removeDirectory(directory)
     } catch (error) {
-      if (!isMaasError(error, 'FS_NOT_FOUND')) throw error // Removed by a sweep meanwhile.
+      if (!isMaasError(error, 'FS_NOT_FOUND')) throw error // Two that end at once remove the same.
     }
   }
 }

@@ -5,7 +5,7 @@ import { makeDiscover } from './discover.ts'
 import { makeEject } from './eject.ts'
 import { makeExpire } from './expire.ts'
 import { makePlug } from './plug.ts'
-import { makeCheck, makeCollect, makePoolCreate, makeVerify } from './pool-care.ts'
+import { makeCheck, makeCollect, makeVerify } from './pool-care.ts'
 import { makeProtect } from './protect.ts'
 import { makeReconcilePoints } from './reconcile-points.ts'
 import { makeReconcileMedia } from './reconcile-media.ts'
@@ -22,7 +22,6 @@ export function makeJobKinds(services: KindServices): JobDefinition[] {
     makeCollect(),
     makeCheck(),
     makeVerify(),
-    makePoolCreate(services),
     makeDiscover(),
     makeCatalogBackup(services),
     makeReconcileMedia(services),

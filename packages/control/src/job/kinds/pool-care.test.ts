@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { describeBothCatalogs } from '../../catalog/both-catalogs.test-support.ts'
 import { catalogBackupRequest } from './catalog-backup.ts'
 import { discoverRequest } from './discover.ts'
-import { checkRequest, collectRequest, poolCreateRequest, verifyRequest } from './pool-care.ts'
+import { checkRequest, collectRequest, verifyRequest } from './pool-care.ts'
 import { protectRequest } from './protect.ts'
 import { restoreRequest } from './restore.ts'
 import { HOST, KindSite, NODE, POOL, SOURCE } from './site.test-support.ts'
@@ -47,27 +47,5 @@ describeBothCatalogs('the care of pools', (make) => {
     await site.catalog.db.updateTable('point').set({ state: 'deleted' }).execute()
     const refused = await site.run(request)
     expect(JSON.parse(refused.problemJson!)).toMatchObject({ code: 'POINT_NOT_AVAILABLE' })
-  })
-
-  test('makes a pool whose passphrase is shown once and stands in no row', async () => {
-    const site = await KindSite.make(await make())
-    const params = {
-      nodeId: NODE,
-      name: 'second',
-      bricks: ['/b'],
-      redundancy: 'single',
-      labels: {},
-    }
-    const job = await site.run(poolCreateRequest(params, 'user:usr_1'))
-    expect(job).toMatchObject({ state: 'succeeded', poolId: 'pol_new' })
-    expect(site.shown).toEqual(['passphrase=correct horse'])
-    const steps = await site.catalog.db.selectFrom('step').selectAll().execute()
-    expect(JSON.stringify([steps, job])).not.toContain('correct horse')
-    const row = await site.catalog.db
-      .selectFrom('pool')
-      .selectAll()
-      .where('id', '=', 'pol_new')
-      .execute()
-    expect(row).toMatchObject([{ name: 'second', nodeId: NODE, path: '/b' }])
   })
 })

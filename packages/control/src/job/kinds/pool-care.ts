@@ -1,4 +1,4 @@
-/** Kinds that keep a pool healthy: collect (gc), check, verify, and pool-create. */
+/** Kinds that keep a pool healthy: collect (gc), check, verify. */
 import { z } from 'zod'
 import type { Result } from '@openmaas/protocols/channel/orders'
 import { appendEvent } from '../../catalog/events.ts'
@@ -6,7 +6,6 @@ import { defineJob } from '../definition.ts'
 import type { JobDefinition, StepContext, Trx } from '../definition.ts'
 import type { JobRequest } from '../queue.ts'
 import { recordOutcome } from '../../schedule/outcome.ts'
-import type { KindServices } from './services.ts'
 
 /** Reading all of a large pool takes days, and collecting hours. */
 const CARE_TIMEOUT_MS = 7 * 24 * 3_600_000
@@ -233,84 +232,4 @@ export function makeVerify(): JobDefinition {
     ended: (trx, { params: { sourceId }, job, clock }, { state }) =>
       recordOutcome(trx, { sourceId, purpose: 'verify', jobId: job.id, state, clock }),
   })
-}
-
-// ── pool-create ────────────────────────────────────────────────────────────
-
-const createParams = z.object({
-  nodeId: z.string(),
-  name: z.string(),
-  bricks: z.array(z.string()).min(1).max(32),
-  redundancy: z.string(),
-  labels: z.record(z.string(), z.string()),
-})
-type CreateParams = z.infer<typeof createParams>
-interface CreateResults {
-  readonly create: { readonly poolId: string }
-}
-
-export function poolCreateRequest(params: CreateParams, actor: string): JobRequest {
-  const { nodeId, labels } = params
-  return { kind: 'pool-create', params, actor, priority: 50, nodeId, hostId: nodeId, labels }
-}
-
-export function makePoolCreate(services: KindServices): JobDefinition {
-  return defineJob<CreateParams, CreateResults>({
-    kind: 'pool-create',
-    params: createParams,
-    slots: ({ nodeId }) => [`pool-create:${nodeId}`],
-    steps: [
-      {
-        name: 'create',
-        run: async (context) => {
-          const { nodeId, bricks, redundancy } = context.params
-          const order = { bricks, redundancy }
-          const answer = await context.orders.order(
-            nodeId,
-            'pool.create',
-            order,
-            optionsOf(context),
-          )
-          // Never journalled: the catalog must not hold what opens the pool.
-          const { poolId, passphrase } = answer
-          if (passphrase !== null) services.showOnce(context.job.id, 'passphrase', passphrase)
-          return { poolId }
-        },
-        apply: recordPool,
-      },
-    ],
-    attemptMax: 1,
-    deadlineMs: 15 * 60_000,
-    conclude: ({ create: result }) => ({ result }),
-  })
-}
-
-async function recordPool(
-  trx: Trx,
-  context: StepContext<CreateParams, CreateResults>,
-  { poolId }: { readonly poolId: string },
-): Promise<void> {
-  const { nodeId, name, bricks, labels } = context.params
-  const now = context.clock.wallMs()
-  await trx
-    .insertInto('pool')
-    .values({
-      id: poolId,
-      name,
-      nodeId,
-      path: bricks[0]!,
-      labelsJson: JSON.stringify(labels),
-      state: 'online',
-      statsJson: '{}',
-      seenAt: now,
-      createdAt: now,
-      version: 1,
-    })
-    // The node may have told of it already.
-    .onConflict((conflict) => conflict.column('id').doUpdateSet({ name }))
-    .execute()
-  await trx.updateTable('job').set({ poolId }).where('id', '=', context.job.id).execute()
-  const data = { nodeId, name }
-  const event = { topic: 'pools', type: 'pool.created', subject: poolId, labels, data } as const
-  await appendEvent(trx, event, context.clock)
 }

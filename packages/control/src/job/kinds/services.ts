@@ -42,8 +42,6 @@ export interface KindServices {
   exportCatalog(jobId: string): Promise<string>
   /** Removes it. */
   removeExport(jobId: string): Promise<void>
-  /** A secret that its owner sees once, and that no row of the catalog may hold. */
-  showOnce(jobId: string, name: string, secret: string): void
 }
 
 /** A capture or restore may take this long; what takes longer has a fault that nobody sees. */

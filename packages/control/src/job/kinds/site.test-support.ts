@@ -21,7 +21,6 @@ export class KindSite {
   readonly clock: FakeClock
   readonly hosts: FakeHosts
   readonly engine: JobEngine
-  readonly shown: string[] = []
   readonly errors: unknown[] = []
 
   constructor(catalog: Catalog) {
@@ -39,7 +38,6 @@ export class KindSite {
       enqueue: (trx, request) => this.engine.enqueue(trx, request),
       exportCatalog: (jobId) => Promise.resolve(`/export/${jobId}`),
       removeExport: () => Promise.resolve(),
-      showOnce: (_jobId, name, secret) => this.shown.push(`${name}=${secret}`),
     })
     this.engine = new JobEngine({
       catalog,
