@@ -40,7 +40,7 @@ export class Trial implements Disposable {
   disturb(wrapper: readonly string[]): Promise<Outcome> {
     const { origin, stage, lanes } = this.#options
     const args = argumentsOf(origin.operation, stage, { pool: this.pool, lanes })
-    return this.cli.begin(args, wrapper).ended
+    return this.cli.begin(args, wrapper, { limitMs: DISTURBED_MS }).ended
   }
 
   /**
@@ -108,6 +108,8 @@ export class Trial implements Disposable {
   }
 }
 
+/** A traced command takes three seconds: one that takes this long waits for what never comes. */
+const DISTURBED_MS = 120_000
 /** Restoring costs as much as the rest of a trial. */
 const RESTORE_ONE_IN = 8
 

@@ -1,9 +1,12 @@
 /** Running programs: their output, exit code and signal, without blocking the test's own loop. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import process from 'node:process'
+import { describeHang, killFamily } from './hang.ts'
 
 /** More output than this is a program gone mad, not a result. */
 const OUTPUT_MAX = 64 * 1024 * 1024
+/** The longest command of any test takes half a minute; one that takes this long hangs. */
+const COMMAND_MS = 5 * 60_000
 
 export interface Outcome {
   /** Null when a signal ended it. */
@@ -17,6 +20,8 @@ export interface RunOptions {
   readonly environment?: Readonly<Record<string, string>>
   readonly directory?: string
   readonly input?: string
+  /** After this long it is killed with all it started, and what it waited for is reported. */
+  readonly limitMs?: number
 }
 
 export interface Running {
@@ -50,16 +55,27 @@ export function start(command: readonly string[], options: RunOptions = {}): Run
   }
   const text = (name: 'stdout' | 'stderr'): string => Buffer.concat(parts[name]).toString('utf8')
   const ended = new Promise<Outcome>((resolve, reject) => {
+    const { limitMs } = options
+    const timer =
+      limitMs === undefined
+        ? undefined
+        : setTimeout(() => {
+            const state = child.pid === undefined ? 'it did not start' : describeHang(child.pid)
+            reject(new Error(`${command.join(' ')} hangs after ${limitMs} ms\n${state}`))
+            if (child.pid !== undefined) killFamily(child.pid)
+          }, limitMs)
     child.on('error', reject)
     child.on('close', (exitCode, signal) => {
+      clearTimeout(timer)
       resolve({ exitCode, signal, stdout: text('stdout'), stderr: text('stderr') })
     })
   })
   return { child, ended, output: () => text('stdout') }
 }
 
+/** As start(), for a command that ends by itself. */
 export async function attempt(command: readonly string[], options?: RunOptions): Promise<Outcome> {
-  return start(command, options).ended
+  return start(command, { limitMs: COMMAND_MS, ...options }).ended
 }
 
 /** @returns stdout. @throws Error with everything it said, when it fails */
