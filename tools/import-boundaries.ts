@@ -3,7 +3,8 @@
  *
  *   kernel ◀── pool, protocols, source-kit ◀── medium, source-* ◀── agent ◀── node ◀── cli
  *      ▲  ▲── api, protocols ◀──────────────── control ◀──────────────────────────────┘
- *   testkit ◀── tests only                     simulation, interop, bench, tools: anything
+ *              api ◀── console                 simulation, interop, bench, tools: anything
+ *   testkit ◀── tests only
  *
  * And: a relative import stays in its package; an imported package is in that package's own
  * package.json; pool/ touches no clock, file system or thread of its own, so that the simulator
@@ -22,19 +23,27 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   pool: ['kernel'],
   protocols: ['kernel'],
   api: ['kernel'],
-  'source-kit': ['kernel'],
+  // Its requests are orders: decision 0012.
+  'source-kit': ['kernel', 'protocols'],
   // Every other package below packages/sources; never one another.
-  'source-*': ['kernel', 'pool', 'source-kit'],
+  'source-*': ['kernel', 'pool', 'protocols', 'source-kit'],
   medium: ['kernel', 'pool', 'protocols'],
   agent: ['kernel', 'pool', 'protocols', 'medium', 'source-*'],
   // Decides and remembers; never touches user bytes, so never a pool.
   control: ['kernel', 'api', 'protocols'],
   node: ['kernel', 'pool', 'protocols', 'medium', 'agent'],
+  // Runs in a browser: the contract, and of the kernel what BROWSER_SAFE names.
+  console: ['kernel', 'api'],
   cli: ['kernel', 'api', 'pool', 'protocols', 'medium', 'source-*', 'agent', 'node', 'control'],
 }
 
 /** The simulator gives these to pool/ in its own form; the real ones would escape it. */
 const NOT_IN_POOL = ['fs', 'fs/promises', 'worker_threads', 'child_process', 'net', 'timers']
+
+/** Files of kernel that need no Node. */
+const BROWSER_SAFE = ['assert', 'clock', 'errors', 'units'].map(
+  (name) => `@openmaas/kernel/${name}`,
+)
 
 /** What one package.json says. */
 export interface Package {
@@ -100,9 +109,14 @@ function refuse(
   }
   const bare = specifier.replace(/^node:/, '')
   const isTestFile = isTest(file.path)
+  const inBrowser = file.path.startsWith('packages/console/src/') && !isTestFile
+  if (inBrowser && specifier.startsWith('@openmaas/kernel/') && !BROWSER_SAFE.includes(specifier)) {
+    return `${specifier} needs Node; a browser has none`
+  }
   // A few, such as node:sqlite, are listed with their prefix only.
   if (builtinModules.includes(bare) || builtinModules.includes(`node:${bare}`)) {
     if (!specifier.startsWith('node:')) return `write node:${bare}`
+    if (inBrowser) return `${specifier}: the console runs in a browser`
     const refused = home?.name === 'pool' && NOT_IN_POOL.includes(bare) && !isTestFile
     return refused ? `${specifier}: pool gets its file system, clock and threads injected` : null
   }
@@ -164,11 +178,11 @@ function readPackages(root: string): Package[] {
   })
   return paths.map((path) => {
     const manifest = readManifest(join(root, path))
-    return {
-      folder: dirname(path),
-      name: (manifest.name ?? '').replace('@openmaas/', ''),
-      dependencies: new Set(Object.keys(manifest.dependencies ?? {})),
-    }
+    const name = (manifest.name ?? '').replace('@openmaas/', '')
+    // The console is shipped as it was built: all that it imports is there for its making only.
+    const forMaking = name === 'console' ? manifest.devDependencies : {}
+    const dependencies = new Set(Object.keys({ ...manifest.dependencies, ...forMaking }))
+    return { folder: dirname(path), name, dependencies }
   })
 }
 

@@ -8,10 +8,13 @@ import { makePoolHandlers } from './handlers/pool-handlers.ts'
 import type { MediumExports } from './medium-exports.ts'
 import type { Node } from './node.ts'
 
+/** Verbs of decision 0012. */
+type VolumeVerb = 'volume.create' | 'medium.freeze' | 'medium.seal' | 'medium.grow'
+
 /** Verbs that a node understands. */
 export type NodeVerb = {
-  [V in Verb]: (typeof ORDERS)[V]['role'] extends 'node' ? V : never
-}[Verb]
+  [V in Exclude<Verb, VolumeVerb>]: (typeof ORDERS)[V]['role'] extends 'node' ? V : never
+}[Exclude<Verb, VolumeVerb>]
 
 /** @param exports absent: media are served on this host only */
 export function makeNodeHandlers(

@@ -5,6 +5,7 @@
  * Wire: docs/protocols/channel.md. Sizes in bytes, times in milliseconds since 1970.
  */
 import { z } from 'zod'
+import { DATABASE_ORDERS } from './database-orders.ts'
 
 const text = z.string().max(4096)
 const count = z.number().int().nonnegative()
@@ -166,6 +167,8 @@ export const ORDERS = {
       mediumId: text,
       readOnly: z.boolean(),
       mountPath: text.nullable(),
+      /** Made on a disk that holds none yet; on any other nothing is made. */
+      format: z.enum(['ext4', 'xfs']).nullable().default(null),
       /** Where a node serves it, from `medium.serve`; null: it is on this very host. */
       nbd: z
         .object({ address: text, exportName: text, fingerprint: text, ticket: text })
@@ -195,6 +198,13 @@ export const ORDERS = {
         .max(10_000),
     }),
   },
+  /** The file system of a volume that has grown, while it is mounted. */
+  'medium.resize': {
+    role: 'agent',
+    params: z.object({ mediumId: text }),
+    result: z.object({ sizeBytes: count }),
+  },
+  ...DATABASE_ORDERS,
   // ── node ─────────────────────────────────────────────────────────────────
   'pool.list': {
     role: 'node',
@@ -312,6 +322,51 @@ export const ORDERS = {
     result: z.object({
       media: z.array(z.object({ mediumId: text, poolMediumId: text, state: text })).max(10_000),
     }),
+  },
+  /**
+   * An empty volume, as a snapshot with the tag `openmaas.request`: `medium.serve` serves it, and a
+   * medium that is sealed with `rebase` is a volume that lives on. Decision 0012.
+   */
+  'volume.create': {
+    role: 'node',
+    params: z.object({
+      poolId: text,
+      requestId: text,
+      sourceName: text,
+      sizeBytes: count,
+      grainBytes: count.default(65_536),
+    }),
+    result: z.object({ snapshotId: text }),
+  },
+  /**
+   * What the medium holds at this moment stands still from now on, in O(1); the medium goes on.
+   * The caller has flushed what is above the disk. The same request freezes once.
+   */
+  'medium.freeze': {
+    role: 'node',
+    params: z.object({ mediumId: text, poolId: text, requestId: text }),
+    result: z.object({ frozenAt: count }),
+  },
+  /** Stores what `medium.freeze` froze for this request; reads only grains that were written. */
+  'medium.seal': {
+    role: 'node',
+    params: z.object({
+      mediumId: text,
+      poolId: text,
+      requestId: text,
+      sourceName: text,
+      tags: z.record(text, text),
+      lockUntil: count.nullable(),
+      /** The medium stands on the new snapshot from then on, and its layers are gone. */
+      rebase: z.boolean(),
+    }),
+    result: captureResult,
+  },
+  /** Larger only. The disk is larger when this answers; `medium.resize` does the file system. */
+  'medium.grow': {
+    role: 'node',
+    params: z.object({ mediumId: text, poolId: text, sizeBytes: count }),
+    result: z.object({ sizeBytes: count }),
   },
   /** A copy of the catalog, kept in the pool as a snapshot with the tag `openmaas.catalog`. */
   'catalog.store': {
