@@ -9,12 +9,13 @@ import { SettingsStore } from '@openmaas/control/auth/settings-store'
 import { makeDocumentHandlers } from '@openmaas/control/documents/handlers'
 import { registerHandlers } from '@openmaas/control/http/handler'
 import type { Handlers } from '@openmaas/control/http/handler'
-import { makeHandlers, SERVER_KEY } from '@openmaas/control/http/handlers/handlers.test-support'
+import { makeHandlers, SERVER_KEY } from '@openmaas/control/http/handlers.test-support'
 import { ADMIN, makeTestServer } from '@openmaas/control/http/server.test-support'
 import type { TestServer } from '@openmaas/control/http/server.test-support'
 import { addTenant } from '@openmaas/control/http/site.test-support'
 import type { Tenant } from '@openmaas/control/http/site.test-support'
 import { makePolicyHandlers } from '@openmaas/control/policy/handlers'
+import { makePolicyOutlookHandlers } from '@openmaas/control/policy/outlook-handlers'
 import { systemClock } from '@openmaas/kernel/clock'
 import { systemRandom } from '@openmaas/kernel/random'
 import type { FakeClock } from '@openmaas/testkit/fake-clock'
@@ -44,6 +45,7 @@ function makeAllHandlers(parts: Parameters<typeof makeHandlers>[0], onWatch: () 
   const handlers = registerHandlers(
     makeHandlers(parts),
     makePolicyHandlers(context),
+    makePolicyOutlookHandlers(context),
     makeDocumentHandlers(context),
   )
   const { getJob } = handlers

@@ -10,33 +10,36 @@ import { authHandlers } from './auth/handlers.ts'
 import { startAuthHousekeeping } from './auth/housekeeping.ts'
 import type { ControlOptions, Listen, Parts } from './control-parts.ts'
 import { makeDocumentHandlers } from './documents/handlers.ts'
+import { makeHostChannelHandlers } from './host/channel-handlers.ts'
 import type { ChannelServer } from './host/channel-server.ts'
-import { makeHostChannelHandlers } from './host/handlers.ts'
+import { makeHostHandlers } from './host/handlers.ts'
+import { makeJoinTokenHandlers } from './host/join-token-handlers.ts'
 import { registerHandlers } from './http/handler.ts'
 import type { Handlers } from './http/handler.ts'
-import { makeHostHandlers } from './http/handlers/hosts.ts'
-import { makeJobHandlers } from './http/handlers/jobs.ts'
-import { makeMediumHandlers } from './http/handlers/media.ts'
-import { makePointHandlers } from './http/handlers/points.ts'
-import { makePoolHandlers } from './http/handlers/pools.ts'
-import { makeSourceHandlers } from './http/handlers/sources.ts'
-import { makeWebhookHandlers } from './http/handlers/webhooks.ts'
 import { makeHttpServer } from './http/server.ts'
 import type { HttpServer } from './http/server.ts'
-import { WebhookDispatcher } from './http/webhooks/dispatcher.ts'
 import type { JobEngine } from './job/engine.ts'
-import { makeMediaHandlers } from './media/handlers.ts'
+import { makeJobHandlers } from './job/handlers.ts'
+import { makeMediumHandlers } from './media/handlers.ts'
+import { makeMediumListHandlers } from './media/list.ts'
 import { describeAlert } from './monitor/alerts/texts.ts'
 import { readCertificate } from './monitor/health.ts'
 import { Monitor } from './monitor/monitor.ts'
 import { notifyHandlers } from './monitor/notify/handlers.ts'
 import { Notifier } from './monitor/notify/notifier.ts'
 import { makeBrowseHandlers } from './points/browse.ts'
-import { makePointActions } from './points/handlers.ts'
+import { makePointHandlers } from './points/handlers.ts'
+import { makePointListHandlers } from './points/list.ts'
 import { makeComplianceHandlers } from './policy/compliance-handlers.ts'
 import { makePolicyHandlers } from './policy/handlers.ts'
-import { makePoolMakingHandlers } from './pools/handlers.ts'
+import { makePolicyOutlookHandlers } from './policy/outlook-handlers.ts'
+import { makePoolHandlers } from './pools/handlers.ts'
+import { makePoolMakingHandlers } from './pools/making.ts'
+import { makeSourceHandlers } from './sources/handlers.ts'
+import { makeSourceListHandlers } from './sources/list.ts'
 import { makeSupportHandlers } from './support/support-bundle.ts'
+import { WebhookDispatcher } from './webhook/dispatcher.ts'
+import { makeWebhookHandlers } from './webhook/handlers.ts'
 
 /** It lasts a year. */
 const CERTIFICATE_EVERY_MS = 3600_000
@@ -163,16 +166,19 @@ function makeHandlers(
     notifyHandlers(context),
     makeHostHandlers(context),
     makeHostChannelHandlers(context),
+    makeJoinTokenHandlers(context),
     makePolicyHandlers(context),
+    makePolicyOutlookHandlers(context),
     makeComplianceHandlers(context),
+    makeSourceListHandlers(context),
     makeSourceHandlers(context),
-    makePointHandlers(context),
+    makePointListHandlers(context),
     makeBrowseHandlers(context),
-    makePointActions(context),
+    makePointHandlers(context),
     makePoolHandlers(context),
     makePoolMakingHandlers(context),
+    makeMediumListHandlers(context),
     makeMediumHandlers(context),
-    makeMediaHandlers(context),
     makeJobHandlers(context),
     makeWebhookHandlers(context),
     makeDocumentHandlers(context),

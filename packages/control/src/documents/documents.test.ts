@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemRandom } from '@openmaas/kernel/random'
 import { SettingsStore } from '../auth/settings-store.ts'
-import { makeHandlers, SERVER_KEY } from '../http/handlers/handlers.test-support.ts'
+import { makeHandlers, SERVER_KEY } from '../http/handlers.test-support.ts'
 import { registerHandlers } from '../http/handler.ts'
 import { makeTestServer, UNLIMITED } from '../http/server.test-support.ts'
 import type { TestServer } from '../http/server.test-support.ts'

@@ -11,9 +11,9 @@ import { sourceOptions } from '@openmaas/api/resources/source'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { ServerKey } from '../auth/server-key.ts'
 import type { CatalogTables } from '../catalog/schema.ts'
-import { labelsOf, objectOf } from '../http/handlers/columns.ts'
-import type { Db, HandlerContext, Trx } from '../http/handlers/handler-context.ts'
-import { makeWebhookSecret } from '../http/webhooks/signature.ts'
+import { labelsOf, objectOf } from '../http/columns.ts'
+import type { Db, HandlerContext, Trx } from '../http/handler-context.ts'
+import { makeWebhookSecret } from '../webhook/signature.ts'
 import { parsePolicy } from '../policy/resolve.ts'
 
 export interface DocumentContext extends HandlerContext {

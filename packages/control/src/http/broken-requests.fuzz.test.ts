@@ -12,19 +12,20 @@ import { SeededRandom, systemRandom } from '@openmaas/kernel/random'
 import type { Handlers } from './handler.ts'
 import { objectNotFound, registerHandlers } from './handler.ts'
 import { Breaker, checkAnswer } from './breaker.test-support.ts'
-import { makeHandlers, makeJobControl } from './handlers/handlers.test-support.ts'
+import { makeHandlers, makeJobControl } from './handlers.test-support.ts'
 import { auditHandlers } from '../audit/handlers.ts'
 import { addUser, makeAuth } from '../auth/auth.test-support.ts'
 import type { TestAuth } from '../auth/auth.test-support.ts'
 import { authHandlers } from '../auth/handlers.ts'
 import { describeBothCatalogs } from '../catalog/both-catalogs.test-support.ts'
 import { makeDocumentHandlers } from '../documents/handlers.ts'
-import { makeMediaHandlers } from '../media/handlers.ts'
+import { makeMediumHandlers } from '../media/handlers.ts'
 import { makeBrowseHandlers } from '../points/browse.ts'
-import { makePointActions } from '../points/handlers.ts'
+import { makePointHandlers } from '../points/handlers.ts'
 import { makeComplianceHandlers } from '../policy/compliance-handlers.ts'
 import { makePolicyHandlers } from '../policy/handlers.ts'
-import { makePoolMakingHandlers } from '../pools/handlers.ts'
+import { makePolicyOutlookHandlers } from '../policy/outlook-handlers.ts'
+import { makePoolMakingHandlers } from '../pools/making.ts'
 import { sampleOnce } from './samples.test-support.ts'
 import { ADMIN, makeTestServer } from './server.test-support.ts'
 import type { TestServer } from './server.test-support.ts'
@@ -63,11 +64,12 @@ function allHandlers(auth: TestAuth): Handlers {
     authHandlers(auth),
     auditHandlers(context),
     makePolicyHandlers(context),
+    makePolicyOutlookHandlers(context),
     makeComplianceHandlers(context),
     makeDocumentHandlers(context),
     makeBrowseHandlers(context),
-    makePointActions(context),
-    makeMediaHandlers(context),
+    makePointHandlers(context),
+    makeMediumHandlers(context),
     makePoolMakingHandlers(context),
   )
   const rest = names.filter((name) => !(name in real))

@@ -10,13 +10,13 @@ import { MaasError } from '@openmaas/kernel/errors'
 import type { HandlerRequest, Handlers } from '../http/handler.ts'
 import { requestInvalid } from '../http/handler.ts'
 import { requireInScope } from '../http/gate.ts'
-import { labelsOf } from '../http/handlers/columns.ts'
-import { recordChange } from '../http/handlers/handler-context.ts'
-import type { Db, HandlerContext, Trx } from '../http/handlers/handler-context.ts'
-import { loadMedium, showMedium } from '../http/handlers/media.ts'
-import type { MediumRow } from '../http/handlers/media.ts'
-import { loadPoint } from '../http/handlers/points.ts'
-import type { PointRow } from '../http/handlers/points.ts'
+import { labelsOf } from '../http/columns.ts'
+import { recordChange } from '../http/handler-context.ts'
+import type { Db, HandlerContext, Trx } from '../http/handler-context.ts'
+import { loadMedium, showMedium } from './list.ts'
+import type { MediumRow } from './list.ts'
+import { loadPoint } from '../points/list.ts'
+import type { PointRow } from '../points/list.ts'
 import { loadHost } from '../host/host-repository.ts'
 import { nodeOfPool } from '../job/kinds/choose-pool.ts'
 import { ejectRequest } from '../job/kinds/eject.ts'
@@ -35,7 +35,7 @@ const MOUNT_ROOT = '/mnt/openmaas'
 /** What a data consumer plugs goes by itself: a lease of more than a month is nobody's test. */
 const LIMITED_LIFETIME_MAX_SECONDS = 31 * 86_400
 
-export function makeMediaHandlers(context: MediaContext) {
+export function makeMediumHandlers(context: MediaContext) {
   return {
     plugMedium: async (request) => {
       const { pointId, sourceId, at, ...wish } = request.body

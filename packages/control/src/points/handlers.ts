@@ -5,11 +5,11 @@ import type { OrderGiver } from '@openmaas/protocols/channel/orders'
 import { requireConsent } from '../auth/consent.ts'
 import type { HandlerRequest, Handlers } from '../http/handler.ts'
 import { requestInvalid } from '../http/handler.ts'
-import { labelsOf, timeOf } from '../http/handlers/columns.ts'
-import { recordChange } from '../http/handlers/handler-context.ts'
-import type { HandlerContext } from '../http/handlers/handler-context.ts'
-import { loadPoint, showPoint } from '../http/handlers/points.ts'
-import type { PointRow } from '../http/handlers/points.ts'
+import { labelsOf, timeOf } from '../http/columns.ts'
+import { recordChange } from '../http/handler-context.ts'
+import type { HandlerContext } from '../http/handler-context.ts'
+import { loadPoint, showPoint } from './list.ts'
+import type { PointRow } from './list.ts'
 import { nodeOfPool } from '../job/kinds/choose-pool.ts'
 import { expireRequest } from '../job/kinds/expire.ts'
 import { verifyRequest } from '../job/kinds/pool-care.ts'
@@ -21,7 +21,7 @@ export interface PointContext extends HandlerContext {
 
 const LOCK_TIMEOUT_MS = 30_000
 
-export function makePointActions(context: PointContext) {
+export function makePointHandlers(context: PointContext) {
   return {
     deletePoint: (request) => deletePoint(context, request),
     lockPoint: (request) => lockPoint(context, request),

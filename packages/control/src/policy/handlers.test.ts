@@ -13,6 +13,7 @@ import type { HandlerRequest } from '../http/handler.ts'
 import { addHost, addPolicy, addPool, addSource } from '../job/kinds/hosts.test-support.ts'
 import { makeComplianceHandlers } from './compliance-handlers.ts'
 import { makePolicyHandlers } from './handlers.ts'
+import { makePolicyOutlookHandlers } from './outlook-handlers.ts'
 import { DAY_MS, HOUR_MS } from './zone.ts'
 
 const ID = (prefix: string, n: number): string => `${prefix}_${String(n).padStart(26, '0')}`
@@ -27,7 +28,12 @@ function makeSite(catalog: Catalog) {
     retry: () => Promise.reject(new Error('no')),
   }
   const context = { catalog, clock, random: systemRandom, settings, jobs }
-  return { clock, ...makePolicyHandlers(context), ...makeComplianceHandlers(context) }
+  return {
+    clock,
+    ...makePolicyHandlers(context),
+    ...makePolicyOutlookHandlers(context),
+    ...makeComplianceHandlers(context),
+  }
 }
 
 function ask<R>(more: Partial<Record<keyof HandlerRequest<'createPolicy'>, unknown>>): R {

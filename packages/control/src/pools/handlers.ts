@@ -1,112 +1,234 @@
-/** Pools that come into being or into care: both at once on the node and in the catalog. */
-import type { Kysely } from 'kysely'
-import type { OrderGiver } from '@openmaas/protocols/channel/orders'
+/** Pools: reading, labelling and caring for them. */
+import type { Selectable } from 'kysely'
+import { ownerOf } from '@openmaas/api/permissions'
+import { type Pool, poolStats } from '@openmaas/api/resources/pool'
 import { MaasError } from '@openmaas/kernel/errors'
+import { requireConsent } from '../auth/consent.ts'
 import type { CatalogTables } from '../catalog/schema.ts'
-import { loadHost } from '../host/host-repository.ts'
+import { checkRequest, collectRequest } from '../job/kinds/pool-care.ts'
+import type { JobRequest } from '../job/queue.ts'
 import { requireInScope } from '../http/gate.ts'
-import type { HandlerRequest, Handlers } from '../http/handler.ts'
-import { requestInvalid } from '../http/handler.ts'
-import { recordChange } from '../http/handlers/handler-context.ts'
-import type { HandlerContext } from '../http/handlers/handler-context.ts'
-import { loadPool, showPool } from '../http/handlers/pools.ts'
-import type { PoolContext } from '../http/handlers/pools.ts'
+import {
+  type HandlerRequest,
+  type Handlers,
+  objectNotFound,
+  requireVersion,
+} from '../http/handler.ts'
+import { labelsOf, objectOf, timeOf, timeOrNull } from '../http/columns.ts'
+import { type Db, type HandlerContext, recordChange } from '../http/handler-context.ts'
+import { readPage, whereVisible } from '../http/list-query.ts'
 
-export interface PoolMakingContext extends PoolContext {
-  readonly orders: OrderGiver
+export type PoolRow = Selectable<CatalogTables['pool']>
+
+export interface PoolContext extends HandlerContext {
+  /** Of the forecast; null: it does not grow, or nobody knows. */
+  readonly daysToFull?: (poolId: string) => number | null
 }
 
-/** Making directories, or replaying the log of a pool of a petabyte. */
-const TIMEOUT_MS = 120_000
-
-export function makePoolMakingHandlers(context: PoolMakingContext) {
+export function makePoolHandlers(context: PoolContext) {
   return {
-    createPool: async (request) => {
-      const { nodeId, bricks, redundancy } = request.body
-      await checkRequest(context, request)
-      const order = { bricks, redundancy }
-      const { poolId, passphrase } = await context.orders.order(
-        nodeId,
-        'pool.create',
-        order,
-        options(request),
-      )
-      const made = { id: poolId, path: bricks[0]!, action: 'createPool' } as const
-      return { status: 201, body: { pool: await enter(context, request, made), passphrase } }
+    listPools: (request) => listPools(context, request),
+    getPool: async ({ params }) => {
+      const row = await loadPool(context.catalog.db, params.poolId)
+      return { body: showPool(row, context), etag: row.version }
     },
-    adoptPool: async (request) => {
-      const { nodeId, path, passphrase } = request.body
-      await checkRequest(context, request)
-      const order = { path, passphrase }
-      const { poolId } = await context.orders.order(nodeId, 'pool.adopt', order, options(request))
-      const made = { id: poolId, path, action: 'adoptPool' } as const
-      return { status: 201, body: { pool: await enter(context, request, made), passphrase: null } }
+    changePool: (request) => changePool(context, request),
+    collectPool: (request) => {
+      const { approve } = request.body
+      const wanted = (pool: PoolRow, actor: string) => collectRequest(pool, actor, approve)
+      return care(context, request, 'collectPool', wanted)
     },
+    checkPool: (request) => {
+      const { data } = request.body
+      const wanted = (pool: PoolRow, actor: string) => checkRequest(pool, actor, data)
+      return care(context, request, 'checkPool', wanted)
+    },
+    removePool: (request) => removePool(context, request),
   } satisfies Handlers
 }
 
-type Making = HandlerRequest<'createPool'> | HandlerRequest<'adoptPool'>
-
-function options({ requestId, signal }: Making) {
-  return { key: `pool:${requestId}`, timeoutMs: TIMEOUT_MS, signal }
+export async function loadPool(db: Db, id: string): Promise<PoolRow> {
+  const row = await db.selectFrom('pool').selectAll().where('id', '=', id).executeTakeFirst()
+  if (row === undefined) throw objectNotFound('pool', id)
+  return row
 }
 
-/** Before anything is made: what would be refused afterwards. */
-async function checkRequest(context: PoolMakingContext, request: Making): Promise<void> {
-  const { name, nodeId, labels } = request.body
-  const { db } = context.catalog
-  requireInScope(request.principal, labels)
-  const host = await loadHost(db, nodeId)
-  if (host.kind !== 'node') throw requestInvalid('/nodeId', 'pools are kept by nodes')
-  await checkName(db, name)
+/** Before its node has reported. */
+const NO_STATS = {
+  sizeBytes: 0,
+  freeBytes: 0,
+  physicalBytes: 0,
+  logicalBytes: 0,
+  snapshotCount: 0,
+  packCount: 0,
+  badBlocks: 0,
 }
 
-async function checkName(db: Kysely<CatalogTables>, name: string, id?: string): Promise<void> {
+export function showPool(row: PoolRow, context: Pick<PoolContext, 'daysToFull'>): Pool {
+  const { id, name, nodeId, path, state, version } = row
+  return {
+    id,
+    name,
+    nodeId,
+    path,
+    state,
+    version,
+    labels: labelsOf(row.labelsJson),
+    stats: poolStats.parse({
+      ...NO_STATS,
+      ...objectOf(row.statsJson),
+    }),
+    daysToFull: context.daysToFull?.(id) ?? null,
+    seenAt: timeOrNull(row.seenAt),
+    createdAt: timeOf(row.createdAt),
+  }
+}
+
+async function listPools(context: PoolContext, request: HandlerRequest<'listPools'>) {
+  const { query, principal } = request
+  const { db, dialect } = context.catalog
+  let rows = whereVisible(db.selectFrom('pool').selectAll(), {
+    table: 'pool',
+    principal,
+    filter: query['filter[labels]'],
+    dialect,
+  })
+  const name = query['filter[name]']
+  const state = query['filter[state]']
+  const nodeId = query['filter[nodeId]']
+  if (name !== undefined) rows = rows.where('name', '=', name)
+  if (state !== undefined) rows = rows.where('state', '=', state)
+  if (nodeId !== undefined) rows = rows.where('nodeId', '=', nodeId)
+  const page = await readPage(rows, query, { table: 'pool' })
+  return { body: { items: page.rows.map((row) => showPool(row, context)), next: page.next } }
+}
+
+function changePool(context: PoolContext, request: HandlerRequest<'changePool'>) {
+  const { params, body, principal } = request
+  if (body.labels !== undefined) requireInScope(principal, body.labels)
+  return context.catalog.transaction(async (trx) => {
+    const row = await loadPool(trx, params.poolId)
+    requireVersion(row, request)
+    const set = {
+      ...(body.name !== undefined && { name: body.name }),
+      ...(body.labels !== undefined && { labelsJson: JSON.stringify(body.labels) }),
+      version: row.version + 1,
+    }
+    if (set.name !== undefined && set.name !== row.name) await checkName(trx, set.name)
+    await trx.updateTable('pool').set(set).where('id', '=', row.id).execute()
+    const [before, after] = [showPool(row, context), showPool({ ...row, ...set }, context)]
+    await recordChange(trx, context, request, {
+      action: 'changePool',
+      topic: 'pools',
+      type: 'pool.changed',
+      before,
+      after,
+      id: row.id,
+      name: after.name,
+      labels: after.labels,
+    })
+    return { body: after, etag: set.version }
+  })
+}
+
+async function checkName(db: Db, name: string): Promise<void> {
   const other = await db.selectFrom('pool').select('id').where('name', '=', name).executeTakeFirst()
-  if (other === undefined || other.id === id) return
+  if (other === undefined) return
   throw new MaasError('NAME_TAKEN', `another pool is called ${name}`, { pointer: '/name' })
 }
 
-async function enter(
-  context: PoolMakingContext,
-  request: Making,
-  made: {
-    readonly id: string
-    readonly path: string
-    readonly action: 'createPool' | 'adoptPool'
-  },
+async function care(
+  context: PoolContext,
+  request: HandlerRequest<'collectPool'> | HandlerRequest<'checkPool'>,
+  action: 'collectPool' | 'checkPool',
+  wanted: (pool: PoolRow, actor: string) => JobRequest,
 ) {
-  const { clock, catalog } = context
-  const { name, nodeId, labels } = request.body
-  return catalog.transaction(async (trx) => {
-    await checkName(trx, name, made.id)
-    const now = clock.wallMs()
-    const values = { name, nodeId, path: made.path, labelsJson: JSON.stringify(labels) }
-    await trx
-      .insertInto('pool')
-      .values({
-        id: made.id,
-        ...values,
-        state: 'online',
-        statsJson: '{}',
-        seenAt: now,
-        createdAt: now,
-        version: 1,
-      })
-      // The node may have told of it already.
-      .onConflict((conflict) => conflict.column('id').doUpdateSet(values))
-      .execute()
-    const shown = showPool(await loadPool(trx, made.id), context)
-    const type = made.action === 'createPool' ? 'pool.created' : 'pool.adopted'
-    await recordChange(trx, context as HandlerContext, request, {
-      action: made.action,
+  const jobId = await context.catalog.transaction(async (trx) => {
+    const row = await loadPool(trx, request.params.poolId)
+    const id = await context.jobs.enqueue(trx, wanted(row, ownerOf(request.principal)))
+    await recordChange(trx, context, request, {
+      action,
       topic: 'pools',
-      type,
-      id: made.id,
-      name,
-      labels,
-      after: shown,
+      type: 'pool.tended',
+      id: row.id,
+      name: row.name,
+      labels: labelsOf(row.labelsJson),
+      after: { jobId: id },
     })
-    return shown
+    return id
   })
+  return { status: 202, body: { jobId }, location: `/api/v1/jobs/${jobId}` }
+}
+
+async function removePool(context: PoolContext, request: HandlerRequest<'removePool'>) {
+  const { params, body, principal, dryRun, address, requestId } = request
+  const row = await loadPool(context.catalog.db, params.poolId)
+  if (dryRun) {
+    const action = 'forget; its bytes stay where they are'
+    return {
+      status: 200,
+      body: { plan: [{ action, object: row.id, name: row.name }], warnings: [] },
+    }
+  }
+  const consent = await requireConsent(context, {
+    principal,
+    action: 'removePool',
+    object: row.id,
+    params: {},
+    name: row.name,
+    danger: body,
+    caller: {
+      address,
+      requestId,
+    },
+  })
+  await context.catalog.transaction(async (trx) => {
+    await consent.use(trx)
+    const current = await loadPool(trx, row.id)
+    await checkUnused(trx, row.id)
+    const missing = { state: 'missing' } as const
+    await trx.updateTable('point').set(missing).where('poolId', '=', row.id).execute()
+    await trx.deleteFrom('pool').where('id', '=', row.id).execute()
+    await recordChange(trx, context, request, {
+      action: 'removePool',
+      topic: 'pools',
+      type: 'pool.removed',
+      id: row.id,
+      name: row.name,
+      labels: labelsOf(row.labelsJson),
+      before: current,
+      reason: consent.reason,
+    })
+  })
+  return { status: 204, body: null }
+}
+
+/** @throws MaasError OBJECT_IN_USE */
+async function checkUnused(db: Db, poolId: string): Promise<void> {
+  const job = await db
+    .selectFrom('job')
+    .select('id')
+    .where('poolId', '=', poolId)
+    .where('endedAt', 'is', null)
+    .executeTakeFirst()
+  if (job !== undefined) {
+    throw new MaasError('OBJECT_IN_USE', 'a job works on the pool', { jobId: job.id })
+  }
+  const medium = await db
+    .selectFrom('medium')
+    .select('id')
+    .where('poolId', '=', poolId)
+    .where('state', 'in', ['plugging', 'plugged', 'ejecting'])
+    .executeTakeFirst()
+  if (medium !== undefined) {
+    throw new MaasError('OBJECT_IN_USE', 'a medium of the pool is plugged', { mediumId: medium.id })
+  }
+  const source = await db
+    .selectFrom('source')
+    .select('id')
+    .where('poolId', '=', poolId)
+    .executeTakeFirst()
+  if (source !== undefined) {
+    throw new MaasError('OBJECT_IN_USE', 'a source is kept in the pool', { sourceId: source.id })
+  }
 }

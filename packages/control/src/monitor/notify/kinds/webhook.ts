@@ -1,6 +1,6 @@
 /** Any receiver: the message as JSON, signed as our webhooks are (Standard Webhooks). */
 import { z } from 'zod'
-import { sign } from '../../../http/webhooks/signature.ts'
+import { sign } from '../../../webhook/signature.ts'
 import { httpUrl, postJson } from '../channel-kind.ts'
 import type { ChannelKind } from '../channel-kind.ts'
 

@@ -1,11 +1,11 @@
 /** Jobs: what runs, ran and waits. */
 import { ownerOf, seesOwnOnly } from '@openmaas/api/permissions'
 import type { JobRow } from './job-view.ts'
-import { type HandlerRequest, type Handlers, objectNotFound } from '../handler.ts'
-import { labelsOf, timeOf } from './columns.ts'
-import { type HandlerContext, recordChange } from './handler-context.ts'
+import { type HandlerRequest, type Handlers, objectNotFound } from '../http/handler.ts'
+import { labelsOf, timeOf } from '../http/columns.ts'
+import { type HandlerContext, recordChange } from '../http/handler-context.ts'
 import { findJobDetail, showJob } from './job-view.ts'
-import { readPage, readTime, whereVisible } from './list-query.ts'
+import { readPage, readTime, whereVisible } from '../http/list-query.ts'
 
 export function makeJobHandlers(context: HandlerContext) {
   return {

@@ -3,9 +3,9 @@ import type { Kysely, Selectable } from 'kysely'
 import { z } from 'zod'
 import { eventTopic } from '@openmaas/api/resources/event'
 import type { Delivery, Webhook } from '@openmaas/api/resources/webhook'
-import type { CatalogTables } from '../../catalog/schema.ts'
-import { objectNotFound } from '../handler.ts'
-import { timeOf, timeOrNull } from '../handlers/columns.ts'
+import type { CatalogTables } from '../catalog/schema.ts'
+import { objectNotFound } from '../http/handler.ts'
+import { timeOf, timeOrNull } from '../http/columns.ts'
 
 export type WebhookRow = Selectable<CatalogTables['webhook']>
 export type DeliveryRow = Selectable<CatalogTables['delivery']>

@@ -11,10 +11,10 @@
 import { makeControlId } from '@openmaas/api/ids'
 import type { Clock } from '@openmaas/kernel/clock'
 import type { Random } from '@openmaas/kernel/random'
-import type { ServerKey } from '../../auth/server-key.ts'
-import type { Catalog } from '../../catalog/catalog.ts'
-import type { CatalogEvent, EventFeed } from '../../catalog/events.ts'
-import { log } from '../log.ts'
+import type { ServerKey } from '../auth/server-key.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import type { CatalogEvent, EventFeed } from '../catalog/events.ts'
+import { log } from '../http/log.ts'
 import { type Post, type Posted, type WebhookMessage, postMessage } from './post.ts'
 import {
   countWaiting,

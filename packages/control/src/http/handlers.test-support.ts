@@ -1,24 +1,25 @@
-/** The handlers of this folder on a catalog, with an engine that only queues. */
+/** The handlers that need no host, on a catalog, with an engine that only queues. */
 import { z } from 'zod'
 import type { Clock } from '@openmaas/kernel/clock'
 import { systemRandom } from '@openmaas/kernel/random'
-import { ServerKey } from '../../auth/server-key.ts'
-import { SettingsStore } from '../../auth/settings-store.ts'
-import type { Catalog } from '../../catalog/catalog.ts'
-import { ComplianceBoard } from '../../monitor/board.ts'
-import type { JobDefinition } from '../../job/definition.ts'
-import { cancelJob, enqueueJob, retryJob } from '../../job/queue.ts'
-import { type Handlers, registerHandlers } from '../handler.ts'
-import type { Post } from '../webhooks/post.ts'
+import { ServerKey } from '../auth/server-key.ts'
+import { SettingsStore } from '../auth/settings-store.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import { ComplianceBoard } from '../monitor/board.ts'
+import type { JobDefinition } from '../job/definition.ts'
+import { cancelJob, enqueueJob, retryJob } from '../job/queue.ts'
+import { type Handlers, registerHandlers } from './handler.ts'
+import type { Post } from '../webhook/post.ts'
 import type { JobControl } from './handler-context.ts'
-import { makeHostHandlers } from './hosts.ts'
-import { makeJobHandlers } from './jobs.ts'
-import { makeMediumHandlers } from './media.ts'
-import { makePointHandlers } from './points.ts'
-import { makePoolHandlers } from './pools.ts'
-import { makeSourceHandlers } from './sources.ts'
-import { makeStatusHandlers } from './status.ts'
-import { makeWebhookHandlers } from './webhooks.ts'
+import { makeHostHandlers } from '../host/handlers.ts'
+import { makeJobHandlers } from '../job/handlers.ts'
+import { makeMediumListHandlers } from '../media/list.ts'
+import { makePointListHandlers } from '../points/list.ts'
+import { makePoolHandlers } from '../pools/handlers.ts'
+import { makeSourceHandlers } from '../sources/handlers.ts'
+import { makeSourceListHandlers } from '../sources/list.ts'
+import { makeStatusHandlers } from '../monitor/status-handlers.ts'
+import { makeWebhookHandlers } from '../webhook/handlers.ts'
 
 const KINDS = ['protect', 'collect', 'check', 'verify', 'restore', 'expire', 'plug', 'eject']
 const definitions = new Map(
@@ -55,12 +56,13 @@ export function makeHandlers(
   const jobs = makeJobControl(parts)
   const context = { catalog, clock, random: systemRandom, settings, jobs }
   return registerHandlers(
+    makeSourceListHandlers(context),
     makeSourceHandlers(context),
     makeJobHandlers(context),
     makeHostHandlers(context),
     makePoolHandlers(context),
-    makePointHandlers(context),
-    makeMediumHandlers(context),
+    makePointListHandlers(context),
+    makeMediumListHandlers(context),
     makeStatusHandlers({ ...context, board: new ComplianceBoard(context), version: '0.0.0' }),
     makeWebhookHandlers({ ...context, serverKey: SERVER_KEY, post }),
     { getHealth: () => Promise.resolve({ body: { status: 'ok' } }) },

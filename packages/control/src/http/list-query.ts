@@ -1,11 +1,11 @@
 /** What the lists of all nouns have in common: sort, scope, filter by labels, page. */
 import type { SelectQueryBuilder } from 'kysely'
 import type { LabelSelector, Principal } from '@openmaas/api/permissions'
-import { labelsWhere } from '../../auth/labels-where.ts'
-import type { CatalogDialect } from '../../catalog/catalog.ts'
-import { type Page, loadPage } from '../../catalog/page.ts'
-import type { CatalogTables } from '../../catalog/schema.ts'
-import { requestInvalid } from '../handler.ts'
+import { labelsWhere } from '../auth/labels-where.ts'
+import type { CatalogDialect } from '../catalog/catalog.ts'
+import { type Page, loadPage } from '../catalog/page.ts'
+import type { CatalogTables } from '../catalog/schema.ts'
+import { requestInvalid } from './handler.ts'
 
 /** Tables whose rows are seen by their labels. */
 type Labelled = 'source' | 'host' | 'pool' | 'point' | 'job' | 'medium' | 'alert'

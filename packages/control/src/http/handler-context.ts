@@ -1,14 +1,14 @@
-/** What the handlers of this folder work with. Made once by the composition root. */
+/** What handlers work with. Made once by the composition root. */
 import type { Kysely, Transaction } from 'kysely'
 import type { EventTopic } from '@openmaas/api/resources/event'
 import type { Clock } from '@openmaas/kernel/clock'
 import type { Random } from '@openmaas/kernel/random'
-import { type AuditedRequest, auditChange } from '../../audit/audited.ts'
-import type { ConsentContext } from '../../auth/consent.ts'
-import type { Catalog } from '../../catalog/catalog.ts'
-import { appendEvent } from '../../catalog/events.ts'
-import type { CatalogTables } from '../../catalog/schema.ts'
-import type { JobRequest } from '../../job/queue.ts'
+import { type AuditedRequest, auditChange } from '../audit/audited.ts'
+import type { ConsentContext } from '../auth/consent.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import { appendEvent } from '../catalog/events.ts'
+import type { CatalogTables } from '../catalog/schema.ts'
+import type { JobRequest } from '../job/queue.ts'
 
 export type Trx = Transaction<CatalogTables>
 export type Db = Kysely<CatalogTables>

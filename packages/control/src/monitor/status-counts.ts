@@ -1,21 +1,15 @@
-/**
- * The dashboard's summary: "am I safe, and can I get it back?" Counted for everybody who sees the
- * same, at most every few seconds: with a million points one count takes a noticeable while.
- */
+/** What the dashboard's summary counts, for one principal. */
 import type { Kysely, RawBuilder, SqlBool } from 'kysely'
 import { type Permission, type Principal, may, ownerOf } from '@openmaas/api/permissions'
 import { seesOwnOnly } from '@openmaas/api/permissions'
-import { showReason } from '@openmaas/api/policy-text'
 import type { Status } from '@openmaas/api/resources/status'
-import { labelsWhere } from '../../auth/labels-where.ts'
-import type { CatalogTables } from '../../catalog/schema.ts'
-import type { ComplianceBoard } from '../../monitor/board.ts'
-import type { SourceCompliance } from '../../policy/compliance-repository.ts'
-import type { Handlers, Language } from '../handler.ts'
-import { log } from '../log.ts'
-import { timeOf, timeOrNull } from './columns.ts'
-import type { HandlerContext } from './handler-context.ts'
-import { showPool } from './pools.ts'
+import { labelsWhere } from '../auth/labels-where.ts'
+import type { CatalogTables } from '../catalog/schema.ts'
+import { timeOf, timeOrNull } from '../http/columns.ts'
+import type { HandlerContext } from '../http/handler-context.ts'
+import type { SourceCompliance } from '../policy/compliance-repository.ts'
+import { showPool } from '../pools/handlers.ts'
+import type { ComplianceBoard } from './board.ts'
 
 export interface StatusContext extends Pick<HandlerContext, 'catalog' | 'clock'> {
   readonly version: string
@@ -24,74 +18,15 @@ export interface StatusContext extends Pick<HandlerContext, 'catalog' | 'clock'>
   readonly board: Pick<ComplianceBoard, 'read'>
 }
 
-/** Consoles ask every five seconds, each of them; 10,000 sources take most of a second to judge. */
-const FRESH_MS = 5000
-/** Older than this is not shown; until then it is, while it is counted anew. */
-const STALE_MS = 60_000
-/** Views that are remembered: roles and scopes in use at once. */
-const KEPT_COUNT_MAX = 100
 const DAY_MS = 86_400_000
 const EXPIRING_SOON_MS = 3_600_000
 /** The rest is a list with a filter. */
 const ATTENTION_MAX = 100
 const WORST_FIRST = ['violated', 'at-risk', 'unprotected'] as const
 
-interface Kept {
-  readonly atMs: number
-  readonly counted: Counted
-}
-type Counted = Omit<Status, 'attention'> & { readonly attention: readonly Attention[] }
+export type Counted = Omit<Status, 'attention'> & { readonly attention: readonly Attention[] }
 type Attention = Pick<SourceCompliance, 'sourceId' | 'state' | 'reasons'> & {
   readonly name: string
-}
-
-export function makeStatusHandlers(context: StatusContext) {
-  const kept = new Map<string, Kept>()
-  const counting = new Map<string, Promise<Counted>>()
-  const countAnew = (view: string, principal: Principal): Promise<Counted> => {
-    const known = counting.get(view)
-    if (known !== undefined) return known
-    const atMs = context.clock.monotonicMs()
-    const counted = count(context, principal)
-      .then((result) => {
-        if (kept.size >= KEPT_COUNT_MAX) kept.clear()
-        kept.set(view, { atMs, counted: result })
-        return result
-      })
-      .finally(() => counting.delete(view))
-    counting.set(view, counted)
-    return counted
-  }
-  return {
-    getStatus: async ({ principal, language }) => {
-      const view = viewOf(principal)
-      const known = kept.get(view)
-      const ageMs = known === undefined ? Infinity : context.clock.monotonicMs() - known.atMs
-      if (known === undefined || ageMs >= STALE_MS) {
-        return { body: say(await countAnew(view, principal), language) }
-      }
-      if (ageMs >= FRESH_MS) {
-        const failed = (error: unknown): void => log.warn('status not counted', { error })
-        void countAnew(view, principal).catch(failed)
-      }
-      return { body: say(known.counted, language) }
-    },
-  } satisfies Handlers
-}
-
-/** The same text for principals who see the same. */
-function viewOf(principal: Principal): string {
-  const { roles, scope } = principal
-  const isOwn = OWN.some((permission) => seesOwnOnly(principal, permission))
-  return JSON.stringify([roles, scope, isOwn ? ownerOf(principal) : null])
-}
-const OWN = ['job.read', 'medium.read'] as const
-
-function say(counted: Counted, language: Language): Status {
-  const attention = counted.attention.map(({ sourceId, name, state, reasons }) => {
-    return { sourceId, name, state, reasons: reasons.map((one) => showReason(one, language)) }
-  })
-  return { ...counted, attention }
 }
 
 type Labelled = 'source' | 'host' | 'pool' | 'point' | 'job' | 'medium' | 'alert'
@@ -127,7 +62,7 @@ class Counter {
 /** An empty list of values matches nothing. */
 const NOTHING = { none: [] }
 
-async function count(context: StatusContext, principal: Principal): Promise<Counted> {
+export async function countStatus(context: StatusContext, principal: Principal): Promise<Counted> {
   const counter = new Counter(context, principal)
   const now = context.clock.wallMs()
   const { sources, attention, newestAt } = await countSources(counter, context)

@@ -1,21 +1,21 @@
 /** Webhooks: making, changing, trying them, and what came of their deliveries. */
 import { makeControlId } from '@openmaas/api/ids'
 import { MaasError } from '@openmaas/kernel/errors'
-import type { ServerKey } from '../../auth/server-key.ts'
-import { type HandlerRequest, type Handlers, requireVersion } from '../handler.ts'
-import { type Post, postMessage } from '../webhooks/post.ts'
-import { makeWebhookSecret } from '../webhooks/signature.ts'
+import type { ServerKey } from '../auth/server-key.ts'
+import { type HandlerRequest, type Handlers, requireVersion } from '../http/handler.ts'
+import { type Post, postMessage } from './post.ts'
+import { makeWebhookSecret } from './signature.ts'
 import {
   loadDelivery,
   loadWebhook,
   showDelivery,
   showWebhook,
   type WebhookRow,
-} from '../webhooks/webhook-repository.ts'
-import { auditChange } from '../../audit/audited.ts'
-import { timeOf } from './columns.ts'
-import type { Db, HandlerContext, Trx } from './handler-context.ts'
-import { readPage } from './list-query.ts'
+} from './webhook-repository.ts'
+import { auditChange } from '../audit/audited.ts'
+import { timeOf } from '../http/columns.ts'
+import type { Db, HandlerContext, Trx } from '../http/handler-context.ts'
+import { readPage } from '../http/list-query.ts'
 
 export interface WebhookContext extends Pick<HandlerContext, 'catalog' | 'clock' | 'random'> {
   readonly serverKey: ServerKey

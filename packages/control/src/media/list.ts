@@ -1,17 +1,17 @@
-/** Media: reading what the catalog has of them. Plugging and ejecting: media/. */
+/** Media: reading what the catalog has of them. Plugging and ejecting: handlers.ts. */
 import type { Selectable } from 'kysely'
 import { ownerOf, seesOwnOnly } from '@openmaas/api/permissions'
 import type { Medium } from '@openmaas/api/resources/medium'
-import type { CatalogTables } from '../../catalog/schema.ts'
-import { type HandlerRequest, type Handlers, objectNotFound } from '../handler.ts'
-import { failureOf, labelsOf, timeOf, timeOrNull } from './columns.ts'
-import type { Db, HandlerContext } from './handler-context.ts'
-import { readPage, whereVisible } from './list-query.ts'
+import type { CatalogTables } from '../catalog/schema.ts'
+import { type HandlerRequest, type Handlers, objectNotFound } from '../http/handler.ts'
+import { failureOf, labelsOf, timeOf, timeOrNull } from '../http/columns.ts'
+import type { Db, HandlerContext } from '../http/handler-context.ts'
+import { readPage, whereVisible } from '../http/list-query.ts'
 
 export type MediumRow = Selectable<CatalogTables['medium']>
 type MediumContext = Pick<HandlerContext, 'catalog'>
 
-export function makeMediumHandlers(context: MediumContext) {
+export function makeMediumListHandlers(context: MediumContext) {
   return {
     listMedia: (request) => listMedia(context, request),
     getMedium: async ({ params }) => {

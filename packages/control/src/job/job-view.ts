@@ -1,8 +1,8 @@
 /** Jobs as the API shows them. */
 import type { Kysely, Selectable } from 'kysely'
 import { type Job, type JobDetail, jobProgress } from '@openmaas/api/resources/job'
-import type { CatalogTables } from '../../catalog/schema.ts'
-import { failureOf, objectOf, timeOf, timeOrNull } from './columns.ts'
+import type { CatalogTables } from '../catalog/schema.ts'
+import { failureOf, objectOf, timeOf, timeOrNull } from '../http/columns.ts'
 
 export type JobRow = Selectable<CatalogTables['job']>
 type StepRow = Selectable<CatalogTables['step']>

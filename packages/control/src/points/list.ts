@@ -1,16 +1,16 @@
 /** Recovery points: reading what the catalog has of them. */
 import type { Selectable } from 'kysely'
 import { type Point, point } from '@openmaas/api/resources/point'
-import type { CatalogTables } from '../../catalog/schema.ts'
-import { type HandlerRequest, type Handlers, objectNotFound } from '../handler.ts'
-import { labelsOf, timeOf, timeOrNull } from './columns.ts'
-import type { Db, HandlerContext } from './handler-context.ts'
-import { readPage, readTime, whereVisible } from './list-query.ts'
+import type { CatalogTables } from '../catalog/schema.ts'
+import { type HandlerRequest, type Handlers, objectNotFound } from '../http/handler.ts'
+import { labelsOf, timeOf, timeOrNull } from '../http/columns.ts'
+import type { Db, HandlerContext } from '../http/handler-context.ts'
+import { readPage, readTime, whereVisible } from '../http/list-query.ts'
 
 export type PointRow = Selectable<CatalogTables['point']>
 type PointContext = Pick<HandlerContext, 'catalog' | 'clock'>
 
-export function makePointHandlers(context: PointContext) {
+export function makePointListHandlers(context: PointContext) {
   return {
     listPoints: (request) => listPoints(context, request),
     getPoint: async ({ params }) => ({

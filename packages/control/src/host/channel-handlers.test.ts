@@ -9,7 +9,8 @@ import type { TestServer } from '../http/server.test-support.ts'
 import { CertificateAuthority } from './ca.ts'
 import { makeRequest } from './csr.test-support.ts'
 import { Enrolment } from './enrolment.ts'
-import { makeHostChannelHandlers } from './handlers.ts'
+import { makeHostChannelHandlers } from './channel-handlers.ts'
+import { makeJoinTokenHandlers } from './join-token-handlers.ts'
 import { HostRegistry } from './host-registry.ts'
 import { Orders } from './orders.ts'
 
@@ -34,7 +35,10 @@ beforeEach(async () => {
     const settings = new SettingsStore(catalog, clock, serverKey)
     const channelUrl = (): string => 'https://maas.example.org:8731'
     const context = { catalog, clock, random, settings, registry, orders, channelUrl }
-    return makeHostChannelHandlers({ ...context, ca, enrolment })
+    return {
+      ...makeHostChannelHandlers(context),
+      ...makeJoinTokenHandlers({ ...context, ca, enrolment }),
+    }
   })
 })
 afterEach(async () => {

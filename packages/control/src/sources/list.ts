@@ -1,0 +1,97 @@
+/** Sources: reading what the catalog has of them. */
+import type { Selectable } from 'kysely'
+import { type Source, sourceOptions } from '@openmaas/api/resources/source'
+import type { CatalogTables } from '../catalog/schema.ts'
+import { labelsOf, objectOf, timeOf, timeOrNull } from '../http/columns.ts'
+import type { Db, HandlerContext } from '../http/handler-context.ts'
+import { type HandlerRequest, type Handlers, objectNotFound } from '../http/handler.ts'
+import { readPage, whereVisible } from '../http/list-query.ts'
+import { type Policies, loadPolicies } from '../policy/resolve.ts'
+
+export type SourceRow = Selectable<CatalogTables['source']>
+type SourceContext = Pick<HandlerContext, 'catalog'>
+
+export function makeSourceListHandlers(context: SourceContext) {
+  return {
+    listSources: (request) => listSources(context, request),
+    getSource: async ({ params }) => {
+      const row = await loadSource(context.catalog.db, params.sourceId)
+      return { body: await showSource(context.catalog.db, row), etag: row.version }
+    },
+  } satisfies Handlers
+}
+
+export async function loadSource(db: Db, id: string): Promise<SourceRow> {
+  const row = await db.selectFrom('source').selectAll().where('id', '=', id).executeTakeFirst()
+  if (row === undefined) throw objectNotFound('source', id)
+  return row
+}
+
+function sourceView(row: SourceRow, policies: Policies, nextRunAt: number | null): Source {
+  const labels = labelsOf(row.labelsJson)
+  return {
+    id: row.id,
+    name: row.name,
+    hostId: row.hostId,
+    kind: row.kind,
+    path: row.path,
+    options: sourceOptions.parse(objectOf(row.optionsJson)),
+    labels,
+    policyId: row.policyId,
+    effectivePolicyId: policies.resolve({ policyId: row.policyId, labels })?.id ?? null,
+    poolId: row.poolId,
+    paused: row.paused === 1,
+    lastSuccessAt: timeOrNull(row.lastSuccessAt),
+    lastPointId: row.lastPointId,
+    nextRunAt: row.paused === 1 ? null : timeOrNull(nextRunAt),
+    createdAt: timeOf(row.createdAt),
+    version: row.version,
+  }
+}
+
+/** Many at once, with one query for their policies and one for their schedules. */
+export async function showSources(db: Db, rows: readonly SourceRow[]): Promise<Source[]> {
+  if (rows.length === 0) return []
+  const policies = await loadPolicies(db)
+  const due = await db
+    .selectFrom('schedule')
+    .select(['sourceId', 'nextRunAt'])
+    .where('purpose', '=', 'protect')
+    .where(
+      'sourceId',
+      'in',
+      rows.map(({ id }) => id),
+    )
+    .execute()
+  const nextRuns = new Map(due.map((row) => [row.sourceId, row.nextRunAt]))
+  return rows.map((row) => sourceView(row, policies, nextRuns.get(row.id) ?? null))
+}
+
+export async function showSource(db: Db, row: SourceRow): Promise<Source> {
+  const [shown] = await showSources(db, [row])
+  return shown!
+}
+
+async function listSources(context: SourceContext, request: HandlerRequest<'listSources'>) {
+  const { catalog } = context
+  const { query, principal } = request
+  const { db, dialect } = catalog
+  let rows = whereVisible(db.selectFrom('source').selectAll(), {
+    table: 'source',
+    principal,
+    filter: query['filter[labels]'],
+    dialect,
+  })
+  const name = query['filter[name]']
+  const kind = query['filter[kind]']
+  const hostId = query['filter[hostId]']
+  const policyId = query['filter[policyId]']
+  const paused = query['filter[paused]']
+  if (name !== undefined) rows = rows.where('name', '=', name)
+  if (kind !== undefined) rows = rows.where('kind', '=', kind)
+  if (hostId !== undefined) rows = rows.where('hostId', '=', hostId)
+  if (policyId !== undefined) rows = rows.where('policyId', '=', policyId)
+  if (paused !== undefined) rows = rows.where('paused', '=', paused === 'true' ? 1 : 0)
+  const page = await readPage(rows, query, { table: 'source', nullable: ['lastSuccessAt'] })
+  return { body: { items: await showSources(db, page.rows), next: page.next } }
+}
