@@ -158,6 +158,43 @@ requires({ programs: ['openssl'], paths: ['/dev/fuse', '/dev/loop-control'], roo
     }
   })
 
+  test('a node that is away holds a detach up, not the agent, and nothing written is lost', async () => {
+    await serve()
+    const { mountPath } = await attachRemote(options(), request())
+    writeFileSync(`${mountPath!}/late`, 'not written back yet')
+    const { dataPort, nbdPort } = node.ports
+    await node.kill()
+    const order = { mediumId: MEDIUM, force: false }
+    const data = site.join('agent')
+    let ticks = 0
+    const heart = setInterval(() => (ticks += 1), 20)
+    try {
+      const slow = detachRemote({ data, unmountTimeoutMs: 600 }, order)
+      await expect(slow).rejects.toThrowError(refused('MEDIUM_UNMOUNT_SLOW'))
+      // With the main thread held up there would be none.
+      expect(ticks).toBeGreaterThan(3)
+      const cancel = AbortSignal.timeout(300)
+      const cancelled = detachRemote({ data }, order, cancel)
+      await expect(cancelled).rejects.toThrowError(refused('CANCELLED'))
+    } finally {
+      clearInterval(heart)
+    }
+    // What cannot be written back is not said to be attached, and is not given up.
+    expect(listAttached({ data })).toMatchObject([{ state: 'interrupted' }])
+    const detached = detachRemote({ data }, order)
+    node = await startNode(dataPort, nbdPort)
+    expect(await detached).toBe(true)
+    await attachRemote(options(), request())
+    expect(readFileSync(`${mountPath!}/late`, 'utf8')).toBe('not written back yet')
+    // By force it goes, whoever is away.
+    writeFileSync(`${mountPath!}/lost`, 'given up')
+    await node.kill()
+    expect(await detachRemote({ data }, { ...order, force: true })).toBe(true)
+    expect(listMounts().some(({ target }) => target === mountPath)).toBe(false)
+    expect(listAttached({ data })).toEqual([])
+    node = await startNode(dataPort, nbdPort)
+  })
+
   test('a ticket that does not fit opens nothing, and nothing is left behind', async () => {
     await serve(true)
     const tickets = {

@@ -5,20 +5,19 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { MaasError } from '@openmaas/kernel/errors'
-import { AT_FDCWD, E, O_RDONLY, O_RDWR } from '@openmaas/kernel/posix/constants'
+import { AT_FDCWD, E, O_EXCL, O_RDONLY, O_RDWR } from '@openmaas/kernel/posix/constants'
 import { close, openat } from '@openmaas/kernel/posix/files'
 import { checked, cString } from '@openmaas/kernel/posix/library'
 import { attachLoop, detachLoop } from '@openmaas/kernel/posix/loop'
-import { MS_NODEV, MS_NOSUID, MS_RDONLY, tryMount } from '@openmaas/kernel/posix/mount'
+import { MNT_DETACH } from '@openmaas/kernel/posix/mount'
 import { findNbdDisk } from '@openmaas/kernel/posix/nbd-disk'
 import { DISK_NAME } from '@openmaas/protocols/fuse/disk-server'
 import type { Attachment } from '@openmaas/medium/media/record'
 import { listMounts, unmountIfMounted } from './fuse-mount.ts'
 import { detachNbdDisk, refuseBusyNbdDisk } from './kernel-nbd.ts'
-
-/** Tried in this order when the type is not known: what a medium holds in practice. */
-const FILE_SYSTEMS = ['ext4', 'xfs', 'btrfs', 'vfat', 'ntfs3'] as const
+import { runMountProcess } from './mount-process.ts'
 
 /** @returns the path of the loop device. @throws MaasError FS_* */
 export function attachDisk(
@@ -36,54 +35,41 @@ export function attachDisk(
   }
 }
 
-/**
- * Mounts the disk's file system, whichever it is.
- *
- * @throws MaasError MEDIUM_ATTACH_FAILED when no kernel file system takes it
- */
-export function mountDisk(device: string, target: string, options: { readOnly: boolean }): string {
-  const flags = MS_NOSUID | MS_NODEV | (options.readOnly ? MS_RDONLY : 0)
-  const refusals: string[] = []
-  for (const type of FILE_SYSTEMS) {
-    // A read-only disk cannot replay a journal; the snapshot's is empty or the state consistent.
-    const data = options.readOnly
-      ? { ext4: 'noload', xfs: 'norecovery' }[type as 'ext4' | 'xfs']
-      : undefined
-    const result = tryMount({
-      source: device,
-      target,
-      type,
-      flags,
-      ...(data !== undefined && { data }),
-    })
-    if (result === 0) return type
-    if (result === -E.EBUSY || result === -E.EPERM || result === -E.EACCES) {
-      checked(result, 'mount', target)
-    }
-    refusals.push(`${type}: errno ${-result}`)
-  }
-  throw new MaasError('MEDIUM_ATTACH_FAILED', `no file system of this kernel mounts ${device}`, {
-    device,
-    refusals,
-  })
-}
-
 export type Attached = Pick<Attachment, 'fuseMount' | 'kernelNbd'>
 
 /**
- * Takes everything down that is still up, in reverse order.
- *
- * @param options.force the engine is gone or the medium is given up: do not wait for users
- * @throws MaasError MEDIUM_BUSY; then nothing has been taken down
+ * For what is not written back yet: four gigabytes over a slow line. Less than what an order may
+ * take, so that whoever gave it learns the reason.
  */
-export async function detachDisk(attached: Attached, options: { force: boolean }): Promise<void> {
+const UNMOUNT_TIMEOUT_MS = 120_000
+/** A medium that is given up has had its name taken away by then; no more is waited for. */
+const FORCED_TIMEOUT_MS = 3_000
+const RELEASE_PAUSE_MS = 50
+
+export interface DetachOptions {
+  /** The engine is gone or the medium is given up: do not wait for users. */
+  readonly force: boolean
+  /** How long the file system may take to write back; by default two minutes. */
+  readonly unmountTimeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Takes everything down that is still up, in reverse order. What waits for the disk waits in
+ * another process (mount-process.ts): whoever serves it may be away.
+ *
+ * @throws MaasError MEDIUM_BUSY: then nothing has been taken down; MEDIUM_UNMOUNT_SLOW, CANCELLED:
+ *   then the kernel goes on unmounting, and the next call waits for it
+ */
+export async function detachDisk(attached: Attached, options: DetachOptions): Promise<void> {
   // All that stand on our file: a plug may have died before it wrote down which one it got.
   const loops = attached.fuseMount === undefined ? [] : loopsOf(attached.fuseMount)
   // By what they are, not by their number: that may be somebody else's disk by now.
   const devices = [...loops, attached.kernelNbd && findNbdDisk(attached.kernelNbd.identity)]
   // Other mounts of the same disk (a bind, a namespace of the user) keep it busy, too.
   const mounts = listMounts().filter(({ source }) => devices.includes(source))
-  for (const { target } of mounts.toReversed()) unmountIfMounted(target, options)
+  for (const { target } of mounts.toReversed()) await unmountDisk(target, options)
+  if (!options.force) for (const loop of loops) await waitForRelease(loop, options)
   for (const loop of loops) detachLoop(loop)
   if (attached.fuseMount !== undefined) unmountIfMounted(attached.fuseMount, { force: true })
   if (attached.kernelNbd !== undefined) {
@@ -91,6 +77,44 @@ export async function detachDisk(attached: Attached, options: { force: boolean }
     if (!options.force) refuseBusyNbdDisk(identity)
     await detachNbdDisk(identity, options)
   }
+}
+
+async function unmountDisk(target: string, options: DetachOptions): Promise<void> {
+  const { force, signal, unmountTimeoutMs = UNMOUNT_TIMEOUT_MS } = options
+  const timeoutMs = force ? FORCED_TIMEOUT_MS : unmountTimeoutMs
+  const request = { do: 'unmount', target, flags: force ? MNT_DETACH : 0 } as const
+  // Bounded by the mounts stacked on one path, of which we make one.
+  while (listMounts().some((entry) => entry.target === target)) {
+    const done = await runMountProcess(request, { timeoutMs, signal: force ? undefined : signal })
+    if (done === false) {
+      throw new MaasError('MEDIUM_BUSY', `a program still uses ${target}`, { path: target })
+    }
+    if (done === undefined && !force) throw unmountSlow(target)
+    if (done === undefined) return // Its name is gone; the rest goes with the engine.
+  }
+}
+
+/**
+ * A file system that lost its name goes on writing back, to a disk that has to be there until it
+ * is done: an unmount that was given up, or a mount in another namespace.
+ */
+async function waitForRelease(device: string, options: DetachOptions): Promise<void> {
+  const { signal, unmountTimeoutMs = UNMOUNT_TIMEOUT_MS } = options
+  for (let waitedMs = 0; waitedMs < unmountTimeoutMs; waitedMs += RELEASE_PAUSE_MS) {
+    const fd = openat(AT_FDCWD, cString(device), O_RDONLY | O_EXCL)
+    if (fd >= 0) close(fd)
+    if (fd !== -E.EBUSY) return
+    if (signal?.aborted === true) {
+      throw new MaasError('CANCELLED', 'detaching the disk was cancelled', { device })
+    }
+    await delay(RELEASE_PAUSE_MS)
+  }
+  throw unmountSlow(device)
+}
+
+function unmountSlow(path: string): MaasError {
+  const message = 'the file system is still writing back; nothing of it is lost yet'
+  return new MaasError('MEDIUM_UNMOUNT_SLOW', message, { path })
 }
 
 /** The loop devices on the disk of that FUSE mount; none once the mount has lost its name. */

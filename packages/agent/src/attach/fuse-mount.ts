@@ -54,7 +54,8 @@ export function listMounts(): MountEntry[] {
 }
 
 /**
- * Unmounts what stands at the path, when anything does.
+ * Unmounts what stands at the path, when anything does. For FUSE alone, which has nothing to write
+ * back: a file system on a disk may make its caller wait (attach-linux.ts).
  *
  * @param options.force take the name away even while it is used: for mounts whose engine is gone
  * @throws MaasError MEDIUM_BUSY while a program uses it

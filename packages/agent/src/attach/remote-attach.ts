@@ -5,7 +5,7 @@
 import { closeSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { MaasError } from '@openmaas/kernel/errors'
+import { isMaasError, MaasError } from '@openmaas/kernel/errors'
 import { makeDirectories } from '@openmaas/kernel/make-directories'
 import { bootId } from '@openmaas/kernel/sysinfo'
 import { makeKeyDescriptor, startKeeper } from '@openmaas/medium/engine/keeper'
@@ -16,8 +16,9 @@ import { endEngine, isKeeper, waitUntilServing } from '../media/engine-process.t
 import { checkMountPoint, prepareMountPoint } from '../media/mount-point.ts'
 import { requirePrivilege } from '../media/plug.ts'
 import type { AgentIdentity } from '../remote/channel-messages.ts'
-import { attachDisk, detachDisk, mountDisk } from './attach-linux.ts'
+import { attachDisk, detachDisk } from './attach-linux.ts'
 import { mountFuse } from './fuse-mount.ts'
+import { type MountRequest, runMountProcess } from './mount-process.ts'
 import type { RemoteSecrets } from './remote-main.ts'
 import {
   directoryOf,
@@ -28,6 +29,8 @@ import {
   saveRemote,
 } from './remote-record.ts'
 
+/** An ext4 that was not unmounted reads its journal, 128 MiB at most; a live node takes seconds. */
+const MOUNT_TIMEOUT_MS = 120_000
 /** Not a literal below: it runs from its source, for it may outlive a bundle (tools/bundle.ts). */
 const ENTRY_NAME = './remote-main.ts'
 const ENTRY = fileURLToPath(new URL(ENTRY_NAME, import.meta.url))
@@ -37,6 +40,8 @@ export interface RemoteAttachOptions {
   readonly data: string
   /** Asked at each attach: certificates are renewed. */
   readonly identity: () => AgentIdentity
+  /** How long a detach may wait for what is not written back; see detachDisk. */
+  readonly unmountTimeoutMs?: number | undefined
 }
 
 export interface RemoteAttachRequest {
@@ -55,19 +60,22 @@ export interface RemoteAttachRequest {
 export async function attachRemote(
   options: RemoteAttachOptions,
   request: RemoteAttachRequest,
+  signal?: AbortSignal,
 ): Promise<Result<'medium.attach'>> {
   requirePrivilege({ attach: true })
   const { data } = options
   const known = loadRemote(directoryOf(data, request.mediumId))
   if (known !== undefined) {
     if (stateOf(data, known) === 'attached') return describeAttached(known)
-    await takeDown(data, known, { force: true })
+    // What a detach has left to be written back is waited for.
+    const force = known.state !== 'detaching' || !isAlive(data, known)
+    await takeDown(data, known, { force, signal })
   }
   if (request.mountPath !== null) checkMountPoint(request.mountPath)
   const record = makeRecord(request)
   try {
     saveRemote(data, record)
-    return await attach(options, request, record)
+    return await attach(options, { request, record, signal })
   } catch (error) {
     // With the keeper, when it has been started.
     const begun = loadRemote(directoryOf(data, request.mediumId)) ?? record
@@ -78,17 +86,19 @@ export async function attachRemote(
 
 /**
  * @returns false when there was nothing to detach
- * @throws MaasError MEDIUM_BUSY while a program uses it; nothing has changed then
+ * @throws MaasError MEDIUM_BUSY while a program uses it; nothing has changed then.
+ *   MEDIUM_UNMOUNT_SLOW, CANCELLED: the node is away, and what is to be written waits for it
  */
 export async function detachRemote(
-  { data }: Pick<RemoteAttachOptions, 'data'>,
+  { data, unmountTimeoutMs }: Pick<RemoteAttachOptions, 'data' | 'unmountTimeoutMs'>,
   { mediumId, force }: { readonly mediumId: string; readonly force: boolean },
+  signal?: AbortSignal,
 ): Promise<boolean> {
   const record = loadRemote(directoryOf(data, mediumId))
   if (record === undefined) return false
   // A mount whose process is gone cannot be asked, only taken away.
-  const alive = stateOf(data, record) === 'attached'
-  await takeDown(data, record, { force: force || !alive })
+  const lost = record.state === 'attaching' || !isAlive(data, record)
+  await takeDown(data, record, { force: force || lost, signal, unmountTimeoutMs })
   return true
 }
 
@@ -111,14 +121,16 @@ export function makeMediumPort(options: RemoteAttachOptions): {
   attached: NonNullable<OrderHandlers['medium.attached']>
 } {
   return {
-    attach: async ({ mediumId, readOnly, mountPath, nbd }) => {
+    attach: async ({ mediumId, readOnly, mountPath, nbd }, { signal }) => {
       if (nbd === null) {
         const message = 'a medium of this very host is attached by its node'
         throw new MaasError('MEDIUM_ATTACH_FAILED', message, { mediumId })
       }
-      return attachRemote(options, { mediumId, readOnly, mountPath, nbd })
+      return attachRemote(options, { mediumId, readOnly, mountPath, nbd }, signal)
     },
-    detach: async (params) => ({ detached: await detachRemote(options, params) }),
+    detach: async (params, { signal }) => ({
+      detached: await detachRemote(options, params, signal),
+    }),
     attached: async () => ({ media: listAttached(options) }),
   }
 }
@@ -139,10 +151,15 @@ function makeRecord({ mediumId, readOnly, mountPath, nbd }: RemoteAttachRequest)
   }
 }
 
+interface Attaching {
+  readonly request: RemoteAttachRequest
+  readonly record: RemoteRecord
+  readonly signal: AbortSignal | undefined
+}
+
 async function attach(
   { data, identity }: RemoteAttachOptions,
-  { nbd }: RemoteAttachRequest,
-  record: RemoteRecord,
+  { request: { nbd }, record, signal }: Attaching,
 ): Promise<Result<'medium.attach'>> {
   const directory = directoryOf(data, record.mediumId)
   const { certificate, key, caCertificate } = identity()
@@ -156,16 +173,26 @@ async function attach(
   const keeperPid = startServing(directory, record, secrets)
   const kept: RemoteRecord = { ...record, keeperPid }
   saveRemote(data, kept)
-  await waitUntilServing(directory, keeperPid)
+  await waitUntilServing(directory, keeperPid, signal)
   const { readOnly, mountPath, mediumId } = record
   const device = attachDisk(record.fuseMount, { readOnly, name: mediumId })
   saveRemote(data, { ...kept, device })
   if (mountPath !== null) {
     prepareMountPoint(mountPath)
-    mountDisk(device, mountPath, { readOnly })
+    await mountApart({ do: 'mount', device, target: mountPath, readOnly }, signal)
   }
   saveRemote(data, { ...kept, device, state: 'attached' })
   return { device, mountPath }
+}
+
+async function mountApart(
+  request: Extract<MountRequest, { do: 'mount' }>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const type = await runMountProcess(request, { timeoutMs: MOUNT_TIMEOUT_MS, signal })
+  if (type !== undefined) return
+  const message = 'the node did not answer while its medium was mounted'
+  throw new MaasError('MEDIUM_ATTACH_FAILED', message, { path: request.target })
 }
 
 /** @returns the pid of the keeper */
@@ -187,25 +214,40 @@ function startServing(directory: string, record: RemoteRecord, secrets: RemoteSe
 }
 
 function stateOf(data: string, record: RemoteRecord): 'attached' | 'interrupted' {
-  if (record.bootId !== bootId() || record.state !== 'attached') return 'interrupted'
+  return record.state === 'attached' && isAlive(data, record) ? 'attached' : 'interrupted'
+}
+
+/** True while a process serves it, or will again. */
+function isAlive(data: string, record: RemoteRecord): boolean {
+  if (record.bootId !== bootId()) return false
   const directory = directoryOf(data, record.mediumId)
   const kept = record.keeperPid !== undefined && isKeeper(record.keeperPid, directory)
-  return kept || engineRuns(readStatus(directory)) ? 'attached' : 'interrupted'
+  return kept || engineRuns(readStatus(directory))
 }
 
 function describeAttached({ device, mountPath }: RemoteRecord): Result<'medium.attach'> {
   return { device: device ?? '', mountPath }
 }
 
+interface TakeDownOptions {
+  readonly force: boolean
+  readonly signal?: AbortSignal | undefined
+  readonly unmountTimeoutMs?: number | undefined
+}
+
 async function takeDown(
   data: string,
   record: RemoteRecord,
-  options: { readonly force: boolean },
+  options: TakeDownOptions,
 ): Promise<void> {
   const directory = directoryOf(data, record.mediumId)
   if (record.bootId === bootId()) {
     // Unmounting writes back what is not written: the process has to serve until then.
-    await detachDisk({ fuseMount: record.fuseMount }, options)
+    await detachDisk({ fuseMount: record.fuseMount }, options).catch((error: unknown) => {
+      // Else it has lost its name already: it is attached no more.
+      if (!isMaasError(error, 'MEDIUM_BUSY')) saveRemote(data, { ...record, state: 'detaching' })
+      throw error
+    })
     saveRemote(data, { ...record, state: 'detaching' })
     const { keeperPid, runtimeDirectory } = record
     await endEngine(directory, runtimeDirectory, {

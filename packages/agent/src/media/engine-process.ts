@@ -28,11 +28,13 @@ const PAUSE_MS = 5
 /**
  * Waits until the engine serves.
  *
- * @throws MaasError the engine's own, when it cannot serve; MEDIUM_ENGINE_UNREACHABLE in the end
+ * @throws MaasError the engine's own, when it cannot serve; CANCELLED; MEDIUM_ENGINE_UNREACHABLE in
+ *   the end
  */
 export async function waitUntilServing(
   mediumDirectory: string,
   keeperPid: number,
+  signal?: AbortSignal,
 ): Promise<EngineStatus> {
   let absentMs = 0
   for (
@@ -46,6 +48,9 @@ export async function waitUntilServing(
     if (!running) absentMs += PAUSE_MS
     if (status?.state === 'failed' && status.error !== undefined) throw reviveError(status.error)
     if (processStart(keeperPid) === undefined) break
+    if (signal?.aborted === true) {
+      throw new MaasError('CANCELLED', 'attaching the medium was cancelled', { mediumDirectory })
+    }
     await delay(PAUSE_MS)
   }
   throw new MaasError(

@@ -29,9 +29,10 @@ import {
   nbdSocketOf,
   runtimeDirectoryOf,
 } from '@openmaas/medium/media/runtime-directory'
-import { attachDisk, detachDisk, mountDisk } from '../attach/attach-linux.ts'
+import { attachDisk, detachDisk } from '../attach/attach-linux.ts'
 import { mountFuse } from '../attach/fuse-mount.ts'
 import { chooseAttachMethod, detachNbdDisk, takeNbdDisk } from '../attach/kernel-nbd.ts'
+import { mountDisk } from '../attach/mount-disk.ts'
 import { endEngine, waitUntilServing } from './engine-process.ts'
 import { lockMedium } from './medium-lock.ts'
 import { checkMountPoint, prepareMountPoint } from './mount-point.ts'
