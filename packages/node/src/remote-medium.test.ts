@@ -12,6 +12,7 @@ import { listMounts } from '@openmaas/agent/attach/fuse-mount'
 import { readStatus } from '@openmaas/medium/engine/status'
 import { mediumDirectory } from '@openmaas/medium/media/record'
 import type { MediumId } from '@openmaas/kernel/ids'
+import { writePrivateFile } from '@openmaas/kernel/private-file'
 import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
 import { requires } from '@openmaas/testkit/requires'
 import { HOST_ID, Pki } from './data/pki.test-support.ts'
@@ -73,6 +74,10 @@ requires({ programs: ['openssl'], paths: ['/dev/fuse', '/dev/loop-control'], roo
   const options = () => {
     const identity = pki.identity()
     return { data: site.join('agent'), identity: () => identity }
+  }
+  const saveIdentity = (authority: Pki): void => {
+    const { certificate, key } = authority.identity()
+    writePrivateFile(site.join('agent', 'identity.json'), JSON.stringify({ certificate, key }))
   }
   const serve = (readOnly = false) =>
     node.order('medium.serve', {
@@ -156,6 +161,26 @@ requires({ programs: ['openssl'], paths: ['/dev/fuse', '/dev/loop-control'], roo
     for (const name of ['one', 'two', 'three', 'four']) {
       expect(readFileSync(`${mountPath!}/${name}`, 'utf8')).toBe(name)
     }
+  })
+
+  test('a medium that outlives the certificate it was attached with shows the renewed one', async () => {
+    await serve()
+    const { mountPath } = await attachRemote(options(), request())
+    const { dataPort, nbdPort } = node.ports
+    mkdirSync(site.join('pki2'))
+    // The node knows only the new one: whoever shows the old one is turned away.
+    const later = new Pki(site.join('pki2'))
+    saveIdentity(later)
+    await node.kill()
+    const file = `${mountPath!}/after`
+    const command = `echo -n renewed > ${file} && sync -f ${file}`
+    const writing = promisify(execFile)('sh', ['-c', command])
+    node = await startNode(dataPort, nbdPort, { ...pki.node, authorities: later.authorities })
+    await writing
+    // So does the process that takes the place of one that died.
+    kill(readStatus(site.join('agent', 'attached', MEDIUM))!.pid)
+    await promisify(execFile)('sync', ['-f', file])
+    expect(readFileSync(file, 'utf8')).toBe('renewed')
   })
 
   test('a node that is away holds a detach up, not the agent, and nothing written is lost', async () => {

@@ -12,7 +12,7 @@ import path from 'node:path'
 import process from 'node:process'
 import { errorToMessage } from '@openmaas/kernel/error-message'
 import { MaasError } from '@openmaas/kernel/errors'
-import { writePrivateFile } from '@openmaas/kernel/private-file'
+import { readPrivateFile, writePrivateFile } from '@openmaas/kernel/private-file'
 import { setIoFlusher } from '@openmaas/kernel/posix/process'
 import { serveControl } from '@openmaas/medium/engine/control'
 import { FUSE_FD, KEY_FD } from '@openmaas/medium/engine/keeper'
@@ -25,10 +25,12 @@ import {
 } from '@openmaas/protocols/data/peer'
 import { NbdClient } from '@openmaas/protocols/nbd/client'
 import { parseNbdAddress } from '@openmaas/protocols/nbd/listen-address'
+import { z } from 'zod'
+import { identityFileOf } from '../session/identity-file.ts'
 import { describeFailure, serveRemote } from './remote-engine.ts'
 import { loadRemote } from './remote-record.ts'
 
-/** What stands in the memfd. */
+/** What stands in the memfd, as it was when the medium was attached. */
 export interface RemoteSecrets {
   readonly certificate: string
   readonly key: string
@@ -44,6 +46,8 @@ export interface RemoteSecrets {
 const RECONNECT_TIMEOUT_MS = 24 * 3600_000
 /** Two: the reads of one program beside the write-back of another. */
 const CONNECTIONS = 2
+
+const pairSchema = z.object({ certificate: z.string(), key: z.string() })
 
 const directory = process.argv[2]
 if (directory === undefined) {
@@ -67,8 +71,7 @@ try {
     address: parseNbdAddress(record.address),
     exportName: `${record.exportName}${NBD_TICKET_SEPARATOR}${secrets.ticket}`,
     tls: {
-      certificate: secrets.certificate,
-      key: secrets.key,
+      identity: () => currentIdentity(directory) ?? secrets,
       ...(secrets.caCertificate !== undefined && { authorities: secrets.caCertificate }),
       trusts: (certificate, vouched) => {
         if (hasFingerprint(certificate, secrets.fingerprint)) {
@@ -107,6 +110,23 @@ try {
   writeStatus(directory, { ...about, state: 'failed', error: errorToMessage(error) })
   process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
   process.exit(1)
+}
+
+/**
+ * The agent's certificate is renewed every few weeks, which a medium may outlive: what stands in
+ * the agent's own file is shown at each connection.
+ *
+ * @returns undefined where the agent has none: the one in the server's process keeps it in memory,
+ *   and it is good for more than a year
+ */
+function currentIdentity(from: string): Pick<RemoteSecrets, 'certificate' | 'key'> | undefined {
+  try {
+    const text = readPrivateFile(identityFileOf(path.dirname(path.dirname(from))))
+    return text === undefined ? undefined : pairSchema.parse(JSON.parse(text))
+  } catch (error) {
+    process.stderr.write(describeFailure('read the identity', error))
+    return undefined
+  }
 }
 
 function nodeFile(from: string): string {

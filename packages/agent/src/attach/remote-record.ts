@@ -7,7 +7,8 @@
  *     engine.log      what it says
  *     node            what the node's certificate calls it, once it has been reached
  *
- * The secrets (key, certificate, ticket) are in none of them: the process gets them by a memfd.
+ * The secrets (key, certificate, ticket) are in none of them: the process gets them by a memfd, and
+ * a renewed certificate from the agent's identity.
  */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'

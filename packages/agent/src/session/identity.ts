@@ -4,12 +4,12 @@
  */
 import 'reflect-metadata' // @peculiar/x509 needs it, before itself.
 import { createHash, createPrivateKey, webcrypto, X509Certificate } from 'node:crypto'
-import { join } from 'node:path'
 import * as x509 from '@peculiar/x509'
 import { z } from 'zod'
 import { MaasError } from '@openmaas/kernel/errors'
 import { makeDirectories } from '@openmaas/kernel/make-directories'
 import { readPrivateFile, writePrivateFile } from '@openmaas/kernel/private-file'
+import { identityFileOf } from './identity-file.ts'
 
 x509.cryptoProvider.set(webcrypto)
 
@@ -34,21 +34,17 @@ const identitySchema = z.object({
 })
 export type Identity = z.infer<typeof identitySchema>
 
-function pathOf(directory: string): string {
-  return join(directory, 'identity.json')
-}
-
 /** @throws MaasError JOIN_MISSING, CONFIG_INVALID, FS_* */
 export function loadIdentity(directory: string): Identity {
   const identity = findIdentity(directory)
   if (identity !== undefined) return identity
-  const path = pathOf(directory)
+  const path = identityFileOf(directory)
   throw new MaasError('JOIN_MISSING', `this machine has not joined: no ${path}`, { path })
 }
 
 /** @throws MaasError CONFIG_INVALID, FS_* */
 export function findIdentity(directory: string): Identity | undefined {
-  const path = pathOf(directory)
+  const path = identityFileOf(directory)
   const text = readPrivateFile(path)
   if (text === undefined) return undefined
   try {
@@ -60,7 +56,7 @@ export function findIdentity(directory: string): Identity | undefined {
 
 export function saveIdentity(directory: string, identity: Identity): void {
   makeDirectories(directory, 0o700)
-  writePrivateFile(pathOf(directory), `${JSON.stringify(identity, null, 2)}\n`)
+  writePrivateFile(identityFileOf(directory), `${JSON.stringify(identity, null, 2)}\n`)
 }
 
 /** For the listeners of a node. */

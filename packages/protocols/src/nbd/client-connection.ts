@@ -27,6 +27,11 @@ export interface NbdClientTls {
   /** The client's own certificate and key, PEM texts. */
   readonly certificate?: string | Buffer
   readonly key?: string | Buffer
+  /** In their place, asked at each connection: a client may live longer than its certificate. */
+  readonly identity?: () => {
+    readonly certificate: string | Buffer
+    readonly key: string | Buffer
+  }
   /** The name the server's certificate must hold; the host by default. */
   readonly serverName?: string
   /**
@@ -206,6 +211,7 @@ export class ClientConnection {
     const plain = this.#socket
     plain.removeAllListeners('data')
     const serverName = options?.serverName ?? ('host' in address ? address.host : undefined)
+    const own = options?.identity?.() ?? { certificate: options?.certificate, key: options?.key }
     const secure = tls.connect({
       socket: plain,
       minVersion: 'TLSv1.2',
@@ -213,8 +219,8 @@ export class ClientConnection {
       ...(serverName === undefined || net.isIP(serverName) > 0 ? {} : { servername: serverName }),
       ...(serverName === undefined ? {} : { host: serverName }),
       ...(options?.authorities === undefined ? {} : { ca: options.authorities }),
-      ...(options?.certificate === undefined ? {} : { cert: options.certificate }),
-      ...(options?.key === undefined ? {} : { key: options.key }),
+      ...(own.certificate === undefined ? {} : { cert: own.certificate }),
+      ...(own.key === undefined ? {} : { key: own.key }),
       // Decided below, before anything is sent.
       ...(options?.trusts === undefined
         ? {}
