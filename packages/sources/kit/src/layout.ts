@@ -1,0 +1,74 @@
+/**
+ * What lies where on the volume of a database (decision 0012), and where what must not be on it
+ * stands: sockets, records of processes, passwords.
+ *
+ *   <volume>/data/          the data directory, native      owned by the server's user, 0700
+ *   <volume>/log/           archived WAL or binlogs          owned by the server's user, 0700
+ *   <volume>/openmaas.json  state of the plug-in             owned by the agent, 0600
+ *
+ *   <run>/<id>/             sockets, pid records, passwords  owned by the server's user, 0700
+ *
+ * A clone of the volume is another database: a record of a process on the volume would name the
+ * server of the original. So <run> is on the host, and gone after a boot as the processes are.
+ */
+import { chmodSync, chownSync, existsSync, mkdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { fsError } from '@openmaas/kernel/fs-errors'
+import type { OsUser } from './os-user.ts'
+
+export interface VolumeLayout {
+  readonly directory: string
+  readonly data: string
+  readonly log: string
+  readonly state: string
+  /** Below `run` of the host; short, since a socket's path has at most 107 bytes. */
+  readonly run: string
+}
+
+export interface RunRoot {
+  /** Of the host; `/run/openmaas/db` for root. */
+  readonly runRoot?: string
+}
+
+export function volumeLayout(directory: string, id: string, options: RunRoot = {}): VolumeLayout {
+  return {
+    directory,
+    data: join(directory, 'data'),
+    log: join(directory, 'log'),
+    state: join(directory, 'openmaas.json'),
+    run: join(options.runRoot ?? defaultRunRoot(), id),
+  }
+}
+
+function defaultRunRoot(): string {
+  const uid = process.getuid?.() ?? 0
+  return uid === 0 ? '/run/openmaas/db' : join(tmpdir(), `openmaas-${uid}`, 'db')
+}
+
+/** Makes the directories that are missing. The volume's root becomes passable for the user. */
+export function makeLayout(layout: VolumeLayout, user: OsUser | null): void {
+  try {
+    mkdirSync(join(layout.run, '..'), { recursive: true, mode: 0o755 })
+    // The server's user must reach data/, and nobody else needs to.
+    if (user !== null) chownSync(layout.directory, 0, user.gid)
+    chmodSync(layout.directory, user === null ? 0o700 : 0o750)
+    for (const path of [layout.data, layout.log, layout.run]) ownDirectory(path, user)
+  } catch (error) {
+    const cause = error as NodeJS.ErrnoException
+    throw fsError(cause.code ?? 'EIO', cause.syscall ?? 'mkdir', cause.path, cause)
+  }
+}
+
+/** 0700, as servers demand of their directories. */
+export function ownDirectory(path: string, user: OsUser | null): void {
+  if (!existsSync(path)) mkdirSync(path, { mode: 0o700 })
+  if (user !== null) chownSync(path, user.uid, user.gid)
+  chmodSync(path, 0o700)
+}
+
+/** After the last process has ended: nothing of the database stays on the host. */
+export function removeRun(layout: VolumeLayout): void {
+  rmSync(layout.run, { recursive: true, force: true })
+}
