@@ -66,6 +66,8 @@ export interface EmbeddedPart extends EmbeddedRole {
   known?(hostId: string): Promise<void>
   /** For a node. */
   readonly nbdAddress: string | null
+  /** For a node: the server's certificate is a new one, which its ports show from now on. */
+  renew?(credentials: ServerCredentials): void
 }
 
 /** What every other part of control is made with. */

@@ -16,6 +16,7 @@ import type { Catalog } from './catalog/catalog.ts'
 import { exportCatalog } from './catalog/export.ts'
 import { openApi } from './control-api.ts'
 import { ChannelServer } from './host/channel-server.ts'
+import { placeOfEmbedded } from './host/embedded-place.ts'
 import { embedRole } from './host/embedded.ts'
 import type { Orders } from './host/orders.ts'
 import { JobEngine } from './job/engine.ts'
@@ -104,8 +105,8 @@ export class Control implements AsyncDisposable {
 
 interface Embedded extends EmbeddedPart {
   readonly id: string
-  /** Of the certificate that its ports show for as long as this process lives. */
-  readonly fingerprint: string
+  /** Of the certificate that its ports show now. */
+  fingerprint: string
 }
 
 /** Made anew at every start, and never shown to control: nothing has to renew it. */
@@ -196,9 +197,6 @@ async function placeOf(
   nodeId: string,
 ): Promise<NodePlace> {
   const own = embedded.find(({ id }) => id === nodeId)
-  if (own !== undefined) {
-    const { dataAddress, nbdAddress, fingerprint } = own
-    return { dataAddress, nbdAddress, fingerprint }
-  }
+  if (own !== undefined) return placeOfEmbedded(parts.ca, own)
   return parts.registry.placeOf(nodeId)
 }

@@ -4,17 +4,9 @@
  */
 import type { Clock } from '@openmaas/kernel/clock'
 import type { Catalog } from '../catalog/catalog.ts'
+import type { Refusal } from '../http/server-options.ts'
 import { appendAudit } from './audit-log.ts'
 import { log } from './log.ts'
-
-export interface Refused {
-  readonly actor: string
-  readonly address: string
-  readonly requestId: string
-  readonly action: string
-  readonly path: string
-  readonly code: string
-}
 
 /** Of one batch; of more, the count is kept. */
 const BATCH_COUNT_MAX = 100
@@ -23,7 +15,7 @@ const BATCH_EVERY_MS = 1000
 export class RefusalRecorder {
   readonly #catalog: Catalog
   readonly #clock: Clock
-  #waiting: Refused[] = []
+  #waiting: Refusal[] = []
   #dropped = 0
   #timer: NodeJS.Timeout | undefined
 
@@ -33,7 +25,7 @@ export class RefusalRecorder {
   }
 
   /** Never throws and never waits. */
-  record(refused: Refused): void {
+  record(refused: Refusal): void {
     if (this.#waiting.length >= BATCH_COUNT_MAX) this.#dropped += 1
     else this.#waiting.push(refused)
     this.#timer ??= setTimeout(() => void this.flush(), BATCH_EVERY_MS).unref()

@@ -5,7 +5,7 @@ import { MaasError } from '@openmaas/kernel/errors'
 import type { AuthContext } from './auth-context.ts'
 import { checkCsrf, cookieName, findSession } from './sessions.ts'
 import { findTokenPrincipal } from './tokens.ts'
-import { findUser, parseRoles, parseScope } from './user-repository.ts'
+import { findUser, principalOf } from './user-repository.ts'
 
 export interface AuthRequest {
   readonly method: string
@@ -58,16 +58,7 @@ async function sessionPrincipal(
       throw new MaasError('CSRF_REFUSED', 'the request does not come from a page of this server')
     }
   }
-  const mustChange = user.mustChangePassword === 1
-  return {
-    actor: `user:${user.id}`,
-    userId: user.id,
-    // Nothing but changing it, until it is changed.
-    roles: mustChange ? [] : parseRoles(user.rolesJson),
-    scope: parseScope(user.scopeJson),
-    sessionHash: session.hash,
-    ...(mustChange ? { mustChangePassword: true as const } : {}),
-  }
+  return principalOf(user, session.hash)
 }
 
 /**

@@ -3,7 +3,7 @@
  * is on, an approval of somebody else. An approval is bound to requester, action, object and the
  * exact parameters; it expires, and is used once, in the transaction of the change:
  *
- *   const consent = await requireConsent(context, {…})     // before; throws APPROVAL_REQUIRED
+ *   const consent = await consentTo(context, request, {…})   // before; throws APPROVAL_REQUIRED
  *   await catalog.transaction(async (trx) => {
  *     await consent.use(trx)
  *     …the change, and its audit row with consent.reason
@@ -89,6 +89,37 @@ export async function requireConsent(
       await trx.updateTable('approval').set(used).where('id', '=', approvalId).execute()
     },
   }
+}
+
+/**
+ * For the handler of a dangerous route: who asks and what they typed come from the request.
+ *
+ * @param object.name what the caller had to type
+ * @param object.params all that decides what would happen, beside the object
+ * @throws MaasError as `requireConsent`
+ */
+export function consentTo(
+  context: ConsentContext,
+  request: Caller & { readonly principal: Principal; readonly body: Danger },
+  object: {
+    readonly action: string
+    readonly id: string
+    readonly name: string
+    readonly params?: Readonly<Record<string, unknown>>
+  },
+): Promise<Consent> {
+  const { principal, body, address, requestId } = request
+  const { action, id, name, params = {} } = object
+  const caller = { address, requestId }
+  return requireConsent(context, {
+    principal,
+    action,
+    object: id,
+    params,
+    name,
+    danger: body,
+    caller,
+  })
 }
 
 async function askFirst(context: ConsentContext, request: DangerousRequest): Promise<never> {

@@ -1,6 +1,7 @@
 /** The first person, and the way back in: both from the machine itself, never over the network. */
 import { makeControlId } from '@openmaas/api/ids'
 import { appendAudit } from '../audit/audit-log.ts'
+import type { Trx } from '../http/handler-context.ts'
 import type { AuthContext } from './auth-context.ts'
 import { makePassword } from './password.ts'
 import { deleteSessionsOf } from './sessions.ts'
@@ -26,18 +27,22 @@ export async function makeFirstAdmin(context: AuthContext): Promise<MadeAdmin | 
     // Another server on the same catalog may have been quicker.
     const other = await trx.selectFrom('user').select('id').limit(1).executeTakeFirst()
     if (other !== undefined) return undefined
-    const user = await insertUser(trx, {
-      id: makeControlId('user', clock, random),
-      name: NAME,
-      roles: ['admin'],
-      scope: null,
-      passwordHash,
-      mustChangePassword: true,
-      createdAt: clock.wallMs(),
-    })
+    const user = await insertAdmin(trx, context, passwordHash)
     const entry = { ...LOCAL, action: 'admin.made', object: user.id }
     await appendAudit(trx, entry, clock)
     return { name: NAME, password }
+  })
+}
+
+function insertAdmin(trx: Trx, { clock, random }: AuthContext, passwordHash: string) {
+  return insertUser(trx, {
+    id: makeControlId('user', clock, random),
+    name: NAME,
+    roles: ['admin'],
+    scope: null,
+    passwordHash,
+    mustChangePassword: true,
+    createdAt: clock.wallMs(),
   })
 }
 
@@ -51,17 +56,7 @@ export async function resetAdmin(context: AuthContext): Promise<MadeAdmin> {
   const passwordHash = await hasher.hash(password)
   await catalog.transaction(async (trx) => {
     const present = await findUserByName(trx, NAME)
-    const user =
-      present ??
-      (await insertUser(trx, {
-        id: makeControlId('user', clock, random),
-        name: NAME,
-        roles: ['admin'],
-        scope: null,
-        passwordHash,
-        mustChangePassword: true,
-        createdAt: clock.wallMs(),
-      }))
+    const user = present ?? (await insertAdmin(trx, context, passwordHash))
     await updateUser(trx, user.id, {
       passwordHash,
       totpSecret: null,

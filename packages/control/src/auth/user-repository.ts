@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { Kysely, Selectable, Updateable } from 'kysely'
 import { ROLES } from '@openmaas/api/permissions'
-import type { LabelSelector, Role } from '@openmaas/api/permissions'
+import type { LabelSelector, Principal, Role } from '@openmaas/api/permissions'
 import type { User } from '@openmaas/api/resources/user'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { CatalogTables } from '../catalog/schema.ts'
@@ -26,6 +26,20 @@ export function parseRoles(text: string): Role[] {
 /** What cannot be read shows nothing, rather than everything: it throws. */
 export function parseScope(text: string | null): LabelSelector | null {
   return text === null ? null : scopeText.parse(JSON.parse(text))
+}
+
+/** What a session of this person authenticates as. */
+export function principalOf(user: UserRow, sessionHash: string): Principal {
+  const mustChange = user.mustChangePassword === 1
+  return {
+    actor: `user:${user.id}`,
+    userId: user.id,
+    // Nothing but changing it, until it is changed.
+    roles: mustChange ? [] : parseRoles(user.rolesJson),
+    scope: parseScope(user.scopeJson),
+    sessionHash,
+    ...(mustChange ? { mustChangePassword: true as const } : {}),
+  }
 }
 
 export function foldName(name: string): string {

@@ -6,7 +6,7 @@ import { may } from '@openmaas/api/permissions'
 import type { Principal } from '@openmaas/api/permissions'
 import type { ApplyResult, Document } from '@openmaas/api/resources/document'
 import { MaasError } from '@openmaas/kernel/errors'
-import { requireConsent } from '../auth/consent.ts'
+import { consentTo } from '../auth/consent.ts'
 import { requireInScope } from '../http/gate.ts'
 import type { HandlerRequest, Handlers } from '../http/handler.ts'
 import { requestInvalid } from '../http/handler.ts'
@@ -179,23 +179,12 @@ async function consent(
   old: Present<KindName> | undefined,
 ): Promise<(trx: Trx) => Promise<void>> {
   const { context, request } = on
-  const { principal, address, requestId, body } = request
+  const { body } = request
   const { name } = wanted.metadata
-  const given = await requireConsent(context, {
-    principal,
-    action: 'applyDocuments',
-    object: old?.id ?? name,
-    name,
-    params: { document: wanted },
-    danger: {
-      confirm: name,
-      reason: body.reason ?? '',
-      approvalId: body.approvalId,
-    },
-    caller: {
-      address,
-      requestId,
-    },
-  })
+  const given = await consentTo(
+    context,
+    { ...request, body: { confirm: name, reason: body.reason ?? '', approvalId: body.approvalId } },
+    { action: 'applyDocuments', id: old?.id ?? name, name, params: { document: wanted } },
+  )
   return (trx) => given.use(trx)
 }

@@ -2,7 +2,7 @@
 import type { Selectable } from 'kysely'
 import type { Entry } from '@openmaas/api/resources/host'
 import type { OrderGiver, Result } from '@openmaas/protocols/channel/orders'
-import { requireConsent } from '../auth/consent.ts'
+import { consentTo } from '../auth/consent.ts'
 import { auditChange } from '../audit/audited.ts'
 import type { CatalogTables } from '../catalog/schema.ts'
 import type { HandlerRequest, Handlers } from '../http/handler.ts'
@@ -57,17 +57,13 @@ function drain(
 
 async function removeHost(context: HostChannelContext, request: HandlerRequest<'removeHost'>) {
   const { catalog, clock, registry } = context
-  const { params, body, principal, dryRun, address, requestId } = request
+  const { params, dryRun } = request
   const host = await loadHost(catalog.db, params.hostId)
   if (dryRun) return planRemoval(context, host)
-  const consent = await requireConsent(context, {
-    principal,
+  const consent = await consentTo(context, request, {
     action: 'removeHost',
-    object: host.id,
-    params: {},
+    id: host.id,
     name: host.name,
-    danger: body,
-    caller: { address, requestId },
   })
   await catalog.transaction(async (trx) => {
     await consent.use(trx)

@@ -1,6 +1,5 @@
 /** Hosts: reading and labelling them. What needs their channel: channel-handlers.ts. */
 import type { Host } from '@openmaas/api/resources/host'
-import { MaasError } from '@openmaas/kernel/errors'
 import { type HostRow, changeHost, loadHost } from './host-repository.ts'
 import { requireInScope } from '../http/gate.ts'
 import { type HandlerRequest, type Handlers, requireVersion } from '../http/handler.ts'
@@ -8,6 +7,7 @@ import { auditChange } from '../audit/audited.ts'
 import { labelsOf, objectOf, timeOf, timeOrNull } from '../http/columns.ts'
 import type { HandlerContext } from '../http/handler-context.ts'
 import { readPage, whereVisible } from '../http/list-query.ts'
+import { requireNameFree } from '../http/names.ts'
 
 type HostContext = Pick<HandlerContext, 'catalog' | 'clock'>
 
@@ -43,14 +43,9 @@ export function showHost(row: HostRow): Host {
 }
 
 async function listHosts(context: HostContext, request: HandlerRequest<'listHosts'>) {
-  const { query, principal } = request
-  const { db, dialect } = context.catalog
-  let rows = whereVisible(db.selectFrom('host').selectAll(), {
-    table: 'host',
-    principal,
-    filter: query['filter[labels]'],
-    dialect,
-  })
+  const { query } = request
+  const { db } = context.catalog
+  let rows = whereVisible(db.selectFrom('host').selectAll(), 'host', context.catalog, request)
   const name = query['filter[name]']
   const kind = query['filter[kind]']
   const state = query['filter[state]']
@@ -73,16 +68,7 @@ function changeLabels(context: HostContext, request: HandlerRequest<'changeHost'
     const host = await loadHost(trx, params.hostId)
     requireVersion(host, request)
     if (body.name !== undefined && body.name !== host.name) {
-      const other = await trx
-        .selectFrom('host')
-        .select('id')
-        .where('name', '=', body.name)
-        .where('state', '<>', 'removed')
-        .executeTakeFirst()
-      if (other !== undefined) {
-        const message = `another host is called ${body.name}`
-        throw new MaasError('NAME_TAKEN', message, { pointer: '/name' })
-      }
+      await requireNameFree(trx, 'host', body.name)
     }
     const set = {
       ...(body.name !== undefined && { name: body.name }),

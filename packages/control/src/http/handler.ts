@@ -76,6 +76,25 @@ export function requireVersion(
   })
 }
 
+/** 202: the work was queued; `more` is what the answer says beside the job. */
+export function acceptedJob<More extends object>(jobId: string, more?: More) {
+  return {
+    status: 202,
+    body: { jobId, ...more } as { jobId: string } & More,
+    location: `/api/v1/jobs/${jobId}`,
+  }
+}
+
+/** What a dangerous verb answers to `dryRun`. */
+export function planned(
+  action: string,
+  object: { readonly id: string; readonly name: string },
+  warnings: string[] = [],
+) {
+  const plan = [{ action, object: object.id, name: object.name }]
+  return { status: 200, body: { plan, warnings } }
+}
+
 /** A 422 about one place of the request: `/name`, `/query/cursor`. */
 export function requestInvalid(pointer: string, detail: string): MaasError {
   return new MaasError('REQUEST_INVALID', detail, { pointer })

@@ -47,21 +47,21 @@ export function readTime(text: string | undefined): number | undefined {
 /** Narrows a list to what the principal may see, and to the labels asked for. */
 export function whereVisible<T extends Labelled, Row>(
   query: SelectQueryBuilder<CatalogTables, T, Row>,
-  options: {
-    readonly table: T
+  table: T,
+  catalog: { readonly dialect: CatalogDialect },
+  request: {
     readonly principal: Principal
-    readonly filter: string | undefined
-    readonly dialect: CatalogDialect
+    readonly query?: { readonly 'filter[labels]'?: string | undefined }
   },
 ): SelectQueryBuilder<CatalogTables, T, Row> {
-  const { table, principal, filter, dialect } = options
   const column = `${table}.labelsJson`
-  const selector = readLabelFilter(filter)
+  const { scope } = request.principal
+  const selector = readLabelFilter(request.query?.['filter[labels]'])
   let narrowed = query
-  if (principal.scope !== null) {
-    narrowed = narrowed.where(labelsWhere(column, principal.scope, dialect))
-  }
-  return selector === null ? narrowed : narrowed.where(labelsWhere(column, selector, dialect))
+  if (scope !== null) narrowed = narrowed.where(labelsWhere(column, scope, catalog.dialect))
+  return selector === null
+    ? narrowed
+    : narrowed.where(labelsWhere(column, selector, catalog.dialect))
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Jobs: what runs, ran and waits. */
 import { ownerOf, seesOwnOnly } from '@openmaas/api/permissions'
 import type { JobRow } from './job-view.ts'
-import { type HandlerRequest, type Handlers, objectNotFound } from '../http/handler.ts'
+import { type HandlerRequest, type Handlers, acceptedJob, objectNotFound } from '../http/handler.ts'
 import { labelsOf, timeOf } from '../http/columns.ts'
 import { type HandlerContext, recordChange } from '../http/handler-context.ts'
 import { findJobDetail, showJob } from './job-view.ts'
@@ -25,13 +25,8 @@ const STATE_FILTER = 'filter[state]'
 
 async function listJobs(context: HandlerContext, request: HandlerRequest<'listJobs'>) {
   const { query, principal } = request
-  const { db, dialect } = context.catalog
-  let rows = whereVisible(db.selectFrom('job').selectAll(), {
-    table: 'job',
-    principal,
-    filter: query['filter[labels]'],
-    dialect,
-  })
+  const { db } = context.catalog
+  let rows = whereVisible(db.selectFrom('job').selectAll(), 'job', context.catalog, request)
   if (seesOwnOnly(principal, 'job.read')) rows = rows.where('actor', '=', ownerOf(principal))
   const states = query[STATE_FILTER]?.split(',') as JobRow['state'][] | undefined
   if (states !== undefined) rows = rows.where('state', 'in', states)
@@ -65,7 +60,7 @@ async function cancelJob(context: HandlerContext, request: HandlerRequest<'cance
   const { jobId } = request.params
   await context.jobs.cancel(jobId)
   await context.catalog.transaction((trx) => record(trx, context, request, jobId, 'cancelJob'))
-  return { status: 202, body: { jobId }, location: `/api/v1/jobs/${jobId}` }
+  return acceptedJob(jobId)
 }
 
 async function retryJob(context: HandlerContext, request: HandlerRequest<'retryJob'>) {
@@ -75,7 +70,7 @@ async function retryJob(context: HandlerContext, request: HandlerRequest<'retryJ
     await record(trx, context, request, id, 'retryJob')
     return id
   })
-  return { status: 202, body: { jobId }, location: `/api/v1/jobs/${jobId}` }
+  return acceptedJob(jobId)
 }
 
 async function record(

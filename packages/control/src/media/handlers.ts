@@ -7,20 +7,18 @@ import { hasLimitedPlug, ownerOf } from '@openmaas/api/permissions'
 import type { Principal } from '@openmaas/api/permissions'
 import type { BodyOf } from '@openmaas/api/routes/routes'
 import { MaasError } from '@openmaas/kernel/errors'
-import type { HandlerRequest, Handlers } from '../http/handler.ts'
-import { requestInvalid } from '../http/handler.ts'
+import { type HandlerRequest, type Handlers, acceptedJob, requestInvalid } from '../http/handler.ts'
 import { requireInScope } from '../http/gate.ts'
 import { labelsOf } from '../http/columns.ts'
 import { recordChange } from '../http/handler-context.ts'
 import type { Db, HandlerContext, Trx } from '../http/handler-context.ts'
 import { loadMedium, showMedium } from './list.ts'
 import type { MediumRow } from './list.ts'
-import { loadPoint } from '../points/list.ts'
+import { loadPoint, requireAvailable } from '../points/list.ts'
 import type { PointRow } from '../points/list.ts'
 import { loadHost } from '../host/host-repository.ts'
 import { nodeOfPool } from '../job/kinds/choose-pool.ts'
-import { ejectRequest } from '../job/kinds/eject.ts'
-import { plugRequest } from '../job/kinds/plug.ts'
+import { ejectRequest, plugRequest } from '../job/kinds/medium-requests.ts'
 
 export interface MediaContext extends HandlerContext {
   /** The host's agent and the node share a process: no network lies between them. */
@@ -94,8 +92,7 @@ async function plug(
       labels,
       after: showMedium(row),
     })
-    const body = { jobId, mediumId: row.id }
-    return { status: 202, body, location: `/api/v1/jobs/${jobId}` }
+    return acceptedJob(jobId, { mediumId: row.id })
   })
 }
 
@@ -126,10 +123,7 @@ async function makeRow(
 ): Promise<MediumRow> {
   const { clock, random } = context
   const { point, wish, principal, labels } = from
-  if (point.state !== 'available') {
-    const details = { pointId: point.id, state: point.state }
-    throw new MaasError('POINT_NOT_AVAILABLE', 'the point is not available', details)
-  }
+  requireAvailable(point)
   const host = await loadHost(trx, wish.hostId)
   if (host.state === 'removed') throw requestInvalid('/hostId', 'the host was removed')
   if (host.kind !== 'agent') throw requestInvalid('/hostId', 'media are plugged into agents')
@@ -197,7 +191,7 @@ async function eject(context: MediaContext, request: HandlerRequest<'ejectMedium
       labels: labelsOf(row.labelsJson),
       after: { jobId },
     })
-    return { status: 202, body: { jobId }, location: `/api/v1/jobs/${jobId}` }
+    return acceptedJob(jobId)
   })
 }
 

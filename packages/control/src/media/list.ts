@@ -60,13 +60,8 @@ const NAMES = ['name', 'hostId', 'sourceId', 'pointId'] as const
 
 async function listMedia(context: MediumContext, request: HandlerRequest<'listMedia'>) {
   const { query, principal } = request
-  const { db, dialect } = context.catalog
-  let rows = whereVisible(db.selectFrom('medium').selectAll(), {
-    table: 'medium',
-    principal,
-    filter: query['filter[labels]'],
-    dialect,
-  })
+  const { db } = context.catalog
+  let rows = whereVisible(db.selectFrom('medium').selectAll(), 'medium', context.catalog, request)
   if (seesOwnOnly(principal, 'medium.read')) {
     rows = rows.where('createdBy', '=', ownerOf(principal))
   }

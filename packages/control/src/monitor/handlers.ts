@@ -65,14 +65,9 @@ async function loadAlert(db: Catalog['db'], id: string): Promise<AlertRow> {
 }
 
 async function listAlerts(context: MonitorContext, request: HandlerRequest<'listAlerts'>) {
-  const { query, principal, language } = request
-  const { db, dialect } = context.catalog
-  let rows = whereVisible(db.selectFrom('alert').selectAll(), {
-    table: 'alert',
-    principal,
-    dialect,
-    filter: query['filter[labels]'],
-  })
+  const { query, language } = request
+  const { db } = context.catalog
+  let rows = whereVisible(db.selectFrom('alert').selectAll(), 'alert', context.catalog, request)
   const state = query['filter[state]']
   const severity = query['filter[severity]']
   const rule = query['filter[rule]']
@@ -115,11 +110,8 @@ async function acknowledge(context: MonitorContext, request: HandlerRequest<'ack
 async function getForecast(context: MonitorContext, request: HandlerRequest<'getForecast'>) {
   const { catalog, clock } = context
   const { principal } = request
-  const rows = whereVisible(catalog.db.selectFrom('pool').select('id'), {
-    table: 'pool',
+  const rows = whereVisible(catalog.db.selectFrom('pool').select('id'), 'pool', catalog, {
     principal,
-    dialect: catalog.dialect,
-    filter: undefined,
   })
   const visible = new Set((await rows.execute()).map(({ id }) => id))
   const now = clock.wallMs()

@@ -5,7 +5,7 @@ import { auditChange } from '../audit/audited.ts'
 import type { HandlerRequest, Handlers } from '../http/handler.ts'
 import { labelsOf, timeOf } from '../http/columns.ts'
 import type { Db, HandlerContext } from '../http/handler-context.ts'
-import { loadPoint } from './list.ts'
+import { loadPoint, requireAvailable } from './list.ts'
 import type { PointRow } from './list.ts'
 import { MaasError } from '@openmaas/kernel/errors'
 import { nodeOfPool } from '../job/kinds/choose-pool.ts'
@@ -43,12 +43,6 @@ function showEntry(message: EntryMessage): Entry {
 function options(context: BrowseContext, what: string, signal: AbortSignal) {
   const timeoutMs = what === 'find' ? FIND_TIMEOUT_MS : LOOK_TIMEOUT_MS
   return { key: `${what}:${context.random.bytes(12).toString('hex')}`, timeoutMs, signal }
-}
-
-function requireAvailable(point: PointRow): void {
-  if (point.state === 'available') return
-  const details = { pointId: point.id, state: point.state }
-  throw new MaasError('POINT_NOT_AVAILABLE', 'the point is not available', details)
 }
 
 async function listEntries(context: BrowseContext, request: HandlerRequest<'listEntries'>) {

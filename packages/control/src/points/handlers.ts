@@ -2,13 +2,12 @@
 import { ownerOf } from '@openmaas/api/permissions'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { OrderGiver } from '@openmaas/protocols/channel/orders'
-import { requireConsent } from '../auth/consent.ts'
-import type { HandlerRequest, Handlers } from '../http/handler.ts'
-import { requestInvalid } from '../http/handler.ts'
+import { consentTo } from '../auth/consent.ts'
+import { type HandlerRequest, type Handlers, acceptedJob, requestInvalid } from '../http/handler.ts'
 import { labelsOf, timeOf } from '../http/columns.ts'
 import { recordChange } from '../http/handler-context.ts'
 import type { HandlerContext } from '../http/handler-context.ts'
-import { loadPoint, showPoint } from './list.ts'
+import { loadPoint, requireAvailable, showPoint } from './list.ts'
 import type { PointRow } from './list.ts'
 import { nodeOfPool } from '../job/kinds/choose-pool.ts'
 import { expireRequest } from '../job/kinds/expire.ts'
@@ -33,7 +32,7 @@ export function makePointHandlers(context: PointContext) {
 const nameOf = (point: PointRow): string => timeOf(point.takenAt)
 
 async function deletePoint(context: PointContext, request: HandlerRequest<'deletePoint'>) {
-  const { params, body, principal, dryRun, address, requestId } = request
+  const { params, principal, dryRun } = request
   const { catalog, clock } = context
   const point = await loadPoint(catalog.db, params.pointId)
   requireAvailable(point)
@@ -48,17 +47,10 @@ async function deletePoint(context: PointContext, request: HandlerRequest<'delet
     const body200 = { plan: [item], freesBytes: point.addedBytes, warnings }
     return { status: 200, body: body200 }
   }
-  const consent = await requireConsent(context, {
-    principal,
+  const consent = await consentTo(context, request, {
     action: 'deletePoint',
-    object: point.id,
-    params: {},
+    id: point.id,
     name: point.id,
-    danger: body,
-    caller: {
-      address,
-      requestId,
-    },
   })
   return catalog.transaction(async (trx) => {
     await consent.use(trx)
@@ -77,7 +69,7 @@ async function deletePoint(context: PointContext, request: HandlerRequest<'delet
       before: showPoint(point),
       reason: consent.reason,
     })
-    return { status: 202, body: { jobId }, location: `/api/v1/jobs/${jobId}` }
+    return acceptedJob(jobId)
   })
 }
 
@@ -91,12 +83,6 @@ async function isNewest(context: PointContext, point: PointRow): Promise<string[
     .limit(1)
     .executeTakeFirst()
   return newer === undefined ? ['it is the newest point of its source'] : []
-}
-
-function requireAvailable(point: PointRow): void {
-  if (point.state === 'available') return
-  const details = { pointId: point.id, state: point.state }
-  throw new MaasError('POINT_NOT_AVAILABLE', 'the point is not available', details)
 }
 
 /** The pool first: a row that promises a lock which no pool keeps would be a lie. */
@@ -150,7 +136,7 @@ async function verifyPoint(context: PointContext, request: HandlerRequest<'verif
       labels: labelsOf(point.labelsJson),
       after: { jobId },
     })
-    return { status: 202, body: { jobId }, location: `/api/v1/jobs/${jobId}` }
+    return acceptedJob(jobId)
   })
 }
 
@@ -184,6 +170,6 @@ async function restorePoint(context: PointContext, request: HandlerRequest<'rest
         jobId,
       },
     })
-    return { status: 202, body: { jobId }, location: `/api/v1/jobs/${jobId}` }
+    return acceptedJob(jobId)
   })
 }

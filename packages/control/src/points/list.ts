@@ -1,6 +1,7 @@
 /** Recovery points: reading what the catalog has of them. */
 import type { Selectable } from 'kysely'
 import { type Point, point } from '@openmaas/api/resources/point'
+import { MaasError } from '@openmaas/kernel/errors'
 import type { CatalogTables } from '../catalog/schema.ts'
 import { type HandlerRequest, type Handlers, objectNotFound } from '../http/handler.ts'
 import { labelsOf, timeOf, timeOrNull } from '../http/columns.ts'
@@ -23,6 +24,13 @@ export async function loadPoint(db: Db, id: string): Promise<PointRow> {
   const row = await db.selectFrom('point').selectAll().where('id', '=', id).executeTakeFirst()
   if (row === undefined) throw objectNotFound('point', id)
   return row
+}
+
+/** @throws MaasError POINT_NOT_AVAILABLE: it is being deleted, was, or its pool is away */
+export function requireAvailable(row: PointRow): void {
+  if (row.state === 'available') return
+  const details = { pointId: row.id, state: row.state }
+  throw new MaasError('POINT_NOT_AVAILABLE', 'the point is not available', details)
 }
 
 export function showPoint(row: PointRow): Point {
@@ -52,14 +60,9 @@ export function showPoint(row: PointRow): Point {
 const NAMES = ['sourceId', 'hostId', 'poolId', 'state'] as const
 
 async function listPoints(context: PointContext, request: HandlerRequest<'listPoints'>) {
-  const { query, principal } = request
-  const { db, dialect } = context.catalog
-  let rows = whereVisible(db.selectFrom('point').selectAll(), {
-    table: 'point',
-    principal,
-    filter: query['filter[labels]'],
-    dialect,
-  })
+  const { query } = request
+  const { db } = context.catalog
+  let rows = whereVisible(db.selectFrom('point').selectAll(), 'point', context.catalog, request)
   for (const name of NAMES) {
     const value = query[`filter[${name}]`]
     if (value !== undefined) rows = rows.where(name, '=', value)

@@ -40,7 +40,7 @@ function show(found: SourceCompliance, language: 'en' | 'zh') {
 }
 
 async function report(context: HandlerContext, request: HandlerRequest<'getCompliance'>) {
-  const { db, dialect } = context.catalog
+  const { db } = context.catalog
   const { query, principal, language } = request
   const now = context.clock.wallMs()
   const policies = await loadPolicies(db)
@@ -51,11 +51,8 @@ async function report(context: HandlerContext, request: HandlerRequest<'getCompl
   let cursor = query.cursor
   let next: string | null = null
   for (let pages = 0; pages < PAGES_MAX; pages += 1) {
-    const rows = whereVisible(db.selectFrom('source').selectAll(), {
-      table: 'source',
+    const rows = whereVisible(db.selectFrom('source').selectAll(), 'source', context.catalog, {
       principal,
-      filter: undefined,
-      dialect,
     })
     // No more than what is still wanted, so that the cursor stands behind what was shown.
     const page = await readPage(

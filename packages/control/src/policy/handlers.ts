@@ -4,14 +4,20 @@ import { makeControlId } from '@openmaas/api/ids'
 import type { PolicySpec } from '@openmaas/api/policy'
 import type { Policy as ShownPolicy } from '@openmaas/api/resources/policy'
 import { MaasError } from '@openmaas/kernel/errors'
-import { requireConsent } from '../auth/consent.ts'
+import { consentTo } from '../auth/consent.ts'
 import type { CatalogTables } from '../catalog/schema.ts'
-import type { HandlerRequest, Handlers } from '../http/handler.ts'
-import { objectNotFound, requireVersion } from '../http/handler.ts'
+import {
+  type HandlerRequest,
+  type Handlers,
+  objectNotFound,
+  planned,
+  requireVersion,
+} from '../http/handler.ts'
 import { timeOf } from '../http/columns.ts'
 import { recordChange } from '../http/handler-context.ts'
-import type { Db, HandlerContext, Trx } from '../http/handler-context.ts'
+import type { Db, HandlerContext } from '../http/handler-context.ts'
 import { readPage } from '../http/list-query.ts'
+import { requireNameFree } from '../http/names.ts'
 import { loadPolicies, parsePolicy } from './resolve.ts'
 import type { Policy } from './resolve.ts'
 import { Runs } from './runs.ts'
@@ -99,7 +105,7 @@ async function createPolicy(context: HandlerContext, request: HandlerRequest<'cr
     version: 1,
   }
   const shown = await catalog.transaction(async (trx) => {
-    await checkName(trx, name)
+    await requireNameFree(trx, 'policy', name)
     await trx.insertInto('policy').values(row).execute()
     const after = showPolicy(row, await countSources(trx))
     await recordChange(trx, context, request, {
@@ -116,16 +122,6 @@ async function createPolicy(context: HandlerContext, request: HandlerRequest<'cr
   return { status: 201, body: shown, etag: 1, location: `/api/v1/policies/${row.id}` }
 }
 
-async function checkName(trx: Trx, name: string): Promise<void> {
-  const other = await trx
-    .selectFrom('policy')
-    .select('id')
-    .where('name', '=', name)
-    .executeTakeFirst()
-  if (other === undefined) return
-  throw new MaasError('NAME_TAKEN', `another policy is called ${name}`, { pointer: '/name' })
-}
-
 /** True when the change keeps or promises less than before: then somebody has to say why. */
 export function isWeaker(before: Policy, after: Policy): boolean {
   if (before.enabled && !after.enabled) return true
@@ -138,7 +134,7 @@ export function isWeaker(before: Policy, after: Policy): boolean {
 
 async function changePolicy(context: HandlerContext, request: HandlerRequest<'changePolicy'>) {
   const { catalog, clock } = context
-  const { params, body, principal, address, requestId } = request
+  const { params, body } = request
   const { reason = '', approvalId, name, selector, priority, spec, enabled } = body
   if (spec !== undefined) checkSpec(spec, clock.wallMs())
   const change = (row: PolicyRow): PolicyRow => ({
@@ -156,28 +152,16 @@ async function changePolicy(context: HandlerContext, request: HandlerRequest<'ch
   requireVersion(read, request)
   const isDangerous = isWeaker(parsePolicy(read), parsePolicy(change(read)))
   const consent = isDangerous
-    ? await requireConsent(context, {
-        principal,
-        action: 'changePolicy',
-        object: read.id,
-        name: read.name,
-        params: {
-          name,
-          selector,
-          priority,
-          spec,
-          enabled,
+    ? await consentTo(
+        context,
+        { ...request, body: { confirm: read.name, reason, approvalId } },
+        {
+          action: 'changePolicy',
+          id: read.id,
+          name: read.name,
+          params: { name, selector, priority, spec, enabled },
         },
-        danger: {
-          confirm: read.name,
-          reason,
-          approvalId,
-        },
-        caller: {
-          address,
-          requestId,
-        },
-      })
+      )
     : undefined
   return catalog.transaction(async (trx) => {
     await consent?.use(trx)
@@ -186,7 +170,7 @@ async function changePolicy(context: HandlerContext, request: HandlerRequest<'ch
     // Consent was given to the change of what was read.
     requireVersion(row, { ifMatch: read.version })
     const next = change(row)
-    if (next.name !== row.name) await checkName(trx, next.name)
+    if (next.name !== row.name) await requireNameFree(trx, 'policy', next.name)
     await trx.updateTable('policy').set(next).where('id', '=', row.id).execute()
     const counts = await countSources(trx)
     const after = showPolicy(next, counts)
@@ -207,27 +191,16 @@ async function changePolicy(context: HandlerContext, request: HandlerRequest<'ch
 
 async function deletePolicy(context: HandlerContext, request: HandlerRequest<'deletePolicy'>) {
   const { catalog } = context
-  const { params, body, principal, dryRun, address, requestId } = request
+  const { params, dryRun } = request
   const row = await loadPolicy(catalog.db, params.policyId)
   const count = (await countSources(catalog.db)).get(row.id) ?? 0
   if (dryRun) {
-    const action = `${count} sources come under another policy, or none; points stay`
-    return {
-      status: 200,
-      body: { plan: [{ action, object: row.id, name: row.name }], warnings: [] },
-    }
+    return planned(`${count} sources come under another policy, or none; points stay`, row)
   }
-  const consent = await requireConsent(context, {
-    principal,
+  const consent = await consentTo(context, request, {
     action: 'deletePolicy',
-    object: row.id,
-    params: {},
+    id: row.id,
     name: row.name,
-    danger: body,
-    caller: {
-      address,
-      requestId,
-    },
   })
   await catalog.transaction(async (trx) => {
     await consent.use(trx)

@@ -3,15 +3,18 @@ import type { Selectable } from 'kysely'
 import { ownerOf } from '@openmaas/api/permissions'
 import { type Pool, poolStats } from '@openmaas/api/resources/pool'
 import { MaasError } from '@openmaas/kernel/errors'
-import { requireConsent } from '../auth/consent.ts'
+import { consentTo } from '../auth/consent.ts'
 import type { CatalogTables } from '../catalog/schema.ts'
 import { checkRequest, collectRequest } from '../job/kinds/pool-care.ts'
 import type { JobRequest } from '../job/queue.ts'
 import { requireInScope } from '../http/gate.ts'
+import { requireNameFree } from '../http/names.ts'
 import {
   type HandlerRequest,
   type Handlers,
+  acceptedJob,
   objectNotFound,
+  planned,
   requireVersion,
 } from '../http/handler.ts'
 import { labelsOf, objectOf, timeOf, timeOrNull } from '../http/columns.ts'
@@ -85,14 +88,9 @@ export function showPool(row: PoolRow, context: Pick<PoolContext, 'daysToFull'>)
 }
 
 async function listPools(context: PoolContext, request: HandlerRequest<'listPools'>) {
-  const { query, principal } = request
-  const { db, dialect } = context.catalog
-  let rows = whereVisible(db.selectFrom('pool').selectAll(), {
-    table: 'pool',
-    principal,
-    filter: query['filter[labels]'],
-    dialect,
-  })
+  const { query } = request
+  const { db } = context.catalog
+  let rows = whereVisible(db.selectFrom('pool').selectAll(), 'pool', context.catalog, request)
   const name = query['filter[name]']
   const state = query['filter[state]']
   const nodeId = query['filter[nodeId]']
@@ -114,7 +112,8 @@ function changePool(context: PoolContext, request: HandlerRequest<'changePool'>)
       ...(body.labels !== undefined && { labelsJson: JSON.stringify(body.labels) }),
       version: row.version + 1,
     }
-    if (set.name !== undefined && set.name !== row.name) await checkName(trx, set.name)
+    if (set.name !== undefined && set.name !== row.name)
+      await requireNameFree(trx, 'pool', set.name)
     await trx.updateTable('pool').set(set).where('id', '=', row.id).execute()
     const [before, after] = [showPool(row, context), showPool({ ...row, ...set }, context)]
     await recordChange(trx, context, request, {
@@ -129,12 +128,6 @@ function changePool(context: PoolContext, request: HandlerRequest<'changePool'>)
     })
     return { body: after, etag: set.version }
   })
-}
-
-async function checkName(db: Db, name: string): Promise<void> {
-  const other = await db.selectFrom('pool').select('id').where('name', '=', name).executeTakeFirst()
-  if (other === undefined) return
-  throw new MaasError('NAME_TAKEN', `another pool is called ${name}`, { pointer: '/name' })
 }
 
 async function care(
@@ -157,30 +150,19 @@ async function care(
     })
     return id
   })
-  return { status: 202, body: { jobId }, location: `/api/v1/jobs/${jobId}` }
+  return acceptedJob(jobId)
 }
 
 async function removePool(context: PoolContext, request: HandlerRequest<'removePool'>) {
-  const { params, body, principal, dryRun, address, requestId } = request
+  const { params, dryRun } = request
   const row = await loadPool(context.catalog.db, params.poolId)
   if (dryRun) {
-    const action = 'forget; its bytes stay where they are'
-    return {
-      status: 200,
-      body: { plan: [{ action, object: row.id, name: row.name }], warnings: [] },
-    }
+    return planned('forget; its bytes stay where they are', row)
   }
-  const consent = await requireConsent(context, {
-    principal,
+  const consent = await consentTo(context, request, {
     action: 'removePool',
-    object: row.id,
-    params: {},
+    id: row.id,
     name: row.name,
-    danger: body,
-    caller: {
-      address,
-      requestId,
-    },
   })
   await context.catalog.transaction(async (trx) => {
     await consent.use(trx)

@@ -1,10 +1,8 @@
 /** Pools that come into being or into care: both at once on the node and in the catalog. */
-import type { Kysely } from 'kysely'
 import type { OrderGiver } from '@openmaas/protocols/channel/orders'
-import { MaasError } from '@openmaas/kernel/errors'
-import type { CatalogTables } from '../catalog/schema.ts'
 import { loadHost } from '../host/host-repository.ts'
 import { requireInScope } from '../http/gate.ts'
+import { requireNameFree } from '../http/names.ts'
 import type { HandlerRequest, Handlers } from '../http/handler.ts'
 import { requestInvalid } from '../http/handler.ts'
 import { recordChange } from '../http/handler-context.ts'
@@ -58,13 +56,7 @@ async function checkRequest(context: PoolMakingContext, request: Making): Promis
   requireInScope(request.principal, labels)
   const host = await loadHost(db, nodeId)
   if (host.kind !== 'node') throw requestInvalid('/nodeId', 'pools are kept by nodes')
-  await checkName(db, name)
-}
-
-async function checkName(db: Kysely<CatalogTables>, name: string, id?: string): Promise<void> {
-  const other = await db.selectFrom('pool').select('id').where('name', '=', name).executeTakeFirst()
-  if (other === undefined || other.id === id) return
-  throw new MaasError('NAME_TAKEN', `another pool is called ${name}`, { pointer: '/name' })
+  await requireNameFree(db, 'pool', name)
 }
 
 async function enter(
@@ -79,7 +71,7 @@ async function enter(
   const { clock, catalog } = context
   const { name, nodeId, labels } = request.body
   return catalog.transaction(async (trx) => {
-    await checkName(trx, name, made.id)
+    await requireNameFree(trx, 'pool', name, made.id)
     const now = clock.wallMs()
     const values = { name, nodeId, path: made.path, labelsJson: JSON.stringify(labels) }
     await trx

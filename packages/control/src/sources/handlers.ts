@@ -2,13 +2,16 @@
 import { makeControlId } from '@openmaas/api/ids'
 import { type Principal, matchesLabels, ownerOf } from '@openmaas/api/permissions'
 import { MaasError } from '@openmaas/kernel/errors'
-import { requireConsent } from '../auth/consent.ts'
+import { consentTo } from '../auth/consent.ts'
 import { labelsOf } from '../http/columns.ts'
 import { requireInScope } from '../http/gate.ts'
+import { requireNameFree } from '../http/names.ts'
 import { type HandlerContext, type Trx, recordChange } from '../http/handler-context.ts'
 import {
   type HandlerRequest,
   type Handlers,
+  acceptedJob,
+  planned,
   requestInvalid,
   requireVersion,
 } from '../http/handler.ts'
@@ -49,7 +52,7 @@ async function createSource(context: HandlerContext, request: HandlerRequest<'cr
   }
   const shown = await catalog.transaction(async (trx) => {
     await checkReferences(trx, row)
-    await checkName(trx, row.name)
+    await requireNameFree(trx, 'source', row.name)
     await trx.insertInto('source').values(row).execute()
     const after = await showSource(trx, row)
     await recordChange(trx, context, request, {
@@ -64,16 +67,6 @@ async function createSource(context: HandlerContext, request: HandlerRequest<'cr
     return after
   })
   return { status: 201, body: shown, etag: 1, location: `/api/v1/sources/${row.id}` }
-}
-
-async function checkName(trx: Trx, name: string): Promise<void> {
-  const other = await trx
-    .selectFrom('source')
-    .select('id')
-    .where('name', '=', name)
-    .executeTakeFirst()
-  if (other === undefined) return
-  throw new MaasError('NAME_TAKEN', `another source is called ${name}`, { pointer: '/name' })
 }
 
 /** The gate looked host and pool up; they may have gone since. Policies have no scope. */
@@ -152,7 +145,7 @@ async function update(
     const next: SourceRow = { ...row, ...changes, version: row.version + 1 }
     await checkReferences(trx, next)
     await checkMove(trx, request.principal, row, next)
-    if (next.name !== row.name) await checkName(trx, next.name)
+    if (next.name !== row.name) await requireNameFree(trx, 'source', next.name)
     await trx.updateTable('source').set(next).where('id', '=', id).execute()
     const [before, after] = await showSources(trx, [row, next])
     await recordChange(trx, context, request, {
@@ -171,26 +164,15 @@ async function update(
 
 async function deleteSource(context: HandlerContext, request: HandlerRequest<'deleteSource'>) {
   const { catalog } = context
-  const { params, body, principal, dryRun, address, requestId } = request
+  const { params, dryRun } = request
   const row = await loadSource(catalog.db, params.sourceId)
   if (dryRun) {
-    const action = 'stop protecting; its recovery points stay'
-    return {
-      status: 200,
-      body: { plan: [{ action, object: row.id, name: row.name }], warnings: [] },
-    }
+    return planned('stop protecting; its recovery points stay', row)
   }
-  const consent = await requireConsent(context, {
-    principal,
+  const consent = await consentTo(context, request, {
     action: 'deleteSource',
-    object: row.id,
-    params: {},
+    id: row.id,
     name: row.name,
-    danger: body,
-    caller: {
-      address,
-      requestId,
-    },
   })
   await catalog.transaction(async (trx) => {
     await consent.use(trx)
@@ -245,5 +227,5 @@ async function protectSource(context: HandlerContext, request: HandlerRequest<'p
     })
     return id
   })
-  return { status: 202, body: { jobId }, location: `/api/v1/jobs/${jobId}` }
+  return acceptedJob(jobId)
 }

@@ -73,15 +73,9 @@ export async function showSource(db: Db, row: SourceRow): Promise<Source> {
 }
 
 async function listSources(context: SourceContext, request: HandlerRequest<'listSources'>) {
-  const { catalog } = context
-  const { query, principal } = request
-  const { db, dialect } = catalog
-  let rows = whereVisible(db.selectFrom('source').selectAll(), {
-    table: 'source',
-    principal,
-    filter: query['filter[labels]'],
-    dialect,
-  })
+  const { query } = request
+  const { db } = context.catalog
+  let rows = whereVisible(db.selectFrom('source').selectAll(), 'source', context.catalog, request)
   const name = query['filter[name]']
   const kind = query['filter[kind]']
   const hostId = query['filter[hostId]']

@@ -16,6 +16,7 @@ import { auditChange } from '../audit/audited.ts'
 import { timeOf } from '../http/columns.ts'
 import type { Db, HandlerContext, Trx } from '../http/handler-context.ts'
 import { readPage } from '../http/list-query.ts'
+import { requireNameFree } from '../http/names.ts'
 
 export interface WebhookContext extends Pick<HandlerContext, 'catalog' | 'clock' | 'random'> {
   readonly serverKey: ServerKey
@@ -57,23 +58,13 @@ export function makeWebhookHandlers(context: WebhookContext) {
   } satisfies Handlers
 }
 
-async function checkName(db: Db, name: string): Promise<void> {
-  const other = await db
-    .selectFrom('webhook')
-    .select('id')
-    .where('name', '=', name)
-    .executeTakeFirst()
-  if (other === undefined) return
-  throw new MaasError('NAME_TAKEN', `another webhook is called ${name}`, { pointer: '/name' })
-}
-
 async function createWebhook(context: WebhookContext, request: HandlerRequest<'createWebhook'>) {
   const { catalog, clock, random, serverKey } = context
   const { body } = request
   const id = makeControlId('webhook', clock, random)
   const secret = body.secret ?? makeWebhookSecret(random)
   const row = await catalog.transaction(async (trx) => {
-    await checkName(trx, body.name)
+    await requireNameFree(trx, 'webhook', body.name)
     const { count } = await trx
       .selectFrom('webhook')
       .select((e) => e.fn.countAll<number>().as('count'))
@@ -116,7 +107,8 @@ function changeWebhook(context: WebhookContext, request: HandlerRequest<'changeW
   return catalog.transaction(async (trx) => {
     const row = await loadWebhook(trx, params.webhookId)
     requireVersion(row, request)
-    if (body.name !== undefined && body.name !== row.name) await checkName(trx, body.name)
+    if (body.name !== undefined && body.name !== row.name)
+      await requireNameFree(trx, 'webhook', body.name)
     const next: WebhookRow = {
       ...row,
       name: body.name ?? row.name,

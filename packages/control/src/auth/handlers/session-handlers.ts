@@ -1,28 +1,14 @@
 /** Logging in and out, own name, password and sessions. */
-import type { Principal } from '@openmaas/api/permissions'
 import { MaasError } from '@openmaas/kernel/errors'
 import { auditChange } from '../../audit/audited.ts'
 import { objectNotFound } from '../../http/handler.ts'
 import type { Handlers } from '../../http/handler.ts'
 import type { AuthContext } from '../auth-context.ts'
-import type { LoggedIn, PasswordLogin } from '../login.ts'
+import type { PasswordLogin } from '../login.ts'
 import { checkNewPassword } from '../password.ts'
 import { cookieText, deleteSession, deleteSessionsOf } from '../sessions.ts'
-import { loadUser, parseRoles, parseScope, updateUser } from '../user-repository.ts'
+import { loadUser, principalOf, updateUser } from '../user-repository.ts'
 import { cookieOf, loadOwnUser, requireSession, showMe } from './own-session.ts'
-
-/** What the session that was just opened will authenticate as. */
-function principalOf({ user, session }: LoggedIn): Principal {
-  const mustChange = user.mustChangePassword === 1
-  return {
-    actor: `user:${user.id}`,
-    userId: user.id,
-    roles: mustChange ? [] : parseRoles(user.rolesJson),
-    scope: parseScope(user.scopeJson),
-    sessionHash: session.hash,
-    ...(mustChange ? { mustChangePassword: true as const } : {}),
-  }
-}
 
 /** Names of sessions in the API: enough of the hash to be unique, too little to be of use. */
 const SESSION_ID_LENGTH = 32
@@ -42,7 +28,7 @@ export function sessionHandlers(context: AuthContext, logins: PasswordLogin): Ha
       const done = await logins.login({ ...body, replaces }, { address, requestId })
       const { secret } = done.session
       return {
-        body: await showMe(context, principalOf(done), secret),
+        body: await showMe(context, principalOf(done.user, done.session.hash), secret),
         headers: { 'set-cookie': cookieText(secret, secure) },
       }
     },

@@ -8,9 +8,7 @@ import { isMaasError } from '@openmaas/kernel/errors'
 import type { Result } from '@openmaas/protocols/channel/orders'
 import { defineJob } from '../definition.ts'
 import type { JobDefinition, StepContext } from '../definition.ts'
-import type { JobRequest } from '../queue.ts'
 import { changeMedium, loadMedium, problemOf } from './medium-rows.ts'
-import type { MediumRow } from './medium-rows.ts'
 import { ORDER_TIMEOUT_MS } from './services.ts'
 
 const params = z.object({
@@ -26,32 +24,6 @@ interface EjectResults {
   readonly withdraw: Result<'medium.withdraw'>
 }
 type Context = StepContext<EjectParams, EjectResults>
-
-const EJECT_PRIORITY = 100
-
-export function ejectRequest(
-  medium: Pick<
-    MediumRow,
-    'id' | 'hostId' | 'nodeId' | 'poolId' | 'pointId' | 'sourceId' | 'labelsJson'
-  >,
-  options: { readonly actor: string; readonly force: boolean },
-): JobRequest {
-  const { id, hostId, nodeId, poolId, pointId, sourceId, labelsJson } = medium
-  return {
-    kind: 'eject',
-    params: { mediumId: id, hostId, force: options.force },
-    actor: options.actor,
-    priority: EJECT_PRIORITY,
-    activeKey: `eject:${id}`,
-    mediumId: id,
-    hostId,
-    nodeId,
-    poolId,
-    pointId,
-    sourceId,
-    labels: JSON.parse(labelsJson) as Record<string, string>,
-  }
-}
 
 async function detach(context: Context): Promise<EjectResults['detach']> {
   const { mediumId, force } = context.params

@@ -8,9 +8,7 @@ import { MaasError } from '@openmaas/kernel/errors'
 import type { Result } from '@openmaas/protocols/channel/orders'
 import { defineJob } from '../definition.ts'
 import type { JobDefinition, StepContext } from '../definition.ts'
-import type { JobRequest } from '../queue.ts'
 import { changeMedium, loadMedium, problemOf } from './medium-rows.ts'
-import type { MediumRow } from './medium-rows.ts'
 import { ORDER_TIMEOUT_MS } from './services.ts'
 import type { KindServices } from './services.ts'
 
@@ -21,33 +19,6 @@ interface PlugResults {
   readonly attach: Result<'medium.attach'> | null
 }
 type Context = StepContext<PlugParams, PlugResults>
-
-/** Before backups that wait: a person does. */
-const PLUG_PRIORITY = 100
-
-export function plugRequest(
-  medium: Pick<
-    MediumRow,
-    'id' | 'hostId' | 'nodeId' | 'poolId' | 'pointId' | 'sourceId' | 'labelsJson'
-  >,
-  actor: string,
-): JobRequest {
-  const { id, hostId, nodeId, poolId, pointId, sourceId, labelsJson } = medium
-  return {
-    kind: 'plug',
-    params: { mediumId: id, hostId },
-    actor,
-    priority: PLUG_PRIORITY,
-    activeKey: `plug:${id}`,
-    mediumId: id,
-    hostId,
-    nodeId,
-    poolId,
-    pointId,
-    sourceId,
-    labels: JSON.parse(labelsJson) as Record<string, string>,
-  }
-}
 
 async function serve(context: Context): Promise<Result<'medium.serve'>> {
   const { db } = context.catalog
