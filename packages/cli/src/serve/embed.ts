@@ -17,6 +17,7 @@ import { makeLog } from '@openmaas/kernel/log'
 import { makeNodeHandlers } from '@openmaas/node/handlers'
 import { makeLocalPools } from '@openmaas/node/local-pools'
 import { Node } from '@openmaas/node/node'
+import type { NodeTls } from '@openmaas/node/security'
 import type { HostAbout } from '@openmaas/protocols/channel/frames'
 import { formatAddress } from './address.ts'
 import { agentDirectory, settingsOf } from './agent-role.ts'
@@ -49,14 +50,12 @@ export async function embedRoles(options: EmbedOptions): Promise<Embedding> {
   const onProblem = (error: Error): void => log.error('failed', { error })
   const node = stack.use(await Node.open({ directory, clock, onProblem }))
   const pool = await findFirstPool(node, config)
-  const tls = {
-    key: security.credentials.key,
-    certificate: security.credentials.cert,
-    authorities: security.rootPem,
+  const tlsOf = ({ key, cert }: EmbeddedSecurity['credentials']): NodeTls => {
+    return { key, certificate: cert, authorities: security.rootPem }
   }
   const ports = await openNodePorts({
     node,
-    tls,
+    tls: tlsOf(security.credentials),
     ticketKeys: () => security.ticketKeys,
     nowMs: () => clock.wallMs(),
     dataListen: config.dataListen,
@@ -71,6 +70,7 @@ export async function embedRoles(options: EmbedOptions): Promise<Embedding> {
     software,
     dataAddress: formatAddress({ host: name, port: ports.dataPort }),
     nbdAddress: formatAddress({ host: name, port: ports.nbdPort }),
+    renew: (credentials) => ports.renew(tlsOf(credentials)),
   }
   const agentPart = makeAgentPart({ config, security, software }, node, about)
   return { parts: [nodePart, agentPart], pool }

@@ -21,6 +21,8 @@ export interface NodePorts extends AsyncDisposable {
   readonly exports: MediumExports
   readonly dataPort: number
   readonly nbdPort: number
+  /** With another certificate from the next connection on. */
+  renew(tls: NodeTls): void
 }
 
 /** @throws the error of listen, with its address and port */
@@ -39,6 +41,10 @@ export async function openNodePorts(options: NodePortOptions): Promise<NodePorts
     exports,
     dataPort,
     nbdPort: 'port' in nbd ? nbd.port : options.nbdListen.port,
+    renew: (renewed) => {
+      exports.renew(renewed)
+      data.renew(renewed)
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }
