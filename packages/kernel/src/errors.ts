@@ -90,6 +90,7 @@ export const ERRORS = {
   // Databases and their plug-ins.
   DATABASE_UNREACHABLE: { category: 'unavailable', en: 'Check that the database runs, its address and port, and the firewalls between.', zh: '请检查数据库是否运行、其地址与端口以及中间的防火墙。' },
   DATABASE_DENIED: { category: 'denied', en: 'Check user and password, and run the SQL that "database check" names.', zh: '请检查用户与口令,并执行检查结果所列的 SQL。' },
+  DATABASE_REFUSED: { category: 'conflict', en: 'The details hold what the database said; a right or a setting may be missing.', zh: '详情中有数据库的答复;可能缺少权限或设置。' },
   DATABASE_UNFIT: { category: 'conflict', en: 'Make the changes that the check names on production, then try again.', zh: '请在生产库上按检查结果进行更改后重试。' },
   DATABASE_VERSION_UNSUPPORTED: { category: 'unsupported', en: 'Install the programs of the same major version as production on this host.', zh: '请在本机安装与生产库主版本相同的程序。' },
   DATABASE_PROGRAM_FAILED: { category: 'unavailable', en: 'The details hold what the program of the database said.', zh: '详情中有数据库程序的输出。' },
