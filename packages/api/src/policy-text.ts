@@ -59,6 +59,10 @@ const REASONS = {
     zh: (p) => `上次成功在 ${p.span('ageMs')}前`,
   },
   NO_SUCCESS: { en: () => 'no point yet', zh: () => '尚无恢复点' },
+  FIRST_DUE: {
+    en: (p) => `the first is due by ${p.time('at')}`,
+    zh: (p) => `首个恢复点应在 ${p.time('at')} 前完成`,
+  },
   PROMISE: { en: (p) => `promise ${p.span('rpoMs')}`, zh: (p) => `承诺 ${p.span('rpoMs')}` },
   LAST_FAILURE: {
     en: (p) => `last failure ${p.text('code')}, ${p.text('failures')} in a row`,

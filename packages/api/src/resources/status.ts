@@ -9,8 +9,9 @@ export const status = z
     version: z.string(),
     sources: z.object({
       total: count,
-      protected: count,
-      unprotected: count,
+      protected: count.describe('A policy holds for it, and there is a point.'),
+      unprotected: count.describe('No policy, or no point yet.'),
+      compliant: count.describe('Its promise is kept.'),
       paused: count,
       atRisk: count,
       violated: count,

@@ -8,6 +8,7 @@ import { describeBothCatalogs } from '../catalog/both-catalogs.test-support.ts'
 import type { MakeCatalog } from '../catalog/both-catalogs.test-support.ts'
 import { makeTestServer } from './server.test-support.ts'
 import type { TestServer } from './server.test-support.ts'
+import { addPolicy } from '../job/kinds/hosts.test-support.ts'
 import { addTenant } from './site.test-support.ts'
 import { makeHandlers } from './handlers.test-support.ts'
 import { readLabelFilter } from './list-query.ts'
@@ -122,6 +123,27 @@ describeBothCatalogs('the handlers', (make) => {
         pools: { total: 0 },
         alerts: { warning: 0 },
         jobs: { running: 1 },
+      })
+    }))
+
+  test('a source under a policy is unprotected until its first point, and says when that is due', () =>
+    withSite(make, async (site, get) => {
+      const { source, point } = await addTenant(site, 'red')
+      await addPolicy(site.catalog, 'plc_1', { rpo: '1h' }, { tenant: 'red' })
+      const sources = site.catalog.db.updateTable('source').where('id', '=', source)
+      await sources.set({ lastSuccessAt: null, lastPointId: null }).execute()
+      await site.catalog.db.deleteFrom('point').where('id', '=', point).execute()
+      expect((await get('/api/v1/status')).body).toMatchObject({
+        sources: { total: 1, protected: 0, unprotected: 1, compliant: 0, violated: 0 },
+        attention: [
+          {
+            state: 'unprotected',
+            reasons: expect.arrayContaining([
+              expect.objectContaining({ text: 'no point yet' }),
+              expect.objectContaining({ text: expect.stringMatching(/^the first is due by 2/) }),
+            ]),
+          },
+        ],
       })
     }))
 

@@ -96,10 +96,13 @@ async function countSources(counter: Counter, context: StatusContext) {
       .filter((one) => one.state === state)
       .toSorted((a, b) => (b.ageMs ?? Infinity) - (a.ageMs ?? Infinity) || 0),
   )
+  // A promise alone brings nothing back.
+  const covered = rows.filter((row) => row.policyId !== null && row.newestAt !== null)
   const sources = {
     total: rows.length,
-    protected: rows.filter(({ policyId }) => policyId !== null).length,
-    unprotected: inState('unprotected'),
+    protected: covered.length,
+    unprotected: rows.length - covered.length,
+    compliant: inState('compliant'),
     paused: inState('paused'),
     atRisk: inState('at-risk'),
     violated: inState('violated'),

@@ -73,9 +73,17 @@ test('failures put a promise at risk before it is broken', () => {
   expect(judge({ rpo: '1d' }, away).state).toBe('at-risk')
 })
 
-test('a new source has time for its first point', () => {
+test('a new source has time for its first point, and is unprotected until then', () => {
   const young = { lastSuccessAt: null, createdAt: NOW - 10 * MINUTE_MS }
-  expect(judge({ rpo: '15m' }, young).state).toBe('compliant')
+  const found = judge({ rpo: '15m' }, young)
+  expect(found).toMatchObject({ state: 'unprotected', ageMs: null, rpoMs: 15 * MINUTE_MS })
+  expect(words(found, 'en')).toBe(
+    'no point yet, promise 15 min, the first is due by 2026-11-22 13:06Z',
+  )
+  expect(words(found, 'zh')).toContain('首个恢复点应在 2026-11-22 13:06Z 前完成')
+  const failing = judge({ rpo: '15m' }, { ...young, failures: 2, failureCode: 'POOL_FULL' })
+  expect(failing.state).toBe('unprotected')
+  expect(words(failing, 'en')).toContain('last failure POOL_FULL')
   const old = judge({ rpo: '15m' }, { lastSuccessAt: null })
   expect(old).toMatchObject({ state: 'violated', ageMs: null })
   expect(words(old, 'en')).toBe('no point yet, promise 15 min')

@@ -60,6 +60,11 @@ export function judgeCompliance(facts: ComplianceFacts, now: number): Compliance
   const allowedUntil = deadlineOf(facts, runs, rpoMs)
   const isLate = now > allowedUntil
   const hinders = hindrances(facts, runs, now)
+  if (lastSuccessAt === null && !isLate) {
+    // Nothing can be restored yet, whatever is promised: nobody shall take that for safe.
+    const reasons = [...about, reason('FIRST_DUE', { at: allowedUntil }), ...hinders]
+    return { state: 'unprotected', rpoMs, ageMs, reasons }
+  }
   const since = lastSuccessAt ?? facts.createdAt
   const isNear = now - since > RISK_SHARE * (allowedUntil - since)
   const isAtRisk = facts.failures > 0 || (isNear && hinders.some((each) => HINDERS.has(each.code)))

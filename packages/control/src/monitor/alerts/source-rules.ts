@@ -45,7 +45,12 @@ function findOne(row: BoardRow, at: number): Finding[] {
   const about = { subject: row.sourceId, labels: row.labels }
   const names = { source: row.name, host: row.hostName ?? row.hostId }
   const found: Finding[] = []
-  if (row.state === 'unprotected' && at - row.createdAt > UNPROTECTED_AFTER_MS) {
+  // One that waits for its first point is under a promise, and late when that is broken.
+  if (
+    row.policyId === null &&
+    row.state === 'unprotected' &&
+    at - row.createdAt > UNPROTECTED_AFTER_MS
+  ) {
     found.push({ rule: 'source-unprotected', severity: 'warning', ...about, params: names })
   }
   if (row.state === 'violated') found.push(lateOf(row, at))

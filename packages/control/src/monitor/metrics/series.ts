@@ -42,7 +42,11 @@ const GAUGES = {
     'Whether a promise of the policy is kept (1) or not (0)',
     ['source', 'rule'],
   ],
-  unprotected: ['openmaas_sources_unprotected', 'Sources that no policy holds for', []],
+  unprotected: [
+    'openmaas_sources_unprotected',
+    'Sources that no policy holds for, or that have no point yet',
+    [],
+  ],
   drillSuccess: [
     'openmaas_drill_last_success_timestamp_seconds',
     'When a drill last succeeded',
