@@ -188,6 +188,15 @@ function bundleSources(node) {
   if (child.status !== 0) say('the sources could not be bundled; they run as they are')
 }
 
+/** What `openmaas serve` shows at /; without it the server says that there is none. */
+function buildConsole(node) {
+  const script = join(ROOT, 'tools', 'build-console.ts')
+  if (!existsSync(script) || !existsSync(join(ROOT, 'node_modules', 'vite'))) return
+  const options = { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] }
+  const child = spawnSync(node, [script, '--if-stale'], options)
+  if (child.status !== 0) say('the console could not be built, or has grown too large')
+}
+
 /** Runs the command with the found Node first in PATH; signals reach it through the terminal. */
 function runCommand(node, command) {
   const environment = { ...process.env, OPENMAAS_NODE: node, PATH: pathWith(node) }
@@ -220,5 +229,6 @@ if (!modulesAreCurrent()) {
   })
 }
 bundleSources(node)
+buildConsole(node)
 installPrograms(purpose)
 if (command.length > 0) runCommand(node, command)

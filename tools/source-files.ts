@@ -22,7 +22,7 @@ export function readSourceFiles(root: string): SourceFile[] {
   for (const folder of SOURCE_FOLDERS) {
     if (!existsSync(join(root, folder))) continue
     const exclude = (path: string): boolean => path.includes('node_modules')
-    for (const path of globSync(`${folder}/**/*.{ts,mjs}`, { cwd: root, exclude })) {
+    for (const path of globSync(`${folder}/**/*.{ts,tsx,mjs}`, { cwd: root, exclude })) {
       // AssemblyScript has its own rules and its own compiler.
       if (path.includes('/assembly/')) continue
       files.push({ path, text: readFileSync(join(root, path), 'utf8') })

@@ -30,6 +30,8 @@ const ROOT = dirname(dirname(import.meta.dirname))
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: 'arm64' }
 /** What no command loads. */
 const LEFT_OUT = /(\.test\.ts|\.bench\.ts|\.test-support\.ts|\/tests|\/README\.md)$/
+/** The console is shipped as it was built. */
+const CONSOLE_SOURCE = /\/packages\/console\/(?!dist(?:\/|$)|package\.json$)/
 /** Only tests import it. */
 const NOT_SHIPPED = ['@openmaas/testkit']
 
@@ -77,7 +79,7 @@ function readVersion(): string {
 function copyProgram(target: string): void {
   mkdirSync(target, { recursive: true })
   const isShipped = (path: string): boolean =>
-    !LEFT_OUT.test(path) && !path.endsWith('/packages/testkit')
+    !LEFT_OUT.test(path) && !path.endsWith('/packages/testkit') && !CONSOLE_SOURCE.test(path)
   cpSync(join(ROOT, 'packages'), join(target, 'packages'), { recursive: true, filter: isShipped })
   copyFileSync(join(ROOT, 'package.json'), join(target, 'package.json'))
   for (const [path, entry] of listModules()) {

@@ -94,8 +94,16 @@ async function* readMessages(response: Response) {
   if (response.body === null) return
   const reader = new SseReader()
   const decoder = new TextDecoder()
-  for await (const chunk of response.body) {
-    yield* reader.receive(decoder.decode(chunk, { stream: true }))
+  // Not every browser can walk a stream with "for await".
+  const source = response.body.getReader()
+  try {
+    for (;;) {
+      const { done, value } = await source.read()
+      if (done) return
+      yield* reader.receive(decoder.decode(value, { stream: true }))
+    }
+  } finally {
+    await source.cancel().catch(() => {})
   }
 }
 

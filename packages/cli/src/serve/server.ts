@@ -13,6 +13,7 @@ import { systemRandom } from '@openmaas/kernel/random'
 import { readVersion } from '../commands/version.ts'
 import { isLoopback, isWildcard } from './address.ts'
 import { catalogUrl } from './catalog-url.ts'
+import { BUILT_CONSOLE } from './console-root.ts'
 import { DataLock } from './data-lock.ts'
 import { embedRoles } from './embed.ts'
 import type { Embedding } from './embed.ts'
@@ -67,7 +68,7 @@ export class Server implements Role {
           settings: () => showSettings('server', config, { effective: true, redact: true }),
           logLines: () => recent.lines(),
         },
-        ...(config.consoleRoot !== undefined && { consoleRoot: config.consoleRoot }),
+        consoleRoot: config.consoleRoot ?? BUILT_CONSOLE,
       })
       stack.use(control)
       return new Server(control, pool, stack.move())

@@ -1,16 +1,12 @@
-/** What is not in the contract: probes, metrics, the document and its viewer, the console. */
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import fastifyStatic from '@fastify/static'
+/** What is not in the contract: probes, metrics, the document and its viewer. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { makeOpenApi } from '@openmaas/api/openapi'
 import { may } from '@openmaas/api/permissions'
 import type { RouteName } from '@openmaas/api/routes/routes'
 import { MaasError } from '@openmaas/kernel/errors'
 import { makeApiPage, makeErrorPage } from './docs-viewer.ts'
-import { CONSOLE_POLICY, PAGE_POLICY } from './headers.ts'
+import { PAGE_POLICY } from './headers.ts'
 import { log } from './log.ts'
-import { sendProblem } from './problems.ts'
 import type { HttpServerOptions } from './server-options.ts'
 
 /** A part that takes longer to say that it is well is not. */
@@ -106,34 +102,4 @@ export async function registerDocs(
 function once<T>(make: () => T): () => T {
   let made: { readonly value: T } | undefined
   return () => (made ??= { value: make() }).value
-}
-
-/** Files of the console; its own addresses all get index.html. */
-export async function registerConsole(
-  app: FastifyInstance,
-  options: HttpServerOptions,
-): Promise<void> {
-  const root = options.consoleRoot
-  if (root === undefined || !existsSync(join(root, 'index.html'))) return
-  await app.register(fastifyStatic, {
-    root,
-    wildcard: false,
-    index: false,
-    cacheControl: false,
-    setHeaders: (reply, path) => {
-      reply.header('content-security-policy', CONSOLE_POLICY)
-      // Names of built files hold their hash.
-      const isHashed = path.includes('/assets/')
-      reply.header('cache-control', isHashed ? 'public, max-age=31536000, immutable' : 'no-cache')
-    },
-  })
-  app.get('/*', (request, reply) => {
-    const isPage = (request.headers.accept ?? '').includes('text/html')
-    if (isPage && !request.url.startsWith('/api/')) return reply.sendFile('index.html')
-    return sendProblem(
-      new MaasError('ROUTE_NOT_FOUND', 'there is nothing at this address'),
-      request,
-      reply,
-    )
-  })
 }

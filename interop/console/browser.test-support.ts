@@ -1,0 +1,156 @@
+/** One server and one browser for the whole suite, and how a person uses them. */
+import { mkdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { chromium } from 'playwright-core'
+import type { Browser, BrowserContext, ConsoleMessage, Page } from 'playwright-core'
+import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
+import { ServerProgram } from '../serve/server.test-support.ts'
+
+export const CHROMIUM = '/usr/bin/chromium'
+/** What tools/build-console.ts leaves. */
+export const DIST = join(import.meta.dirname, '../../packages/console/dist/index.html')
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+/** CI keeps this folder. */
+const SCREENSHOTS = join(import.meta.dirname, '../../.cache/console-screenshots')
+/** Shared machines are slow; nothing here asserts a time. */
+const WAIT_MAX_MS = 60_000
+
+export type Language = 'en' | 'zh-CN'
+export type Theme = 'light' | 'dark'
+
+const SIZES = { wide: { width: 1440, height: 900 }, narrow: { width: 390, height: 844 } } as const
+export type Size = keyof typeof SIZES
+
+export class ConsoleSite implements AsyncDisposable {
+  readonly server: ServerProgram
+  readonly directory: TemporaryDirectory
+  readonly browser: Browser
+
+  private constructor(server: ServerProgram, directory: TemporaryDirectory, browser: Browser) {
+    this.server = server
+    this.directory = directory
+    this.browser = browser
+  }
+
+  /** A server with its first pool, an administrator whose password is changed, a browser. */
+  static async start(): Promise<ConsoleSite> {
+    const directory = new TemporaryDirectory({ inMemory: true })
+    mkdirSync(SCREENSHOTS, { recursive: true })
+    const [server, browser] = await Promise.all([
+      ServerProgram.start({ data: directory.join('data'), flags: ['--http'] }),
+      chromium.launch({
+        executablePath: CHROMIUM,
+        // Root has no user namespaces here; the pages are ours.
+        args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
+      }),
+    ])
+    return new ConsoleSite(server, directory, browser)
+  }
+
+  get login(): { readonly name: string; readonly password: string } {
+    const { name, password } = this.server.first!.login!
+    return { name, password: `${password}-changed` }
+  }
+
+  /** A tab of somebody who is not logged in. */
+  async visit(
+    options: { readonly language?: Language; readonly theme?: Theme; readonly size?: Size } = {},
+  ): Promise<Visit> {
+    const { language = 'en', theme = 'light', size = 'wide' } = options
+    const context = await this.browser.newContext({
+      baseURL: this.server.ready.url,
+      viewport: SIZES[size],
+      locale: language,
+      colorScheme: theme,
+      reducedMotion: 'reduce',
+    })
+    context.setDefaultTimeout(WAIT_MAX_MS)
+    return new Visit(this, context, await context.newPage())
+  }
+
+  /** Logged in as the administrator, without the form. */
+  async enter(options: Parameters<ConsoleSite['visit']>[0] = {}): Promise<Visit> {
+    const visit = await this.visit(options)
+    const answer = await visit.context.request.post('/api/v1/login', { data: this.login })
+    if (!answer.ok()) throw new Error(`login: ${answer.status()} ${await answer.text()}`)
+    return visit
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.browser.close()
+    await this.server[Symbol.asyncDispose]()
+    this.directory.dispose()
+  }
+}
+
+export class Visit implements AsyncDisposable {
+  readonly site: ConsoleSite
+  readonly context: BrowserContext
+  readonly page: Page
+  /** What the browser complained about: scripts that were refused, exceptions. */
+  readonly complaints: string[] = []
+
+  constructor(site: ConsoleSite, context: BrowserContext, page: Page) {
+    this.site = site
+    this.context = context
+    this.page = page
+    page.on('pageerror', (error) => this.complaints.push(error.message))
+    page.on('console', (message: ConsoleMessage) => {
+      // A refused answer is the test's own doing; it is shown on the page.
+      const isRefusal = message.text().startsWith('Failed to load resource')
+      if (message.type() === 'error' && !isRefusal) this.complaints.push(message.text())
+    })
+  }
+
+  /** Opened, and its title shown. */
+  async open(path: string): Promise<void> {
+    await this.page.goto(path)
+    await this.by('title').waitFor()
+  }
+
+  /** Everything that the page asked for has come, and no skeleton is left. */
+  async settled(): Promise<void> {
+    await this.page.waitForFunction('!document.querySelector(".ant-skeleton, .ant-spin-spinning")')
+  }
+
+  /** By its data-testid. */
+  by(testId: string) {
+    return this.page.getByTestId(testId)
+  }
+
+  /** As CI keeps it: `jobs-zh-CN-dark-narrow.png`. */
+  async keep(name: string): Promise<void> {
+    await this.page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true })
+  }
+
+  /** True when nothing is wider than the window. */
+  async fits(): Promise<boolean> {
+    return this.page.evaluate(
+      'document.documentElement.scrollWidth <= document.documentElement.clientWidth',
+    )
+  }
+
+  /** @returns what axe finds that keeps people out, as `rule: element` */
+  async axe(): Promise<string[]> {
+    await this.page.evaluate(readFileSync(AXE, 'utf8'))
+    const found = (await this.page.evaluate(
+      `axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => violations
+        .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+        .flatMap(({ id, nodes }) => nodes.map((node) => id + ': ' + node.html.slice(0, 200))))`,
+    )) as string[]
+    return found
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.context.close()
+  }
+}
+
+/** Languages and themes over two sizes: every pair once, in four visits instead of eight. */
+export const LOOKS: readonly { language: Language; theme: Theme; size: Size }[] = [
+  { language: 'en', theme: 'light', size: 'wide' },
+  { language: 'zh-CN', theme: 'dark', size: 'wide' },
+  { language: 'en', theme: 'dark', size: 'narrow' },
+  { language: 'zh-CN', theme: 'light', size: 'narrow' },
+]

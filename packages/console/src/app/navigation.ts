@@ -1,0 +1,35 @@
+/**
+ * The side navigation, in order: only screens that exist, and of those what the role may see. A
+ * screen that is added gets one row here; its name is in app/messages under `nav.…`.
+ */
+import { DashboardOutlined, UnorderedListOutlined } from '@ant-design/icons'
+import type { ComponentType } from 'react'
+import type { Permission } from '@openmaas/api/permissions'
+import type { NavigationKey } from './messages/text.ts'
+
+export interface NavigationEntry {
+  /** Address without parameters. */
+  readonly to: string
+  readonly label: NavigationKey
+  readonly icon: ComponentType
+  /** Absent: for everybody. */
+  readonly permission?: Permission
+  readonly group: 'work' | 'infrastructure' | 'admin'
+}
+
+export const NAVIGATION: readonly NavigationEntry[] = [
+  {
+    to: '/',
+    label: 'nav.dashboard',
+    icon: DashboardOutlined,
+    permission: 'source.read',
+    group: 'work',
+  },
+  {
+    to: '/jobs',
+    label: 'nav.jobs',
+    icon: UnorderedListOutlined,
+    permission: 'job.read',
+    group: 'work',
+  },
+]

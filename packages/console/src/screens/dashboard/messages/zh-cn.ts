@@ -1,0 +1,31 @@
+import type { Translation } from '../../../i18n/text.ts'
+import type { en } from './en.ts'
+
+export const zhCn: Translation<typeof en> = {
+  title: '总览',
+  'tile.protected': '已保护数据源',
+  'tile.unprotected_other': '{{count}} 个未保护',
+  'tile.compliance': 'SLA 达标率',
+  'tile.compliance.detail': '{{atRisk}} 个将违约,{{violated}} 个违约',
+  'tile.verified': '最新恢复点已校验',
+  'tile.verified.detail': '数据源占比',
+  'tile.jobs': '运行中作业',
+  'tile.jobs.detail': '24 小时内失败 {{failed}} 个,排队 {{queued}} 个',
+  'tile.media': '使用中介质',
+  'tile.media.detail': '{{count}} 个即将到期',
+  'tile.alerts': '未处理告警',
+  'tile.alerts.detail': '{{critical}} 条严重',
+  pools: '存储池',
+  'pools.empty': '尚无存储池。',
+  'pool.used': '已用 {{used}},共 {{size}}',
+  'pool.ratio': '逻辑 {{logical}},实存 {{physical}}(×{{ratio}})',
+  'pool.daysToFull_other': '约 {{count}} 天后写满',
+  'pool.steady': '按当前增长不会写满',
+  'pool.badBlocks_other': '{{count}} 个坏块',
+  'pool.chart': '存储池 {{name}} 近期已用空间',
+  attention: '需要关注',
+  'attention.none': '所有数据源均符合承诺。',
+  running: '运行中作业',
+  'running.none': '没有运行中的作业。',
+  'running.all': '全部作业',
+}

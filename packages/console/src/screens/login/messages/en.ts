@@ -1,0 +1,16 @@
+export const en = {
+  title: 'Log in',
+  server: 'OpenMaaS on {{host}}',
+  name: 'User name',
+  password: 'Password',
+  code: 'Code of the second factor',
+  'code.hint': 'Six digits of your authenticator, or a recovery code.',
+  submit: 'Log in',
+  oidc: 'Log in with {{provider}}',
+  'change.title': 'Choose a new password',
+  'change.why': 'The password you were given is for the first login only.',
+  'change.next': 'New password, at least 12 characters',
+  'change.again': 'New password once more',
+  'change.differs': 'The two are not the same.',
+  'change.submit': 'Change password',
+} as const
