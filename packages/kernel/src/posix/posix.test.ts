@@ -16,6 +16,7 @@ import { memfdCreate, sealMemfd } from './memfd.ts'
 import * as names from './names.ts'
 import * as S from './statx.ts'
 import { pathBeneath, readXattrs, readXattrsAt, removexattr, setxattr } from './xattr.ts'
+import type { Xattr } from './xattr.ts'
 
 const NOT_UTF8 = Buffer.from('a\xff\xfe\n b', 'latin1')
 const title = posixAvailable() ? 'posix' : 'skipped: Linux system calls missing'
@@ -170,6 +171,13 @@ describe.skipIf(!posixAvailable())(title, () => {
     expect(readXattrsAt(directory, cString(NOT_UTF8))).toEqual(expected)
     const fd = files.openat(directory, cString(NOT_UTF8), C.O_RDONLY)
     expect(readXattrs(fd)).toEqual(expected)
+    // More names than the list that is asked for first has room for.
+    const many = Array.from({ length: 10 }, (_, i) => `user.${i}${'n'.repeat(70)}`)
+    for (const name of many) expect(put(name, Buffer.alloc(0))).toBe(0)
+    const listed = [...many, 'user.a', 'user.a\xfe', 'user.zz']
+    for (const found of [readXattrs(fd), readXattrsAt(directory, cString(NOT_UTF8))]) {
+      expect((found as Xattr[]).map(([name]) => name.toString('latin1'))).toEqual(listed)
+    }
     expect(removexattr(fd, cString('user.a'))).toBe(0)
     expect(removexattr(fd, cString('user.a'))).toBe(-C.E.ENODATA)
     files.close(fd)

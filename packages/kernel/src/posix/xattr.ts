@@ -52,6 +52,11 @@ const SYS_listxattrat = 465
 let listxattratExists = true
 
 const list = Buffer.alloc(XATTR_LIST_MAX)
+/**
+ * Asked for first. The kernel takes memory of the size that is asked for before it looks: for
+ * 64 KiB that costs as much as all the rest of the call, and most files have no name at all.
+ */
+const LIST_SIZE_FIRST = 512
 const value = Buffer.alloc(XATTR_VALUE_MAX)
 const NONE: readonly Xattr[] = []
 
@@ -74,7 +79,8 @@ export function pathBeneath(dirfd: number, name: Uint8Array): Buffer {
  * @returns the attributes, or minus errno
  */
 export function readXattrs(file: number | CString): readonly Xattr[] | number {
-  return readListed(file, listxattr(file, list))
+  const first = listxattr(file, list, LIST_SIZE_FIRST)
+  return readListed(file, first === -E.ERANGE ? listxattr(file, list) : first)
 }
 
 /**
@@ -86,8 +92,9 @@ export function readXattrsAt(dirfd: number, name: CString): readonly Xattr[] | n
   if (listxattratExists) {
     const { syscall } = native()
     const flags = AT_SYMLINK_NOFOLLOW
-    const length = answer(syscall(SYS_listxattrat, dirfd, name, flags, list, list.length))
+    const length = answer(syscall(SYS_listxattrat, dirfd, name, flags, list, LIST_SIZE_FIRST))
     if (length === 0) return NONE
+    if (length === -E.ERANGE) return readXattrs(pathBeneath(dirfd, name))
     // A seccomp filter of a container may answer EPERM for a call it does not know.
     if (length === -E.ENOSYS || length === -E.EPERM) listxattratExists = false
     else return readListed(pathBeneath(dirfd, name), length)
@@ -125,11 +132,10 @@ function splitNames(bytes: Buffer): Buffer[] {
 }
 
 /** Names, each ending in NUL, into `out`. @returns the bytes used, or minus errno */
-export function listxattr(file: number | CString, out: Buffer): number {
+export function listxattr(file: number | CString, out: Buffer, size = out.length): number {
+  assert(size <= out.length, 'a list fits its target')
   const { flist, llist } = native()
-  return answer(
-    typeof file === 'number' ? flist(file, out, out.length) : llist(file, out, out.length),
-  )
+  return answer(typeof file === 'number' ? flist(file, out, size) : llist(file, out, size))
 }
 
 /** @returns the length of the value, or minus errno (ENODATA: no such attribute) */
