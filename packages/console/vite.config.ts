@@ -1,4 +1,4 @@
-/** How the console is built: `node tools/build-console.ts` calls this, and `vite` for developing. */
+/** How the console is built, by tools/build-console.ts, and served while it is developed: `vite`. */
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
 

@@ -26,13 +26,13 @@ export const shellRoute = createRoute({
     const me = await context.queryClient.ensureQueryData(meQuery)
     if (me !== null && !me.mustChangePassword) return
     const to = location.href === '/' ? {} : { to: location.href }
-    // oxlint-disable-next-line typescript/only-throw-error -- how the router is told to go elsewhere
+    // oxlint-disable-next-line typescript/only-throw-error -- the router's own way
     throw redirect({ to: '/login', search: to })
   },
   component: lazyRouteComponent(() => import('./Shell.tsx'), 'Shell'),
 })
 
-/** `beforeLoad: requirePermission('job.read')`: a page of that address shows that it is forbidden. */
+/** `beforeLoad: requirePermission('job.read')`: without it the page says that it is forbidden. */
 export function requirePermission(permission: Permission) {
   return async ({ context }: { readonly context: RouterContext }): Promise<void> => {
     const me = await context.queryClient.ensureQueryData(meQuery)

@@ -2,7 +2,7 @@ import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
 import { z } from 'zod'
 import { rootRoute } from '../../app/base-routes.ts'
 
-/** Only addresses of this console: anything else would let a link lead elsewhere after the login. */
+/** Of this console only: else a link could lead somewhere else after the login. */
 const OWN_ADDRESS = /^\/(?![/\\])/
 
 export const loginRoute = createRoute({
