@@ -23,6 +23,8 @@ export const CONTROL_PREFIXES = {
   notification: 'ntf',
   secret: 'sec',
   joinToken: 'jtk',
+  virtualDatabase: 'vdb',
+  bookmark: 'bkm',
 } as const
 export type ControlKind = keyof typeof CONTROL_PREFIXES
 

@@ -30,6 +30,14 @@ const PERMISSION_KINDS = {
   'medium.read': 'labels',
   'medium.plug': 'labels',
   'medium.eject': 'labels',
+  'virtual-database.read': 'labels',
+  'virtual-database.create': 'labels',
+  /** Refresh, reset, bookmarks, stop and start, a longer life. */
+  'virtual-database.operate': 'labels',
+  /** Its password. */
+  'virtual-database.connect': 'labels',
+  'virtual-database.promote': 'labels',
+  'virtual-database.drop': 'labels',
   'job.read': 'labels',
   'job.cancel': 'labels',
   'host.read': 'labels',
@@ -74,6 +82,7 @@ const READ_RECORDS: readonly Permission[] = [
   'source.read',
   'point.read',
   'medium.read',
+  'virtual-database.read',
   'job.read',
   'host.read',
   'pool.read',
@@ -84,8 +93,18 @@ const READ_RECORDS: readonly Permission[] = [
   'token.self',
 ]
 
+/** Everything about virtual databases. */
+const VIRTUAL_DATABASES: readonly Permission[] = [
+  'virtual-database.create',
+  'virtual-database.operate',
+  'virtual-database.connect',
+  'virtual-database.promote',
+  'virtual-database.drop',
+]
+
 const OPERATE: readonly Permission[] = [
   ...READ_RECORDS,
+  ...VIRTUAL_DATABASES,
   'source.write',
   'source.protect',
   'point.browse',
@@ -118,6 +137,7 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
   operator: OPERATE,
   'restore-operator': [
     ...READ_RECORDS,
+    ...VIRTUAL_DATABASES,
     'point.browse',
     'point.restore',
     'medium.plug',
@@ -133,6 +153,11 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
     'medium.read',
     'medium.plug',
     'medium.eject',
+    'virtual-database.read',
+    'virtual-database.create',
+    'virtual-database.operate',
+    'virtual-database.connect',
+    'virtual-database.drop',
     'event.read',
     'token.self',
   ],
@@ -166,7 +191,14 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
 
 /** What a role may only do to what its holder made. */
 const OWN_ONLY: Readonly<Partial<Record<Role, readonly Permission[]>>> = {
-  'data-consumer': ['medium.eject', 'job.read'],
+  'data-consumer': [
+    'medium.eject',
+    'job.read',
+    'virtual-database.read',
+    'virtual-database.operate',
+    'virtual-database.connect',
+    'virtual-database.drop',
+  ],
 }
 
 /** Roles that plug clones only, with a quota and a lifetime. */

@@ -22,6 +22,7 @@ import type { JobEngine } from './job/engine.ts'
 import { makeJobHandlers } from './job/handlers.ts'
 import { makeMediumHandlers } from './media/handlers.ts'
 import { makeMediumListHandlers } from './media/list.ts'
+import { routeNames } from '@openmaas/api/routes/routes'
 import { describeAlert } from './monitor/alerts/texts.ts'
 import { readCertificate } from './monitor/health.ts'
 import { Monitor } from './monitor/monitor.ts'
@@ -102,6 +103,7 @@ export async function openApi(
     checks: monitor.checks,
     metrics: monitor.metrics,
     onRefused: (refusal) => refusals.record(refusal),
+    withheld: routeNames.filter((name) => !(name in handlers) && name !== 'streamEvents'),
     ...(options.consoleRoot !== undefined && { consoleRoot: options.consoleRoot }),
   })
   if (!options.plain) stack.use(keepCertificate(parts, server))

@@ -55,6 +55,7 @@ export const job = z
     poolId: idOf('pool').nullable(),
     pointId: idOf('point').nullable(),
     mediumId: idOf('medium').nullable(),
+    virtualDatabaseId: idOf('virtualDatabase').nullable().optional(),
     policyId: idOf('policy').nullable(),
     parentId: idOf('job').nullable(),
     retryOf: idOf('job').nullable(),

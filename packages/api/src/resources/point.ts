@@ -12,6 +12,7 @@ import {
   timeOrNull,
   timeShown,
 } from './common.ts'
+import { pointDatabase } from './database.ts'
 import { entry } from './host.ts'
 
 export const point = z
@@ -34,6 +35,8 @@ export const point = z
     reasons: z.array(z.string()),
     lockUntil: timeOrNull,
     verifiedAt: timeOrNull,
+    /** Of a point of a database. */
+    database: pointDatabase.nullable().optional(),
     labels,
   })
   .meta({ id: 'Point' })

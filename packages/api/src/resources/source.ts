@@ -11,6 +11,13 @@ import {
   timeShown,
   version,
 } from './common.ts'
+import {
+  DATABASE_KINDS,
+  type DatabaseKind,
+  databaseProtection,
+  databaseProtectionChange,
+  databaseShown,
+} from './database.ts'
 
 const RULE_COUNT_MAX = 1000
 const rules = z.array(pathText.min(1)).max(RULE_COUNT_MAX)
@@ -50,14 +57,23 @@ export const compliance = z
   })
   .meta({ id: 'Compliance' })
 
+export const isDatabaseKind = (kind: string): kind is DatabaseKind =>
+  (DATABASE_KINDS as readonly string[]).includes(kind)
+
+export const sourceKind = z.enum(['files', 'disk', ...DATABASE_KINDS])
+export type SourceKind = z.infer<typeof sourceKind>
+
 export const source = z
   .object({
     id: idOf('source'),
     name: z.string(),
     hostId: idOf('host'),
-    kind: z.enum(['files', 'disk']),
+    kind: sourceKind,
+    /** Of a database: host:port of production. */
     path: z.string(),
     options: sourceOptions,
+    /** Of a database. */
+    database: databaseShown.nullable().optional(),
     labels,
     /** Named by hand; null: the policy whose selector matches. */
     policyId: idOf('policy').nullable(),
@@ -74,19 +90,32 @@ export const source = z
   .meta({ id: 'Source' })
 export type Source = z.infer<typeof source>
 
-export const sourceCreate = z.strictObject({
-  name: nameText,
-  hostId: idOf('host'),
-  kind: z.enum(['files', 'disk']).default('files'),
-  path: absolutePath,
-  options: sourceOptions.prefault({}),
-  labels: labels.default({}),
-  policyId: idOf('policy').nullable().default(null),
-  poolId: idOf('pool').nullable().default(null),
-})
+export const sourceCreate = z
+  .strictObject({
+    name: nameText,
+    hostId: idOf('host'),
+    kind: sourceKind.default('files'),
+    /** Of files and disks. */
+    path: absolutePath.optional(),
+    /** Of databases. */
+    database: databaseProtection.optional(),
+    options: sourceOptions.prefault({}),
+    labels: labels.default({}),
+    policyId: idOf('policy').nullable().default(null),
+    poolId: idOf('pool').nullable().default(null),
+  })
+  .refine((body) => isDatabaseKind(body.kind) || body.path !== undefined, {
+    path: ['path'],
+    message: 'files and disks need a path',
+  })
+  .refine((body) => isDatabaseKind(body.kind) === (body.database !== undefined), {
+    path: ['database'],
+    message: 'a database needs its connection, and nothing else has one',
+  })
 export const sourceChange = z.strictObject({
   name: nameText.optional(),
   path: absolutePath.optional(),
+  database: databaseProtectionChange.optional(),
   options: sourceOptions.optional(),
   labels: labels.optional(),
   policyId: idOf('policy').nullable().optional(),

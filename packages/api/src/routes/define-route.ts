@@ -9,7 +9,15 @@ import { PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX } from '../resources/common.ts'
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
 
 /** Objects with labels, which a principal's scope hides or shows. */
-export type ScopedNoun = 'source' | 'host' | 'pool' | 'point' | 'job' | 'medium' | 'alert'
+export type ScopedNoun =
+  | 'source'
+  | 'host'
+  | 'pool'
+  | 'point'
+  | 'job'
+  | 'medium'
+  | 'virtualDatabase'
+  | 'alert'
 
 /** Where a request names an object, and of what kind it is. */
 export interface ObjectReference {

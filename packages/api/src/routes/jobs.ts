@@ -27,6 +27,7 @@ export const jobRoutes = {
         poolId: idOf('pool'),
         mediumId: idOf('medium'),
         pointId: idOf('point'),
+        virtualDatabaseId: idOf('virtualDatabase'),
         actor: z.string().min(1).max(64),
         from: time,
         until: time,

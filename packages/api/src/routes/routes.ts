@@ -2,6 +2,7 @@
 import type { z } from 'zod'
 import { alertRoutes } from './alerts.ts'
 import { auditRoutes } from './audit.ts'
+import { databaseRoutes } from './databases.ts'
 import type { Answer, Route } from './define-route.ts'
 import { hostRoutes } from './hosts.ts'
 import { jobRoutes } from './jobs.ts'
@@ -13,6 +14,7 @@ import { sessionRoutes } from './session.ts'
 import { sourceRoutes } from './sources.ts'
 import { systemRoutes } from './system.ts'
 import { userRoutes } from './users.ts'
+import { virtualDatabaseRoutes } from './virtual-databases.ts'
 import { webhookRoutes } from './webhooks.ts'
 
 export const ROUTES = {
@@ -24,6 +26,8 @@ export const ROUTES = {
   ...policyRoutes,
   ...pointRoutes,
   ...mediumRoutes,
+  ...databaseRoutes,
+  ...virtualDatabaseRoutes,
   ...jobRoutes,
   ...alertRoutes,
   ...webhookRoutes,

@@ -8,6 +8,7 @@ import {
   source,
   sourceChange,
   sourceCreate,
+  sourceKind,
 } from '../resources/source.ts'
 import { defineRoute, flag, labelFilter, listQuery } from './define-route.ts'
 
@@ -29,7 +30,7 @@ export const sourceRoutes = {
       sorts: ['name', 'createdAt', 'lastSuccessAt'],
       filters: {
         name: nameText,
-        kind: z.enum(['files', 'disk']),
+        kind: sourceKind,
         hostId: idOf('host'),
         policyId: idOf('policy'),
         paused: flag,

@@ -17,6 +17,7 @@ const TOPICS = [
   'hosts',
   'pools',
   'media',
+  'virtual-databases',
   'alerts',
   'audit',
   'policies',

@@ -16,6 +16,7 @@ export const EVENT_TOPICS = [
   'hosts',
   'pools',
   'media',
+  'virtual-databases',
   'alerts',
   'audit',
   'policies',

@@ -8,10 +8,16 @@ import { MaasError } from '@openmaas/kernel/errors'
 import { migration0001 } from './migrations/0001-tables.ts'
 import { migration0002 } from './migrations/0002-point-totals.ts'
 import { migration0003 } from './migrations/0003-point-ends.ts'
+import { migration0004 } from './migrations/0004-databases.ts'
 import type { CatalogDialect, Migration } from './migrations/migration.ts'
 import type { CatalogTables } from './schema.ts'
 
-const MIGRATIONS: readonly Migration[] = [migration0001, migration0002, migration0003]
+const MIGRATIONS: readonly Migration[] = [
+  migration0001,
+  migration0002,
+  migration0003,
+  migration0004,
+]
 export const SCHEMA_VERSION = MIGRATIONS.length
 /** In `meta`; every catalog has its own. */
 export const VERSION_KEY = 'schema.version'

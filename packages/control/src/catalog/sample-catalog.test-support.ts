@@ -3,17 +3,21 @@ import { sql } from 'kysely'
 import { SeededRandom } from '@openmaas/kernel/random'
 import type { Catalog } from './catalog.ts'
 import { COLUMNS_0001 } from './migrations/0001-tables.ts'
+import { COLUMNS_0004 } from './migrations/0004-databases.ts'
 import { EXPORTED_TABLE_NAMES, EXPORTED_TABLES } from './tables.ts'
 import type { ExportedTable } from './tables.ts'
 
 /** More than a page of an export. */
 const SAMPLE_COUNT = 503
+/** Whose key is that of their one parent, or for which one is enough. */
+const SINGLE = new Set<ExportedTable>(['user', 'sourceDatabase'])
 const NAMED = {
   user: 'usr',
   host: 'hst',
   source: 'src',
   job: 'job',
   webhook: 'whk',
+  virtualDatabase: 'vdb',
   channel: 'chn',
 }
 const PARENTS: Readonly<Record<string, string>> = {
@@ -24,7 +28,10 @@ const PARENTS: Readonly<Record<string, string>> = {
   webhookId: 'whk_1',
   alertId: 'alert_1',
   channelId: 'chn_1',
+  virtualDatabaseId: 'vdb_1',
 }
+
+const COLUMNS = { ...COLUMNS_0001, ...COLUMNS_0004 }
 
 function makeValue(
   column: string,
@@ -45,7 +52,7 @@ function makeValue(
 function makeRow(table: ExportedTable, number: number, random: SeededRandom) {
   const keys: readonly string[] = EXPORTED_TABLES[table]
   const row: Record<string, string | number | null> = {}
-  for (const [column, kind] of Object.entries(COLUMNS_0001[table])) {
+  for (const [column, kind] of Object.entries(COLUMNS[table])) {
     const parent = table === 'source' ? undefined : PARENTS[column]
     const prefix = (NAMED as Readonly<Record<string, string>>)[table] ?? table
     row[column] =
@@ -64,7 +71,7 @@ export async function fillCatalog(
   const tables = options.only ?? EXPORTED_TABLE_NAMES
   await catalog.transaction(async (trx) => {
     for (const table of tables) {
-      const count = table === 'sample' ? SAMPLE_COUNT : table === 'user' ? 1 : 3
+      const count = table === 'sample' ? SAMPLE_COUNT : SINGLE.has(table) ? 1 : 3
       for (let i = 1; i <= count; i += 1) {
         const row = makeRow(table, i, random)
         const columns = sql.join(Object.keys(row).map((column) => sql.ref(column)))

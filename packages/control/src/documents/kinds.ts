@@ -112,12 +112,18 @@ function policyKind({ clock, random }: DocumentContext): DocumentKind<'Policy'> 
   }
 }
 
+type SourceRow = Selectable<CatalogTables['source']>
+const isCaptured = (row: SourceRow): row is SourceRow & { kind: 'files' | 'disk' } =>
+  row.kind === 'files' || row.kind === 'disk'
+
 function sourceKind({ clock, random }: DocumentContext): DocumentKind<'Source'> {
   return {
     permission: 'source.write',
     topic: 'sources',
     list: async (db) => {
-      const rows = await db.selectFrom('source').selectAll().execute()
+      // A database needs a password, which no document holds: it is made with its own request.
+      const all = await db.selectFrom('source').selectAll().execute()
+      const rows = all.filter(isCaptured)
       const hosts = await namesOf(db, 'host')
       const policies = await namesOf(db, 'policy')
       const pools = await namesOf(db, 'pool')

@@ -34,6 +34,7 @@ const TOPIC_PERMISSIONS: Readonly<Record<EventTopic, Permission>> = {
   hosts: 'host.read',
   pools: 'pool.read',
   media: 'medium.read',
+  'virtual-databases': 'virtual-database.read',
   alerts: 'alert.read',
   audit: 'audit.read',
   policies: 'policy.read',

@@ -83,7 +83,14 @@ function namesObject(route: Route, field: string): boolean {
   return field in (body ?? {}) || url.includes(`${field}=`) || route.path.includes(`{${field}}`)
 }
 
-const OWN_ONLY = new Set<Permission>(['medium.eject', 'job.read'])
+const OWN_ONLY = new Set<Permission>([
+  'medium.eject',
+  'job.read',
+  'virtual-database.read',
+  'virtual-database.operate',
+  'virtual-database.connect',
+  'virtual-database.drop',
+])
 /** Permissions that one with a scope does not have, written down once more. */
 const SITE_ONLY = new Set<Permission>([
   ...(['host.enrol', 'host.remove', 'pool.write', 'policy.write', 'audit.verify'] as const),

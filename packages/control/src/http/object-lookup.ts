@@ -36,6 +36,14 @@ export async function findObject(
       .executeTakeFirst()
     return row && { labels: parseLabels(row.labelsJson), createdBy: row.actor }
   }
+  if (noun === 'virtualDatabase') {
+    const row = await db
+      .selectFrom('virtualDatabase')
+      .select(['labelsJson', 'createdBy'])
+      .where('id', '=', id)
+      .executeTakeFirst()
+    return row && { labels: parseLabels(row.labelsJson), createdBy: row.createdBy }
+  }
   const row = await db.selectFrom(noun).select('labelsJson').where('id', '=', id).executeTakeFirst()
   return row && { labels: parseLabels(row.labelsJson) }
 }

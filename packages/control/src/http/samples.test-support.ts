@@ -55,6 +55,8 @@ const TEXTS = [
 /** What JSON Schema cannot say. */
 const EXTRA: Partial<Record<RouteName, (tenant: Tenant) => object>> = {
   plugMedium: ({ point }) => ({ pointId: point }),
+  createVirtualDatabase: ({ point }) => ({ pointId: point }),
+  createSource: () => ({ path: '/srv/data' }),
   findInPoints: ({ source }) => ({ sourceId: source }),
   createPolicy: () => ({ spec: { rpo: '15m' } }),
   previewPolicy: () => ({ spec: { rpo: '15m' } }),

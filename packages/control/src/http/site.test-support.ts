@@ -14,6 +14,8 @@ export interface Tenant {
   readonly job: string
   readonly medium: string
   readonly alert: string
+  readonly virtualDatabase: string
+  readonly bookmark: string
 }
 
 function hostRow(id: string, name: string, labelsJson: string, at: number): Row<'host'> {
@@ -168,6 +170,71 @@ function alertRow(common: Common): Row<'alert'> {
   }
 }
 
+function virtualDatabaseRow(common: Common): Row<'virtualDatabase'> {
+  const { host: hostId, pool: poolId, source: sourceId, point: pointId, medium: mediumId } = common
+  const { labelsJson, at, owner, name: tenant } = common
+  return {
+    id: common.virtualDatabase,
+    name: `${tenant}-virtual-database`,
+    engine: 'postgres',
+    engineVersion: '15.1',
+    sourceId,
+    parentId: null,
+    pointId,
+    bookmarkId: null,
+    targetJson: '{"kind":"point"}',
+    hostId,
+    poolId,
+    nodeId: hostId,
+    mediumId,
+    state: 'running',
+    dataAt: at,
+    position: '0/1',
+    address: '127.0.0.1',
+    port: 5433,
+    userName: 'openmaas',
+    secretId: 'sec_none',
+    databasesJson: '[]',
+    listenJson: '["127.0.0.1"]',
+    settingsJson: '{}',
+    leaseUntil: null,
+    quotaBytes: null,
+    writtenBytes: null,
+    autoRefreshJson: null,
+    nextRefreshAt: null,
+    lastRefreshAt: null,
+    liveSync: 0,
+    kept: 0,
+    directory: null,
+    purpose: '',
+    labelsJson,
+    createdBy: owner,
+    createdAt: at,
+    readyAt: at,
+    endedAt: null,
+    problemJson: null,
+    version: 1,
+  }
+}
+
+function bookmarkRow(common: Common): Row<'bookmark'> {
+  const { bookmark: id, virtualDatabase: virtualDatabaseId, pool: poolId, at, owner } = common
+  return {
+    id,
+    virtualDatabaseId,
+    name: `${common.name}-bookmark`,
+    state: 'available',
+    poolId,
+    snapshotId: 'snp_2',
+    takenAt: at,
+    sizeBytes: 1,
+    addedBytes: 1,
+    createdBy: owner,
+    createdAt: at,
+    problemJson: null,
+  }
+}
+
 /** @param owner the one who made job and medium */
 export async function addTenant(
   site: Pick<TestServer, 'catalog' | 'id'> & { readonly clock: Clock },
@@ -182,6 +249,8 @@ export async function addTenant(
     job: site.id('job'),
     medium: site.id('medium'),
     alert: site.id('alert'),
+    virtualDatabase: site.id('virtualDatabase'),
+    bookmark: site.id('bookmark'),
   }
   const at = site.clock.wallMs()
   const labelsJson = JSON.stringify({ tenant })
@@ -198,6 +267,8 @@ export async function addTenant(
       .execute()
     await trx.insertInto('medium').values(mediumRow(common)).execute()
     await trx.insertInto('alert').values(alertRow(common)).execute()
+    await trx.insertInto('virtualDatabase').values(virtualDatabaseRow(common)).execute()
+    await trx.insertInto('bookmark').values(bookmarkRow(common)).execute()
   })
   return ids
 }

@@ -39,7 +39,7 @@ async function createSource(context: HandlerContext, request: HandlerRequest<'cr
     name: body.name,
     hostId: body.hostId,
     kind: body.kind,
-    path: body.path,
+    path: body.path ?? '',
     optionsJson: JSON.stringify(body.options),
     labelsJson: JSON.stringify(body.labels),
     policyId: body.policyId,

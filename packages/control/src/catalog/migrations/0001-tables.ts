@@ -12,21 +12,26 @@ import type { CatalogTables } from '../schema.ts'
 import { addIndexes0001 } from './0001-indexes.ts'
 import type { CatalogDialect, Migration } from './migration.ts'
 
-type Bare<V> = [V] extends [number] ? 'integer' | 'real' : 'text'
+export type Bare<V> = [V] extends [number] ? 'integer' | 'real' : 'text'
 // In brackets: a union with null is one type here, not one after the other.
-type Kind<V> = [V] extends [Generated<number>]
+export type Kind<V> = [V] extends [Generated<number>]
   ? 'sequence'
   : null extends V
     ? `${Bare<Exclude<V, null>>}?`
     : Bare<V>
 
-/** Later migrations add these. */
-type Later = 'pointTotal' | 'pointDay'
+/** Later migrations add these tables, and these columns. */
+type Later = 'pointTotal' | 'pointDay' | 'sourceDatabase' | 'virtualDatabase' | 'bookmark'
+interface LaterColumns {
+  readonly point: 'databaseJson'
+  readonly job: 'virtualDatabaseId'
+}
+type LaterOf<T> = T extends keyof LaterColumns ? LaterColumns[T] : never
 
 /** The compiler checks that no column of schema.ts is forgotten, nor of another kind. */
 type Columns = {
   readonly [T in Exclude<keyof CatalogTables, Later>]: {
-    readonly [C in keyof CatalogTables[T]]: Kind<CatalogTables[T][C]>
+    readonly [C in Exclude<keyof CatalogTables[T], LaterOf<T>>]: Kind<CatalogTables[T][C]>
   }
 }
 
@@ -380,6 +385,7 @@ const PRIMARY_KEYS: Readonly<Record<string, readonly string[]>> = {
   jobDependency: ['jobId', 'dependsOn'],
   lease: ['name'],
   sample: ['name', 'subject', 'at'],
+  sourceDatabase: ['sourceId'],
   audit: ['seq'],
   idempotency: ['actor', 'key'],
 }
@@ -390,6 +396,8 @@ const PARENTS: readonly (readonly [string, string, string])[] = [
   ['token', 'userId', 'user'],
   ['certificate', 'hostId', 'host'],
   ['schedule', 'sourceId', 'source'],
+  ['sourceDatabase', 'sourceId', 'source'],
+  ['bookmark', 'virtualDatabaseId', 'virtualDatabase'],
   ['step', 'jobId', 'job'],
   ['jobLog', 'jobId', 'job'],
   ['jobDependency', 'jobId', 'job'],
@@ -398,7 +406,7 @@ const PARENTS: readonly (readonly [string, string, string])[] = [
   ['notification', 'channelId', 'channel'],
 ]
 
-async function createTable(
+export async function createTable(
   db: Kysely<unknown>,
   name: string,
   columns: Readonly<Record<string, string>>,

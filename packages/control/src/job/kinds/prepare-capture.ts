@@ -5,6 +5,7 @@
 import type { Kysely } from 'kysely'
 import { z } from 'zod'
 import { sourceOptions } from '@openmaas/api/resources/source'
+import { assert } from '@openmaas/kernel/assert'
 import { MaasError } from '@openmaas/kernel/errors'
 import { makePointTags } from '../../catalog/point-tags.ts'
 import type { PolicyTag } from '../../catalog/point-tags.ts'
@@ -52,6 +53,8 @@ export async function prepareCapture(
   const { db } = context.catalog
   const { sourceId } = context.params
   const source = await loadSource(db, sourceId)
+  const { kind } = source
+  assert(kind === 'files' || kind === 'disk', 'a database is protected by a job of its own')
   const labels = JSON.parse(source.labelsJson) as Record<string, string>
   const options = sourceOptions.parse(JSON.parse(source.optionsJson))
   const policies = await loadPolicies(db)
@@ -78,7 +81,7 @@ export async function prepareCapture(
     ...place,
     policyId: policy?.id ?? null,
     sourceName: source.name,
-    kind: source.kind,
+    kind,
     path: source.path,
     rules: { include, exclude, oneFileSystem },
     channels,

@@ -1,0 +1,211 @@
+/** Databases as sources: how production is reached, and how their standby stands. */
+import { z } from 'zod'
+import {
+  count,
+  freeText,
+  idOf,
+  lineText,
+  NAME_LENGTH_MAX,
+  timeOrNull,
+  timeShown,
+} from './common.ts'
+
+/** A source of such a kind has a block `database`. MariaDB is `mysql`. */
+export const DATABASE_KINDS = ['postgres', 'mysql'] as const
+export const databaseKind = z.enum(DATABASE_KINDS)
+export type DatabaseKind = z.infer<typeof databaseKind>
+
+export const portNumber = z.number().int().min(1).max(65_535)
+/** Certificates of an authority: a chain of a few, in PEM. */
+const CA_LENGTH_MAX = 65_536
+const PASSWORD_LENGTH_MAX = 1024
+const GIB = 1024 ** 3
+
+/** How production is reached from the staging host. */
+const connectionFields = {
+  /** A name or an address; an absolute path is a Unix socket. */
+  host: lineText.min(1).max(1024),
+  port: portNumber,
+  user: lineText.min(1).max(NAME_LENGTH_MAX),
+  tls: z.enum(['off', 'require', 'verify']).default('off'),
+  /** PEM; null: the authorities that the staging host trusts. */
+  ca: z.string().max(CA_LENGTH_MAX).nullable().default(null),
+}
+/** `password` is sealed, and never shown again; null: peer authentication over the socket. */
+export const databaseConnection = z
+  .strictObject({
+    ...connectionFields,
+    password: z.string().max(PASSWORD_LENGTH_MAX).nullable().default(null),
+  })
+  .meta({ id: 'DatabaseConnection' })
+export type DatabaseConnection = z.infer<typeof databaseConnection>
+
+export const databaseConnectionShown = z
+  .object({ ...connectionFields, hasPassword: z.boolean() })
+  .meta({ id: 'DatabaseConnectionShown' })
+
+/** May data consumers make virtual databases of it: never, with consent, or by themselves. */
+export const selfService = z.enum(['off', 'approval', 'on'])
+
+const protectionFields = {
+  /** The agent that runs the standby; null: the host of the source. */
+  stagingHostId: idOf('host').nullable().default(null),
+  /** Of the volume; null: three times the database, and at least 4 GiB. It is thin. */
+  volumeBytes: count
+    .min(GIB / 4)
+    .nullable()
+    .default(null),
+  /** What production may keep for a standby that is away: then it gives the log up. */
+  retainedLimitBytes: count.min(GIB / 16).default(16 * GIB),
+  /** Production waits for the standby with each commit: nothing acknowledged is ever lost. */
+  synchronous: z.boolean().default(false),
+  selfService: selfService.default('off'),
+}
+/** What a source of a database needs; of a change, the whole block, the password if it changes. */
+export const databaseProtection = z
+  .strictObject({ connection: databaseConnection, ...protectionFields })
+  .meta({ id: 'DatabaseProtection' })
+export type DatabaseProtection = z.infer<typeof databaseProtection>
+
+const changedConnection = databaseConnection.partial()
+export const databaseProtectionChange = z
+  .strictObject({
+    connection: changedConnection,
+    stagingHostId: idOf('host').nullable(),
+    volumeBytes: count.min(GIB / 4),
+    retainedLimitBytes: count.min(GIB / 16),
+    synchronous: z.boolean(),
+    selfService,
+  })
+  .partial()
+  .meta({ id: 'DatabaseProtectionChange' })
+export type DatabaseProtectionChange = z.infer<typeof databaseProtectionChange>
+
+/** How its standby stood when it was last asked. */
+export const standbyStatus = z
+  .object({
+    /** `new`: never seeded. */
+    state: z.enum(['new', 'seeding', 'following', 'stopped', 'broken']),
+    reason: z.string(),
+    mustReseed: z.boolean(),
+    received: z.string().nullable(),
+    lagBytes: count.nullable(),
+    lagMs: count.nullable(),
+    /** What production keeps for us alone. */
+    retainedBytes: count.nullable(),
+    logBytes: count.nullable(),
+    at: timeOrNull,
+  })
+  .meta({ id: 'StandbyStatus' })
+export type StandbyStatus = z.infer<typeof standbyStatus>
+
+/** As a source shows it. */
+export const databaseShown = z
+  .object({
+    ...protectionFields,
+    /** Null for one who may only make virtual databases. */
+    connection: databaseConnectionShown.nullable(),
+    /** The host that it is: `stagingHostId`, else the host of the source. */
+    standbyHostId: idOf('host'),
+    engineVersion: z.string(),
+    /** The engine's own id of the instance; empty before the first check. */
+    identity: z.string(),
+    /** The medium that is its volume, once there is one. */
+    mediumId: idOf('medium').nullable(),
+    status: standbyStatus,
+  })
+  .meta({ id: 'Database' })
+
+/** What a point of a database is a point of. */
+export const pointDatabase = z
+  .object({
+    engine: z.string(),
+    engineVersion: z.string(),
+    /** Where it stands in the engine's log: LSN, GTID set. */
+    position: z.string(),
+    detail: z.string(),
+    /** Every second from here to the point can be recovered from the point alone. */
+    logFromAt: timeOrNull,
+  })
+  .meta({ id: 'PointDatabase' })
+export type PointDatabase = z.infer<typeof pointDatabase>
+
+export const databaseCheckRequest = z.strictObject({
+  kind: databaseKind,
+  /** The agent that would run the standby: it asks production. */
+  hostId: idOf('host'),
+  connection: databaseConnection,
+})
+export const databaseChecked = z
+  .object({
+    /** All of the checks hold. */
+    ok: z.boolean(),
+    engineVersion: z.string(),
+    sizeBytes: count,
+    identity: z.string(),
+    checks: z.array(
+      z.object({
+        name: z.string(),
+        ok: z.boolean(),
+        message: z.string(),
+        /** SQL or settings to run on production; empty when there is nothing to do. */
+        remedy: z.string(),
+      }),
+    ),
+    /** What `volumeBytes: null` would become. */
+    volumeBytes: count,
+  })
+  .meta({ id: 'DatabaseChecked' })
+
+export const databaseDiscoverRequest = z.strictObject({ hostId: idOf('host') })
+export const databasesDiscovered = z
+  .object({
+    items: z.array(
+      z.object({
+        kind: z.string(),
+        engineVersion: z.string(),
+        dataDirectory: z.string(),
+        host: z.string().nullable(),
+        port: portNumber.nullable(),
+        running: z.boolean(),
+        sizeBytes: count,
+        databases: z.array(z.string()),
+        /** The source that protects it already. */
+        sourceId: idOf('source').nullable(),
+      }),
+    ),
+  })
+  .meta({ id: 'DatabasesDiscovered' })
+
+/** Which moments can be had. */
+export const recoverRange = z
+  .object({
+    sourceId: idOf('source'),
+    /** The oldest moment; null: nothing yet. */
+    from: timeOrNull,
+    /** The newest; when `live`, a point is taken first for what is later than the newest one. */
+    until: timeOrNull,
+    live: z.boolean(),
+    /** Without gaps within each: any second, and any transaction. Oldest first. */
+    ranges: z.array(z.object({ from: timeShown, until: timeShown })),
+    pointCount: count,
+  })
+  .meta({ id: 'RecoverRange' })
+export type RecoverRange = z.infer<typeof recoverRange>
+
+/** Each must answer one row with one column that is true. */
+const ASSERTION_COUNT_MAX = 100
+export const sqlAssertions = z
+  .array(z.strictObject({ database: lineText.min(1).max(NAME_LENGTH_MAX), sql: freeText.min(1) }))
+  .max(ASSERTION_COUNT_MAX)
+export const databaseVerifyRequest = z.strictObject({
+  /** Where it is started for the check; null: the standby's host. */
+  hostId: idOf('host').nullable().default(null),
+  assertions: sqlAssertions.default([]),
+})
+
+/** Several databases at one moment. */
+const GROUP_COUNT_MAX = 32
+export const groupProtectRequest = z.strictObject({
+  sourceIds: z.array(idOf('source')).min(2).max(GROUP_COUNT_MAX),
+})
