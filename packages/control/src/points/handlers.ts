@@ -1,18 +1,18 @@
 /** What is done with points beside looking into them: delete, lock, verify, restore. */
 import { ownerOf } from '@openmaas/api/permissions'
-import { MaasError } from '@openmaas/kernel/errors'
 import type { OrderGiver } from '@openmaas/protocols/channel/orders'
 import { consentTo } from '../auth/consent.ts'
 import { type HandlerRequest, type Handlers, acceptedJob, requestInvalid } from '../http/handler.ts'
 import { labelsOf, timeOf } from '../http/columns.ts'
 import { recordChange } from '../http/handler-context.ts'
-import type { HandlerContext } from '../http/handler-context.ts'
+import type { Db, HandlerContext } from '../http/handler-context.ts'
 import { loadPoint, requireAvailable, showPoint } from './list.ts'
 import type { PointRow } from './list.ts'
 import { nodeOfPool } from '../job/kinds/choose-pool.ts'
 import { expireRequest } from '../job/kinds/expire.ts'
 import { verifyRequest } from '../job/kinds/pool-care.ts'
 import { restoreRequest } from '../job/kinds/restore.ts'
+import { pointsInUse, requireDeletable } from '../job/kinds/retention-rows.ts'
 
 export interface PointContext extends HandlerContext {
   readonly orders: OrderGiver
@@ -36,10 +36,9 @@ async function deletePoint(context: PointContext, request: HandlerRequest<'delet
   const { catalog, clock } = context
   const point = await loadPoint(catalog.db, params.pointId)
   requireAvailable(point)
-  if ((point.lockUntil ?? 0) > clock.wallMs()) {
-    const details = { pointId: point.id, lockUntil: timeOf(point.lockUntil!) }
-    throw new MaasError('SNAPSHOT_LOCKED', 'the point is locked', details)
-  }
+  const requireUnneeded = async (trx: Db): Promise<void> =>
+    requireDeletable(point, await pointsInUse(trx, point.sourceId), clock.wallMs())
+  await requireUnneeded(catalog.db)
   if (dryRun) {
     const detail = `${point.sizeBytes} bytes shown`
     const item = { action: 'delete for ever', object: point.id, name: nameOf(point), detail }
@@ -54,6 +53,8 @@ async function deletePoint(context: PointContext, request: HandlerRequest<'delet
   })
   return catalog.transaction(async (trx) => {
     await consent.use(trx)
+    // It may have been plugged while somebody consented; the job looks once more.
+    await requireUnneeded(trx)
     const labels = labelsOf(point.labelsJson)
     const { sourceId, poolId } = point
     const actor = ownerOf(principal)

@@ -85,12 +85,19 @@ export class Housekeeping {
       const pools = await listPools(catalog.db)
       return pools.map((pool) => collectRequest(pool, 'system'))
     })
-    await this.#every('catalog-backup', BACKUP_EVERY_MS, guard, async () => {
-      const pool = await this.#options.backupPool()
-      return pool === null ? [] : [catalogBackupRequest(pool, 'system')]
+    // A copy without a single point rebuilds nothing: one more follows the first capture.
+    await this.#every('catalog-backup-first', Infinity, guard, async () => {
+      const point = await catalog.db.selectFrom('point').select('id').limit(1).executeTakeFirst()
+      return point === undefined ? [] : this.#backups()
     })
+    await this.#every('catalog-backup', BACKUP_EVERY_MS, guard, () => this.#backups())
     await this.#every('sweep', SWEEP_EVERY_MS, guard, (since) => listSweeps(catalog.db, since, now))
     await this.#prune(guard, now)
+  }
+
+  async #backups(): Promise<JobRequest[]> {
+    const pool = await this.#options.backupPool()
+    return pool === null ? [] : [catalogBackupRequest(pool, 'system')]
   }
 
   /** Media whose lease is over. */
@@ -118,6 +125,7 @@ export class Housekeeping {
     })
   }
 
+  /** @param everyMs Infinity: once, when there is something to do it with */
   async #every(
     name: string,
     everyMs: number,
@@ -134,7 +142,7 @@ export class Housekeeping {
       .executeTakeFirst()
     const since = Number(row?.value ?? 0)
     // Done in the future: the clock was set back since.
-    if (since <= now && now - since < everyMs) return
+    if (row !== undefined && since <= now && now - since < everyMs) return
     const requests = await list(since <= now ? since : 0)
     // Nothing to do it with yet: the first pool shall not wait for its first copy.
     if (requests.length === 0 && name !== 'sweep') return

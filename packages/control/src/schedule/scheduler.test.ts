@@ -267,6 +267,19 @@ describe('the scheduler over hours and days', () => {
     expect(medium).toEqual({ state: 'ejected' })
   })
 
+  test('the catalog is copied when there is a pool, and once more after the first capture', async () => {
+    const site = await Site.make(await make())
+    const copies = () =>
+      site.catalog.db.selectFrom('job').select('id').where('kind', '=', 'catalog-backup').execute()
+    await site.pass(MINUTE_MS)
+    expect(await copies()).toHaveLength(1)
+    await addPolicy(site.catalog, 'plc_1', { rpo: '1h' }, { env: 'prod' })
+    await site.pass(2 * MINUTE_MS)
+    expect(await copies()).toHaveLength(2)
+    await site.pass(3 * HOUR_MS, 10 * MINUTE_MS)
+    expect(await copies()).toHaveLength(2)
+  })
+
   test('keeps house: copies of the catalog, collections, points whose lock has ended', async () => {
     const site = await Site.make(await make())
     const spec = { rpo: '6h', lockDays: 1, retention: { last: 1 } }
@@ -281,7 +294,8 @@ describe('the scheduler over hours and days', () => {
       .execute()
     const counts = Object.fromEntries(kinds.map((row) => [row.kind, row.count]))
     expect(counts['collect']).toBe(4)
-    expect(counts['catalog-backup']).toBe(16)
+    // And the one after the first capture.
+    expect(counts['catalog-backup']).toBe(17)
     // No new point came that could have had them expired.
     const left = await site.catalog.db
       .selectFrom('point')

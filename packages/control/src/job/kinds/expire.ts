@@ -3,6 +3,7 @@
  * again here, in the transaction that marks it, since a medium may have been plugged meanwhile.
  */
 import { z } from 'zod'
+import { isMaasError, type MaasError } from '@openmaas/kernel/errors'
 import type { Result } from '@openmaas/protocols/channel/orders'
 import { appendEvent } from '../../catalog/events.ts'
 import { loadPolicies } from '../../policy/resolve.ts'
@@ -10,7 +11,7 @@ import { defineJob } from '../definition.ts'
 import type { JobDefinition, StepContext, Trx } from '../definition.ts'
 import type { JobRequest } from '../queue.ts'
 import { nodeOfPool } from './choose-pool.ts'
-import { pointsInUse, settleRetention } from './retention-rows.ts'
+import { pointsInUse, requireDeletable, settleRetention } from './retention-rows.ts'
 import { ORDER_TIMEOUT_MS } from './services.ts'
 
 /** Points of one job; what is left over goes with the next. */
@@ -23,12 +24,15 @@ const params = z.object({
   pointIds: z.array(z.string()).max(EXPIRE_MAX).nullable(),
 })
 type ExpireParams = z.infer<typeof params>
+type Refused = readonly { readonly pointId: string; readonly code: string }[]
 interface Selected {
   readonly points: readonly { readonly pointId: string; readonly snapshotId: string }[]
+  /** Chosen by a person, and needed by somebody since. */
+  readonly refused: Refused
 }
 interface Deleted {
   readonly deleted: readonly string[]
-  readonly refused: readonly { readonly pointId: string; readonly code: string }[]
+  readonly refused: Refused
 }
 interface ExpireResults {
   readonly select: Selected
@@ -57,7 +61,11 @@ export function expireRequest(options: {
   }
 }
 
-/** Marks them; those that an earlier attempt has marked are among them. */
+/**
+ * Marks them; those that an earlier attempt has marked are among them.
+ *
+ * @throws MaasError SNAPSHOT_LOCKED, OBJECT_IN_USE when none of those that a person chose may go
+ */
 async function select(context: Context): Promise<Selected> {
   const { sourceId, poolId, pointIds } = context.params
   const policies = await loadPolicies(context.catalog.db)
@@ -71,16 +79,23 @@ async function select(context: Context): Promise<Selected> {
     const policy = source === undefined ? null : policies.resolve({ ...source, labels })
     const now = context.clock.wallMs()
     const spec = policy?.spec ?? null
-    const chosen =
+    const { chosen, refused } =
       pointIds === null
-        ? (await settleRetention(trx, { sourceId, spec, now }))
-            .filter((point) => point.poolId === poolId)
-            .map((point) => point.pointId)
+        ? {
+            chosen: (await settleRetention(trx, { sourceId, spec, now }))
+              .filter((point) => point.poolId === poolId)
+              .map((point) => point.pointId),
+            refused: [],
+          }
         : await deletable(trx, sourceId, pointIds, now)
     for (const id of chosen.slice(0, EXPIRE_MAX)) {
       await trx.updateTable('point').set({ state: 'deleting' }).where('id', '=', id).execute()
     }
-    return { points: await listDeleting(trx, context.params) }
+    const points = await listDeleting(trx, context.params)
+    const [first] = refused
+    if (points.length === 0 && first !== undefined) throw first.error
+    for (const { pointId, error } of refused) context.log('warning', error.code, pointId)
+    return { points, refused: refused.map(({ pointId, error: { code } }) => ({ pointId, code })) }
   })
 }
 
@@ -90,7 +105,7 @@ async function deletable(
   sourceId: string,
   pointIds: readonly string[],
   now: number,
-): Promise<string[]> {
+): Promise<{ chosen: string[]; refused: { pointId: string; error: MaasError }[] }> {
   const inUse = await pointsInUse(trx, sourceId)
   const rows = await trx
     .selectFrom('point')
@@ -99,9 +114,18 @@ async function deletable(
     .where('id', 'in', pointIds)
     .where('state', '=', 'available')
     .execute()
-  return rows
-    .filter((row) => (row.lockUntil ?? 0) <= now && !inUse.has(row.id))
-    .map((row) => row.id)
+  const chosen: string[] = []
+  const refused: { pointId: string; error: MaasError }[] = []
+  for (const row of rows) {
+    try {
+      requireDeletable(row, inUse, now)
+      chosen.push(row.id)
+    } catch (error) {
+      if (!isMaasError(error)) throw error
+      refused.push({ pointId: row.id, error })
+    }
+  }
+  return { chosen, refused }
 }
 
 async function listDeleting(trx: Trx, of: ExpireParams): Promise<Selected['points']> {
@@ -220,9 +244,9 @@ export function makeExpire(): JobDefinition {
     ],
     attemptMax: 6,
     deadlineMs: 3_600_000,
-    conclude: ({ delete: { deleted, refused } }) => ({
-      warning: refused.length > 0,
-      result: { deleted: deleted.length, refused },
-    }),
+    conclude: ({ select: selected, delete: { deleted, refused } }) => {
+      const all = [...selected.refused, ...refused]
+      return { warning: all.length > 0, result: { deleted: deleted.length, refused: all } }
+    },
   })
 }

@@ -118,10 +118,35 @@ describeBothCatalogs('protect', (make) => {
     const job = await site.run(
       expireRequest({ sourceId: SOURCE, poolId: POOL, labels: {}, actor: 'user:usr_1', pointIds }),
     )
-    expect(job).toMatchObject({ state: 'succeeded' })
+    expect(job).toMatchObject({ state: 'warning' })
+    expect(JSON.parse(job.resultJson!)).toEqual({
+      deleted: 1,
+      refused: expect.arrayContaining([
+        { pointId: used, code: 'OBJECT_IN_USE' },
+        { pointId: locked, code: 'SNAPSHOT_LOCKED' },
+      ]),
+    })
     const after = await listPoints(site)
     expect(after.map((point) => point.state)).toEqual(['available', 'available', 'deleted'])
     expect([...site.hosts.snapshots.keys()]).toEqual(['snp_00000001', 'snp_00000002'])
+  })
+
+  test('a point that was plugged since somebody asked for its end fails that job', async () => {
+    const site = await KindSite.make(await make())
+    await site.run(REQUEST)
+    const [point] = await listPoints(site)
+    const wanted = { sourceId: SOURCE, poolId: POOL, labels: {}, actor: 'user:usr_1' }
+    const jobId = await site.enqueue(expireRequest({ ...wanted, pointIds: [point!.id] }))
+    const place = { sourceId: SOURCE, poolId: POOL, nodeId: NODE, hostId: HOST }
+    await addMedium(site.catalog, 'mnt_1', { ...place, pointId: point!.id, protocol: 'local' })
+    const job = await site.finish(jobId)
+    expect(job).toMatchObject({ state: 'failed' })
+    expect(JSON.parse(job.problemJson!)).toMatchObject({
+      code: 'OBJECT_IN_USE',
+      details: { pointId: point!.id, mediumId: 'mnt_1' },
+    })
+    expect((await listPoints(site)).map(({ state }) => state)).toEqual(['available'])
+    expect([...site.hosts.snapshots.keys()]).toEqual(['snp_00000001'])
   })
 
   test('learns what an expiry has deleted when its answer was lost for good', async () => {

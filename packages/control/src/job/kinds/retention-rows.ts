@@ -1,5 +1,7 @@
 /** Keeps the reasons of a source's points true, and says which may go. */
 import type { PolicySpec } from '@openmaas/api/policy'
+import { MaasError } from '@openmaas/kernel/errors'
+import type { Db } from '../../http/handler-context.ts'
 import type { Trx } from '../definition.ts'
 import { jsonOf } from '../job-repository.ts'
 import { applyRetention } from '../../policy/retention.ts'
@@ -18,14 +20,34 @@ export interface ExpiredPoint {
   readonly poolId: string
 }
 
-export async function pointsInUse(trx: Trx, sourceId: string): Promise<ReadonlySet<string>> {
+/** @returns point → one of the media that stand on it */
+export async function pointsInUse(
+  trx: Db,
+  sourceId: string,
+): Promise<ReadonlyMap<string, string>> {
   const rows = await trx
     .selectFrom('medium')
-    .select('pointId')
+    .select(['pointId', 'id'])
     .where('sourceId', '=', sourceId)
     .where('state', 'in', ACTIVE_MEDIA)
     .execute()
-  return new Set(rows.map((row) => row.pointId))
+  return new Map(rows.map((row) => [row.pointId, row.id]))
+}
+
+/** @throws MaasError SNAPSHOT_LOCKED, OBJECT_IN_USE: somebody needs the point */
+export function requireDeletable(
+  point: { readonly id: string; readonly lockUntil: number | null },
+  inUse: ReadonlyMap<string, string>,
+  now: number,
+): void {
+  const pointId = point.id
+  if ((point.lockUntil ?? 0) > now) {
+    const details = { pointId, lockUntil: new Date(point.lockUntil!).toISOString() }
+    throw new MaasError('SNAPSHOT_LOCKED', 'the point is locked', details)
+  }
+  const mediumId = inUse.get(pointId)
+  if (mediumId === undefined) return
+  throw new MaasError('OBJECT_IN_USE', 'a medium stands on the point', { pointId, mediumId })
 }
 
 /** Writes the reasons that have changed. @returns the points that nothing keeps */
