@@ -64,6 +64,7 @@ export function makeLocalPools(node: Node): LocalPools {
           paths: params.paths,
           conflict: params.conflict,
           dryRun: params.dryRun,
+          ...(params.bytesPerSecond !== null && { bytesPerSecond: params.bytesPerSecond }),
           signal,
           onProgress: ({ phase, bytes, bytesTotal, entries }) =>
             report({ phase, bytesDone: bytes, bytesTotal, itemsDone: entries }),
@@ -77,7 +78,7 @@ export function makeLocalPools(node: Node): LocalPools {
 }
 
 function captureOptions(pool: OpenPool, params: CheckedParams<'source.capture'>): CaptureOptions {
-  const { sourceId, requestId, parentSnapshotId, lockUntil, rules } = params
+  const { sourceId, requestId, parentSnapshotId, lockUntil, rules, bytesPerSecond } = params
   const parent = pool.snapshots.parentOf(sourceId, parentSnapshotId)
   return {
     pool: pool.pool,
@@ -87,6 +88,7 @@ function captureOptions(pool: OpenPool, params: CheckedParams<'source.capture'>)
     tags: { ...params.tags, [SOURCE_TAG]: sourceId, [REQUEST_TAG]: requestId },
     // One of another kind is no parent: the source has been given another kind since.
     parent: parent?.kind === (params.kind === 'disk' ? 'volume' : 'tree') ? parent.id : 'none',
+    ...(bytesPerSecond !== null && { bytesPerSecond }),
     ...(lockUntil !== null && { lockUntil: new Date(lockUntil) }),
   }
 }

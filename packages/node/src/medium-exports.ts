@@ -12,8 +12,10 @@ import type { PeerCertificate } from 'node:tls'
 import type { BlockDevice } from '@openmaas/kernel/block-device'
 import { toMaasError } from '@openmaas/kernel/error-message'
 import { MaasError } from '@openmaas/kernel/errors'
+import { Throttle } from '@openmaas/kernel/throttle'
 import { listMediaStatus } from '@openmaas/agent/media/reconcile'
 import type { MediumRecord } from '@openmaas/medium/media/record'
+import { passAwaited, ThrottledDevice } from '@openmaas/medium/stack/throttled-device'
 import { hostOfCertificate } from '@openmaas/protocols/data/peer'
 import { NbdClient } from '@openmaas/protocols/nbd/client'
 import type { NbdExport, NbdExports } from '@openmaas/protocols/nbd/export'
@@ -22,7 +24,6 @@ import { NbdServer, type NbdServerTls } from '@openmaas/protocols/nbd/server'
 import { NBD_TICKET_SEPARATOR } from '@openmaas/protocols/data/peer'
 import type { Node } from './node.ts'
 import type { NodeTls, TicketCheck } from './security.ts'
-import { ThrottledDevice } from './throttled-device.ts'
 
 export interface MediumExportsOptions {
   readonly node: Node
@@ -68,6 +69,23 @@ export class MediumExports implements AsyncDisposable {
   /** Reaches the engine and offers it; again is fine. @throws MaasError NBD_UNREACHABLE */
   async add(mediumId: string, record: MediumRecord): Promise<void> {
     if (this.#served.has(mediumId)) return
+    this.#served.set(mediumId, await this.#reach(record))
+  }
+
+  /**
+   * The medium has grown: whoever connects from now on is told. The clients of before are let go,
+   * and send again what was not answered.
+   */
+  async reopen(mediumId: string, record: MediumRecord): Promise<void> {
+    const before = this.#served.get(mediumId)
+    if (before === undefined) return
+    this.#served.set(mediumId, await this.#reach(record))
+    this.#server.disconnect(mediumId)
+    await before.client.close()
+  }
+
+  /** @throws MaasError NBD_UNREACHABLE, NBD_EXPORT_UNKNOWN */
+  async #reach(record: MediumRecord): Promise<Served> {
     const address = record.attachment?.nbd
     if (address === undefined) {
       throw new MaasError('NBD_EXPORT_UNKNOWN', 'the medium is not exported', { id: record.id })
@@ -79,10 +97,11 @@ export class MediumExports implements AsyncDisposable {
       signal: this.#closing.signal,
     })
     const { bytesPerSecond } = record
-    const { clock } = this.#options.node
     const device =
-      bytesPerSecond === undefined ? client : new ThrottledDevice(client, { bytesPerSecond, clock })
-    this.#served.set(mediumId, { client, device })
+      bytesPerSecond === undefined
+        ? client
+        : new ThrottledDevice(client, passAwaited(new Throttle(Throttle.allocate(bytesPerSecond))))
+    return { client, device }
   }
 
   /** Its clients are let go; what they had in flight is answered. */

@@ -7,6 +7,7 @@ import { resolve } from 'node:path'
 import { availableParallelism } from 'node:os'
 import { isMaasError, MaasError } from '@openmaas/kernel/errors'
 import type { SnapshotId } from '@openmaas/kernel/ids'
+import { Throttle } from '@openmaas/kernel/throttle'
 import { PoolOwnerSocket } from '../owner/owner-socket.ts'
 import type { Pool } from '@openmaas/pool/pool/pool'
 import type { SnapshotManifest, SnapshotRow } from '@openmaas/pool/pool/types'
@@ -130,6 +131,7 @@ function makeSetup(
     skip: pool.status().bricks.flatMap((brick) => identify(brick) ?? []),
     counters: makeCounterMemory(laneCount(options)),
     hungry: new SharedArrayBuffer(8),
+    ...(options.bytesPerSecond && { throttle: Throttle.allocate(options.bytesPerSecond) }),
   }
 }
 

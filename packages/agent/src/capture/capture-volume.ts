@@ -10,6 +10,7 @@ import { resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { reviveError } from '@openmaas/kernel/error-message'
 import { MaasError } from '@openmaas/kernel/errors'
+import { Throttle } from '@openmaas/kernel/throttle'
 import { PoolOwnerSocket } from '../owner/owner-socket.ts'
 import type { Session } from '@openmaas/pool/pool/session'
 import type { SnapshotRow } from '@openmaas/pool/pool/types'
@@ -160,6 +161,8 @@ async function runLanes(session: Session, run: LaneRun): Promise<SegmentResult[]
   const { options, image, segments, counters, laneCount } = run
   const control = new Int32Array(new SharedArrayBuffer(8))
   const cancel = (): void => void Atomics.store(control, CANCELLED, 1)
+  const { bytesPerSecond } = options
+  const limit = bytesPerSecond ? { throttle: Throttle.allocate(bytesPerSecond) } : {}
   options.signal?.addEventListener('abort', cancel)
   if (options.signal?.aborted === true) cancel()
   try {
@@ -172,6 +175,7 @@ async function runLanes(session: Session, run: LaneRun): Promise<SegmentResult[]
         counters,
         segments: segments.buffer as SharedArrayBuffer,
         control: control.buffer as SharedArrayBuffer,
+        ...limit,
       }),
     )
     for (const lane of lanes) lane.catch(cancel) // One that fails ends the others.

@@ -7,6 +7,7 @@ import { O_DIRECTORY, O_RDONLY, AT_FDCWD } from '@openmaas/kernel/posix/constant
 import { close, openat } from '@openmaas/kernel/posix/files'
 import { checked, cString, posixAvailable } from '@openmaas/kernel/posix/library'
 import { systemRandom } from '@openmaas/kernel/random'
+import { Throttle } from '@openmaas/kernel/throttle'
 import type { ChunkSource } from '@openmaas/pool/chunk/chunk'
 import { makePrimitives } from '@openmaas/pool/chunk/native-primitives'
 import { Chunker } from '@openmaas/pool/chunker/chunker'
@@ -16,6 +17,7 @@ import { SessionLane } from '@openmaas/pool/pool/lane'
 import { TreeReader } from '@openmaas/pool/tree/tree-reader'
 import type { RemoteLane } from '../remote/remote-lane.ts'
 import { CaptureLane } from './lane.ts'
+import { ThrottledSink } from './throttled-sink.ts'
 import { asBuffer, type FromLane, type LaneWorkerData, type ToLane } from './messages.ts'
 
 assert(parentPort !== null, 'this module runs in a worker thread')
@@ -69,9 +71,12 @@ function openLane(data: LaneWorkerData): OpenLane {
   const { sink, source, chunkerKey } = openPool(data)
   const path = cString(setup.path)
   const rootFd = checked(openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY), 'open', setup.path)
+  const control = new Int32Array(setup.hungry)
+  const isOver = (): boolean => Atomics.load(control, 1) !== 0
+  const throttle = setup.throttle && new Throttle(setup.throttle)
   const lane = new CaptureLane(setup, {
     rootFd,
-    sink,
+    sink: throttle === undefined ? sink : new ThrottledSink(sink, throttle, isOver),
     chunker: new Chunker(chunkerKey),
     old: setup.parentRoot && new TreeReader(source, asBuffer(setup.parentRoot)),
     post,
@@ -82,7 +87,7 @@ function openLane(data: LaneWorkerData): OpenLane {
     source.close()
     close(rootFd)
   }
-  return { lane, sink, control: new Int32Array(setup.hungry), close: closeLane }
+  return { lane, sink, control, close: closeLane }
 }
 
 let opened: OpenLane | undefined

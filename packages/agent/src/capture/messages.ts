@@ -103,6 +103,8 @@ export interface LaneSetup {
   readonly counters: SharedArrayBuffer
   /** Int32: [0] how many idle lanes nobody has promised work to, [1] 1 when the run is over. */
   readonly hungry: SharedArrayBuffer
+  /** Of a capture with a limit (kernel/throttle.ts), where the line does not keep it. */
+  readonly throttle?: SharedArrayBuffer
 }
 
 /** What the worker thread of a lane is set up with: a pool of this process, or a node's. */

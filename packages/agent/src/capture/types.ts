@@ -32,6 +32,8 @@ export interface CaptureOptions {
   readonly warm?: WarmLanes
   /** `auto` chooses as `name` says; `none` reads everything again. */
   readonly parent?: SnapshotId | 'auto' | 'none'
+  /** What is read of the source, no faster: all lanes together, as kernel/throttle.ts says. */
+  readonly bytesPerSecond?: number
   /** The point cannot be deleted before this time. */
   readonly lockUntil?: Date
   /** Called about ten times a second, and once at the end. */

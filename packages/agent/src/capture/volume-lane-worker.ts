@@ -8,6 +8,7 @@ import { errorToMessage } from '@openmaas/kernel/error-message'
 import { MaasError } from '@openmaas/kernel/errors'
 import { NodeFs } from '@openmaas/kernel/node-fs'
 import { systemRandom } from '@openmaas/kernel/random'
+import { Throttle } from '@openmaas/kernel/throttle'
 import { MiB } from '@openmaas/kernel/units'
 import { SessionLane } from '@openmaas/pool/pool/lane'
 import { FIXED_CHUNK_SIZE } from '@openmaas/pool/chunk/chunk'
@@ -74,8 +75,11 @@ async function captureSegments(data: VolumeLaneData): Promise<SegmentResult[]> {
   const { sink, expect } = await openPool(data)
   try {
     const buffer = Buffer.allocUnsafeSlow(MiB)
+    const isOver = (): boolean => Atomics.load(control, CANCELLED) !== 0
+    const throttle = data.throttle && new Throttle(data.throttle)
     const onRead = (count: number): void => {
-      if (Atomics.load(control, CANCELLED) !== 0) {
+      throttle?.passSync(count, isOver)
+      if (isOver()) {
         throw new MaasError('CANCELLED', 'the capture was cancelled')
       }
       counters.add('bytes', count)

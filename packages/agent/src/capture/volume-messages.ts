@@ -20,6 +20,8 @@ interface VolumeLaneSetup {
   readonly counters: SharedArrayBuffer
   /** Uint32: indexes of the segments that may hold data. */
   readonly segments: SharedArrayBuffer
+  /** Of a capture with a limit (kernel/throttle.ts), where the line does not keep it. */
+  readonly throttle?: SharedArrayBuffer
   /** Int32: [0] the next place in `segments` to be taken, [1] 1 when the run is over. */
   readonly control: SharedArrayBuffer
 }

@@ -19,8 +19,8 @@ export interface ChannelSetup {
   readonly identity: AgentIdentity
   readonly hello: Hello
   readonly memory: ChannelMemory
-  /** Of this connection alone; 0: as fast as it goes. */
-  readonly bytesPerSecond: number
+  /** Of a session with a limit (kernel/throttle.ts), which its connections keep together. */
+  readonly throttle?: SharedArrayBuffer
 }
 
 export type ToChannel =

@@ -11,6 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { assert } from '@openmaas/kernel/assert'
 import { type ErrorMessage, errorToMessage } from '@openmaas/kernel/error-message'
 import { type ErrorCode, ERRORS, MaasError } from '@openmaas/kernel/errors'
+import { Throttle } from '@openmaas/kernel/throttle'
 import {
   DATA_VERSION,
   dataViolation,
@@ -50,7 +51,9 @@ class Channel {
   #frames: Promise<void> = Promise.resolve()
   #welcomed = false
   #over = false
-  #paceMs = performance.now()
+  /** Ends the waits for a turn. */
+  readonly #ended = new AbortController()
+  readonly #throttle = setup.throttle && new Throttle(setup.throttle)
   #drained: () => void = () => undefined
 
   constructor() {
@@ -98,6 +101,7 @@ class Channel {
 
   end(): void {
     this.#over = true
+    this.#ended.abort()
     this.#out.end()
     this.#in.end()
     this.#socket.destroy()
@@ -169,21 +173,13 @@ class Channel {
       // A copy: the ring's memory is the lane's again at once.
       const piece = this.#out.peek(Buffer.allocUnsafeSlow(count))
       this.#out.release(count)
-      await this.#pace(count)
+      await this.#throttle?.pass(count, this.#ended.signal)
       if (this.#over) return
       this.#socket.write(piece)
       if (this.#socket.writableLength > SOCKET_BACKLOG_MAX) {
         await new Promise<void>((resolve) => (this.#drained = resolve))
       }
     }
-  }
-
-  /** Keeps to the bandwidth it was given. */
-  async #pace(count: number): Promise<void> {
-    if (setup.bytesPerSecond === 0) return
-    const nowMs = performance.now()
-    this.#paceMs = Math.max(this.#paceMs, nowMs) + (count * 1000) / setup.bytesPerSecond
-    if (this.#paceMs > nowMs + 5) await delay(this.#paceMs - nowMs)
   }
 }
 

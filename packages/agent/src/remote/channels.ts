@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads'
 import { reviveError } from '@openmaas/kernel/error-message'
 import { MaasError } from '@openmaas/kernel/errors'
+import { Throttle } from '@openmaas/kernel/throttle'
 import type { PoolTarget } from '@openmaas/protocols/channel/orders'
 import { DATA_VERSION } from '@openmaas/protocols/data/frames'
 import type { CapturedSnapshot, Commit, Hello, Welcome } from '@openmaas/protocols/data/messages'
@@ -16,6 +17,7 @@ export interface ChannelsOptions {
   readonly identity: AgentIdentity
   readonly open: Exclude<Hello['open'], { do: 'join' }>
   readonly connections: number
+  /** What all connections send together, no faster; null: as fast as it goes. */
   readonly bytesPerSecond: number | null
   readonly signal?: AbortSignal
 }
@@ -36,11 +38,14 @@ export class Channels implements AsyncDisposable {
   readonly #cancel = (): void => {
     this.#fail(new MaasError('CANCELLED', 'the order was cancelled'))
   }
+  readonly #throttle: SharedArrayBuffer | undefined
   #welcome!: Welcome
   #committing = false
 
   private constructor(options: ChannelsOptions) {
     this.#options = options
+    const { bytesPerSecond } = options
+    this.#throttle = bytesPerSecond === null ? undefined : Throttle.allocate(bytesPerSecond)
     this.#committed.promise.catch(() => undefined) // Asked for only by a capture.
     options.signal?.addEventListener('abort', this.#cancel)
     if (options.signal?.aborted === true) this.#cancel()
@@ -101,7 +106,7 @@ export class Channels implements AsyncDisposable {
 
   #start(open: Hello['open']): Channel {
     this.signal.throwIfAborted() // With the reason.
-    const { target, identity, bytesPerSecond, connections } = this.#options
+    const { target, identity } = this.#options
     const address = parseNbdAddress(target.address)
     if (!('host' in address)) {
       throw new MaasError('USAGE', `"${target.address}" is no host and port`)
@@ -113,7 +118,7 @@ export class Channels implements AsyncDisposable {
       identity,
       hello: { version: DATA_VERSION, ticket: target.ticket, open },
       memory,
-      bytesPerSecond: Math.ceil((bytesPerSecond ?? 0) / connections),
+      ...(this.#throttle !== undefined && { throttle: this.#throttle }),
     }
     const worker = new Worker(new URL('./channel-thread.ts', import.meta.url), {
       workerData: setup,

@@ -43,7 +43,8 @@ async function restore({ params, identity }: RestoreRequest): Promise<Result<'po
     identity,
     open: { do: 'restore', snapshotId: params.snapshotId },
     connections: lanes + 1,
-    bytesPerSecond: params.bytesPerSecond,
+    // Kept where it is written: what the node sends waits for that.
+    bytesPerSecond: null,
     signal: cancelled.signal,
   })
   const { snapshot } = channels.welcome
@@ -67,6 +68,7 @@ async function restore({ params, identity }: RestoreRequest): Promise<Result<'po
       conflict: params.conflict,
       dryRun: params.dryRun,
       lanes,
+      ...(params.bytesPerSecond !== null && { bytesPerSecond: params.bytesPerSecond }),
       signal: channels.signal,
       onProgress: ({ phase, bytes, bytesTotal, entries }) => {
         const progress = { phase, bytesDone: bytes, bytesTotal, itemsDone: entries }

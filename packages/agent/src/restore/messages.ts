@@ -16,6 +16,8 @@ export interface RestoreSetup {
   readonly counters: SharedArrayBuffer
   /** Int32: [0] the next unit, [1] 1 when the run is over, [2] 1 when there are large files. */
   readonly control: SharedArrayBuffer
+  /** Of a restore with a limit (kernel/throttle.ts). */
+  readonly throttle?: SharedArrayBuffer
   /** One byte for each directory: DirectoryState. */
   readonly directories: SharedArrayBuffer
   /** A default ACL on the target would be inherited: remove what is not in the snapshot. */

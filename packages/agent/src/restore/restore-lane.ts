@@ -7,6 +7,7 @@ import { checked, cString } from '@openmaas/kernel/posix/library'
 import { getxattr } from '@openmaas/kernel/posix/xattr'
 import { fstatx, makeStatx, STATX_BASIC_STATS, statxGid } from '@openmaas/kernel/posix/statx'
 import { MaasError } from '@openmaas/kernel/errors'
+import { Throttle } from '@openmaas/kernel/throttle'
 import { ENTRY_KIND } from '@openmaas/pool/tree/entry-layout'
 import { decodeEntry, type TreeEntry } from '@openmaas/pool/tree/entry'
 import type { TreeNodeView } from '@openmaas/pool/tree/node-view'
@@ -105,7 +106,11 @@ export class RestoreLane {
     this.#roots = reviveRoots(setup.roots)
     this.reader = new TreeReader(chunks, Buffer.from(setup.treeRoot))
     this.counters = new RestoreCounters(setup.counters, setup.lane)
-    this.content = new ContentWriter(chunks, (count) => this.counters.add('bytes', count))
+    const throttle = setup.throttle && new Throttle(setup.throttle)
+    this.content = new ContentWriter(chunks, (count) => {
+      this.counters.add('bytes', count)
+      throttle?.passSync(count, () => this.isOver)
+    })
     const { owners, removeAcls, conflict } = setup
     const { warnings } = this
     const xattrs = (entry: TreeEntry) => this.reader.xattrs(entry)

@@ -18,6 +18,7 @@ import { MaasError } from '@openmaas/kernel/errors'
 import { fsError } from '@openmaas/kernel/fs-errors'
 import { makeDirectories as makeTargetDirectories } from '@openmaas/kernel/make-directories'
 import { NodeFs } from '@openmaas/kernel/node-fs'
+import { Throttle } from '@openmaas/kernel/throttle'
 import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '@openmaas/kernel/posix/constants'
 import { close, openat } from '@openmaas/kernel/posix/files'
 import { checked, cString } from '@openmaas/kernel/posix/library'
@@ -212,7 +213,7 @@ class RestoreRun {
     setup: Omit<RestoreSetup, 'lane' | 'removeAcls'>,
     chunks: RestoreSource,
     lanes: number,
-    { reader, warm }: Pick<RestoreOptions, 'reader' | 'warm'>,
+    { reader, warm, bytesPerSecond }: Pick<RestoreOptions, 'reader' | 'warm' | 'bytesPerSecond'>,
   ) {
     this.#targetState = prepareTarget(setup.target)
     const path = cString(setup.target)
@@ -222,8 +223,11 @@ class RestoreRun {
     this.#setup = { ...setup, removeAcls, lane: 0 }
     this.#chunks = chunks
     this.#local = new RestoreLane(this.#setup, this.#targetFd, chunks)
+    // Of the lanes alone: this thread must not sleep, and writes next to nothing itself.
+    const limit = bytesPerSecond ? { throttle: Throttle.allocate(bytesPerSecond) } : {}
     const setups = Array.from({ length: lanes }, (_, i) => ({
       ...this.#setup,
+      ...limit,
       lane: i + 1,
       reader: reader.handoff(i + 1),
     }))

@@ -16,6 +16,7 @@ import { reviveError } from '@openmaas/kernel/error-message'
 import { MaasError } from '@openmaas/kernel/errors'
 import { fsError } from '@openmaas/kernel/fs-errors'
 import { makeDirectories } from '@openmaas/kernel/make-directories'
+import { Throttle } from '@openmaas/kernel/throttle'
 import { SEEK_END } from '@openmaas/kernel/posix/constants'
 import { lseek } from '@openmaas/kernel/posix/files'
 import { readVolumeRoot } from '@openmaas/pool/volume/root'
@@ -66,6 +67,8 @@ export async function restoreVolume(options: RestoreOptions): Promise<RestoreRes
   signal?.addEventListener('abort', cancel)
   if (signal?.aborted === true) cancel()
   try {
+    const { bytesPerSecond } = options
+    const limit = bytesPerSecond ? { throttle: Throttle.allocate(bytesPerSecond) } : {}
     const segments = Math.ceil(size / VOLUME_SEGMENT_SIZE)
     const data = Array.from({ length: Math.min(lanes, segments) }, (_, lane) => ({
       lane,
@@ -75,6 +78,7 @@ export async function restoreVolume(options: RestoreOptions): Promise<RestoreRes
       fresh: target.finalPath !== undefined,
       counters,
       control: control.buffer as SharedArrayBuffer,
+      ...limit,
     }))
     await runLanes(data, cancel, options.warm)
     phase = 'finishing'

@@ -46,6 +46,11 @@ export interface RestoreOptions {
   readonly owners?: 'auto' | 'numbers' | 'none'
   /** Counts what would happen and changes nothing. */
   readonly dryRun?: boolean
+  /**
+   * Content written, no faster: all lanes together, as kernel/throttle.ts says. Over a line it is
+   * the same on average; what is asked for ahead (64 chunks a lane) may come at once.
+   */
+  readonly bytesPerSecond?: number
   /** Worker threads; default: one per core, at most 8. */
   readonly lanes?: number
   /** Threads that were started ahead; those that are needed are taken. */

@@ -7,6 +7,7 @@ import { MaasError } from '@openmaas/kernel/errors'
 import { NodeFs } from '@openmaas/kernel/node-fs'
 import { posixError } from '@openmaas/kernel/posix/library'
 import { pwrite } from '@openmaas/kernel/posix/files'
+import { Throttle } from '@openmaas/kernel/throttle'
 import { MiB } from '@openmaas/kernel/units'
 import { openSnapshot } from '@openmaas/medium/stack/build-stack'
 import { MapReader } from '@openmaas/pool/volume/map-reader'
@@ -31,6 +32,8 @@ export async function restoreSegments(data: RestoreVolumeLaneData): Promise<void
   const announce = announcer(source, data.snapshot.root)
   const file = openSync(data.path, 'r+')
   const buffer = Buffer.allocUnsafeSlow(PIECE_SIZE)
+  const isOver = (): boolean => Atomics.load(control, OVER) !== 0
+  const throttle = data.throttle && new Throttle(data.throttle)
   try {
     for (;;) {
       const offset = Atomics.add(control, NEXT_SEGMENT, 1) * VOLUME_SEGMENT_SIZE
@@ -42,7 +45,8 @@ export async function restoreSegments(data: RestoreVolumeLaneData): Promise<void
           continue
         }
         for (let done = 0; done < extent.length; done += PIECE_SIZE) {
-          if (Atomics.load(control, OVER) !== 0) {
+          throttle?.passSync(Math.min(PIECE_SIZE, extent.length - done), isOver)
+          if (isOver()) {
             throw new MaasError('CANCELLED', 'the restore was cancelled')
           }
           announce(extent.offset + done)

@@ -15,6 +15,8 @@ export interface RestoreVolumeLaneData {
   /** True for a file that is one hole: zeros need not be written. */
   readonly fresh: boolean
   readonly counters: SharedArrayBuffer
+  /** Of a restore with a limit (kernel/throttle.ts). */
+  readonly throttle?: SharedArrayBuffer
   /** Int32: [0] the next segment, [1] 1 when the run is over. */
   readonly control: SharedArrayBuffer
 }
