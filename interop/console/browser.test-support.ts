@@ -131,6 +131,15 @@ export class Visit implements AsyncDisposable {
     )
   }
 
+  /** Opens, keeps a picture, and @returns what is wrong with it: cut off, or by axe. */
+  async look(name: string, path: string, look: Look): Promise<string[]> {
+    await this.open(path)
+    await this.settled()
+    await this.keep(`${name}-${look.language}-${look.theme}-${look.size}`)
+    const cut = (await this.fits()) ? [] : ['wider than the window']
+    return [...cut, ...(await this.axe())].map((text) => `${name}: ${text}`)
+  }
+
   /** @returns what axe finds that keeps people out, as `rule: element` */
   async axe(): Promise<string[]> {
     await this.page.evaluate(readFileSync(AXE, 'utf8'))
@@ -147,8 +156,14 @@ export class Visit implements AsyncDisposable {
   }
 }
 
+export interface Look {
+  readonly language: Language
+  readonly theme: Theme
+  readonly size: Size
+}
+
 /** Languages and themes over two sizes: every pair once, in four visits instead of eight. */
-export const LOOKS: readonly { language: Language; theme: Theme; size: Size }[] = [
+export const LOOKS: readonly Look[] = [
   { language: 'en', theme: 'light', size: 'wide' },
   { language: 'zh-CN', theme: 'dark', size: 'wide' },
   { language: 'en', theme: 'dark', size: 'narrow' },

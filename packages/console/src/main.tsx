@@ -1,12 +1,21 @@
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
+import { ApiError } from '@openmaas/api/client'
 import { assert } from '@openmaas/kernel/assert'
+import { MaasError } from '@openmaas/kernel/errors'
+import { ForbiddenPage } from './api/problems.ts'
 import { App } from './app/App.tsx'
 import './app/app.css'
 
+/** What a page shows as a problem is no fault of the console; the rest goes to the browser's log. */
+function reportFault(error: unknown): void {
+  const isShown = error instanceof ApiError || error instanceof MaasError
+  if (!isShown && !(error instanceof ForbiddenPage)) reportError(error)
+}
+
 const root = document.getElementById('root')
 assert(root !== null, 'index.html has an element for the console')
-createRoot(root).render(
+createRoot(root, { onCaughtError: reportFault }).render(
   <StrictMode>
     <App />
   </StrictMode>,

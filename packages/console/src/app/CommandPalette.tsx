@@ -1,5 +1,5 @@
 /** Ctrl-K: goes to a page, a source, a job or a medium, or does a verb, by a few letters of it. */
-import { useDeferredValue, useState, type KeyboardEvent } from 'react'
+import { useState, type KeyboardEvent } from 'react'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import Input from 'antd/es/input'
@@ -29,7 +29,7 @@ export function CommandPalette({ onClose }: { readonly onClose: () => void }) {
   const text = useText(appMessages)
   const [typed, setTyped] = useState('')
   const [position, setPosition] = useState(0)
-  const found = useFound(useDeferredValue(typed))
+  const found = useFound(typed)
   const current = Math.min(position, Math.max(0, found.length - 1))
   const choose = (one: Found): void => {
     onClose()

@@ -47,7 +47,6 @@ export function TopBar({ onSearch, onNavigate }: Props) {
       <Button
         className="om-search"
         icon={<SearchOutlined />}
-        aria-label={text('search')}
         onClick={onSearch}
         data-testid="search"
       >
@@ -67,7 +66,7 @@ export function TopBar({ onSearch, onNavigate }: Props) {
       <Button
         type="text"
         icon={<GlobalOutlined />}
-        aria-label={text('language')}
+        title={text('language')}
         onClick={() => setLanguage(language === 'en' ? 'zh-CN' : 'en')}
         data-testid="language"
       >
