@@ -1,5 +1,5 @@
 /** One server and one browser for the whole suite, and how a person uses them. */
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
@@ -26,6 +26,9 @@ export class ConsoleSite implements AsyncDisposable {
   readonly server: ServerProgram
   readonly directory: TemporaryDirectory
   readonly browser: Browser
+  /** Of the first capture of the source "files". */
+  jobId = ''
+  sourceId = ''
 
   private constructor(server: ServerProgram, directory: TemporaryDirectory, browser: Browser) {
     this.server = server
@@ -46,6 +49,21 @@ export class ConsoleSite implements AsyncDisposable {
       }),
     ])
     return new ConsoleSite(server, directory, browser)
+  }
+
+  /** What screens have something to show of: a source with one recovery point. */
+  async protectFiles(): Promise<void> {
+    const { api } = this.server
+    mkdirSync(this.directory.join('files'))
+    writeFileSync(this.directory.join('files/hello.txt'), 'hello')
+    const { items: hosts } = await api.call('listHosts')
+    const agent = hosts.find(({ kind }) => kind === 'agent')!
+    const source = await api.call('createSource', {
+      body: { name: 'files', hostId: agent.id, path: this.directory.join('files') },
+    })
+    this.sourceId = source.id
+    const run = await api.call('protectSource', { params: { sourceId: source.id }, body: {} })
+    this.jobId = (await api.finish(run.jobId)).id
   }
 
   get login(): { readonly name: string; readonly password: string } {

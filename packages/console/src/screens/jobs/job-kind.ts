@@ -13,7 +13,7 @@ export const JOB_KINDS = [
   'discover',
   'reconcile-media',
   'reconcile-points',
-  'delete-point',
+  'catalog-backup',
 ] as const
 
 /** A kind that a newer server adds keeps its own word. */

@@ -61,5 +61,5 @@ export const en = {
   'kind.discover': 'Discover',
   'kind.reconcile-media': 'Reconcile media',
   'kind.reconcile-points': 'Reconcile points',
-  'kind.delete-point': 'Delete point',
+  'kind.catalog-backup': 'Back up the catalog',
 } as const

@@ -63,5 +63,5 @@ export const zhCn: Translation<typeof en> = {
   'kind.discover': '发现',
   'kind.reconcile-media': '核对介质',
   'kind.reconcile-points': '核对恢复点',
-  'kind.delete-point': '删除恢复点',
+  'kind.catalog-backup': '备份目录库',
 }

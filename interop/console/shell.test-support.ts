@@ -1,42 +1,19 @@
-/** The console in Debian's Chromium, against the real server: login, dashboard, jobs, shell. */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { requires } from '@openmaas/testkit/requires'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { CHROMIUM, ConsoleSite, DIST, LOOKS } from './browser.test-support.ts'
+/** The frame and the first screens: login, dashboard, jobs, palette, languages. */
+import { describe, expect, test } from 'vitest'
+import { LOOKS } from './browser.test-support.ts'
+import type { ConsoleSite } from './browser.test-support.ts'
 
-requires({ linux: true, root: true, paths: [CHROMIUM, DIST, '/dev/fuse'] }, () => {
-  describe('the console', () => {
-    let site: ConsoleSite
-    let jobId = ''
-
-    beforeAll(async () => {
-      site = await ConsoleSite.start()
-      const { directory, server } = site
-      mkdirSync(directory.join('files'))
-      writeFileSync(directory.join('files/hello.txt'), 'hello')
-      const { items: hosts } = await server.api.call('listHosts')
-      const agent = hosts.find(({ kind }) => kind === 'agent')!
-      const source = await server.api.call('createSource', {
-        body: { name: 'files', hostId: agent.id, path: directory.join('files') },
-      })
-      const run = await server.api.call('protectSource', {
-        params: { sourceId: source.id },
-        body: {},
-      })
-      jobId = (await server.api.finish(run.jobId)).id
-    })
-
-    afterAll(() => site?.[Symbol.asyncDispose]())
-
+export function testShell(site: () => ConsoleSite): void {
+  describe('the shell', () => {
     test('refuses a wrong password with the reason, and leads in with the right one', async () => {
-      await using visit = await site.visit()
+      await using visit = await site().visit()
       await visit.open('/jobs')
       expect(await visit.by('title').textContent()).toBe('Log in')
-      await visit.by('name').fill(site.login.name)
+      await visit.by('name').fill(site().login.name)
       await visit.by('password').fill('not the password')
       await visit.by('submit').click()
       await visit.page.locator('[data-code=LOGIN_FAILED]').waitFor()
-      await visit.by('password').fill(site.login.password)
+      await visit.by('password').fill(site().login.password)
       await visit.by('submit').click()
       // Where the address led at first.
       await visit.by('list-jobs').waitFor()
@@ -45,41 +22,43 @@ requires({ linux: true, root: true, paths: [CHROMIUM, DIST, '/dev/fuse'] }, () =
     })
 
     test('lists jobs, opens one, and keeps the filter in the address', async () => {
-      await using visit = await site.enter()
+      await using visit = await site().enter()
       await visit.open('/jobs?kind=protect&state=succeeded%2Cwarning%2Cfailed%2Ccancelled')
-      await visit.by(`job-${jobId}`).waitFor()
+      await visit.by(`job-${site().jobId}`).waitFor()
       expect(await visit.by('filter-state').textContent()).toContain('History')
       await visit.page.keyboard.press('j')
       await visit.page.keyboard.press('Enter')
       await visit.by('log').waitFor()
       expect(await visit.by('title').textContent()).toBe('Protect')
-      expect(await visit.by('equivalents').textContent()).toContain(`openmaas job show ${jobId}`)
+      expect(await visit.by('equivalents').textContent()).toContain(
+        `openmaas job show ${site().jobId}`,
+      )
       expect(visit.complaints).toEqual([])
     })
 
     test('says that there is nothing at an address of a job that does not exist', async () => {
-      await using visit = await site.enter()
-      await visit.page.goto(`/jobs/${jobId.slice(0, -4)}0000`)
+      await using visit = await site().enter()
+      await visit.page.goto(`/jobs/${site().jobId.slice(0, -4)}0000`)
       await visit.by('missing').waitFor()
       expect(visit.complaints).toEqual([])
     })
 
     test('shows a job that begins without being asked for it', async () => {
-      await using visit = await site.enter()
+      await using visit = await site().enter()
       await visit.open('/jobs')
-      await visit.by(`job-${jobId}`).waitFor()
-      const { items } = await site.server.api.call('listSources')
-      const run = await site.server.api.call('protectSource', {
+      await visit.by(`job-${site().jobId}`).waitFor()
+      const { items } = await site().server.api.call('listSources')
+      const run = await site().server.api.call('protectSource', {
         params: { sourceId: items[0]!.id },
         body: {},
       })
       await visit.by(`job-${run.jobId}`).waitFor()
-      await site.server.api.finish(run.jobId)
+      await site().server.api.finish(run.jobId)
       await visit.page.locator(`tr[data-row-key=${run.jobId}] [data-state=succeeded]`).waitFor()
     })
 
     test('goes where the palette is told, by keyboard', async () => {
-      await using visit = await site.enter()
+      await using visit = await site().enter()
       await visit.open('/')
       await visit.page.keyboard.press('Control+k')
       await visit.by('search-input').fill('jobs')
@@ -88,7 +67,7 @@ requires({ linux: true, root: true, paths: [CHROMIUM, DIST, '/dev/fuse'] }, () =
     })
 
     test('switches to Chinese without a reload', async () => {
-      await using visit = await site.enter()
+      await using visit = await site().enter()
       await visit.open('/')
       await visit.by('language').click()
       await visit.page.getByRole('heading', { name: '总览' }).waitFor()
@@ -96,11 +75,11 @@ requires({ linux: true, root: true, paths: [CHROMIUM, DIST, '/dev/fuse'] }, () =
     })
 
     test.each(LOOKS)('$language $theme $size: nothing is cut, axe is content', async (look) => {
-      await using visit = await site.enter(look)
+      await using visit = await site().enter(look)
       expect(await visit.look('dashboard', '/', look)).toEqual([])
       expect(await visit.look('jobs', '/jobs', look)).toEqual([])
-      expect(await visit.look('job', `/jobs/${jobId}`, look)).toEqual([])
+      expect(await visit.look('job', `/jobs/${site().jobId}`, look)).toEqual([])
       expect(visit.complaints).toEqual([])
     })
   })
-})
+}
