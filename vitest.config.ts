@@ -6,6 +6,8 @@ export default defineConfig({
     include: ['packages/**/*.test.ts', 'tools/**/*.test.ts', 'simulation/**/*.test.ts'],
     exclude: ['**/node_modules/**'],
     pool: 'forks',
+    // As in packages/cli/bin/openmaas, which says why.
+    execArgv: ['--wasm-wrapper-tiering-budget=1000000000'],
     maxWorkers: 2,
     // Generous: the machine may be shared, and no test of ours asserts a duration.
     testTimeout: 60_000,

@@ -6,6 +6,8 @@ export default defineConfig({
     include: ['interop/**/*.test.ts'],
     exclude: ['**/node_modules/**'],
     pool: 'forks',
+    // As in packages/cli/bin/openmaas, which says why.
+    execArgv: ['--wasm-wrapper-tiering-budget=1000000000'],
     maxWorkers: 1,
     testTimeout: 300_000,
     hookTimeout: 300_000,
