@@ -100,6 +100,10 @@ export const ERRORS = {
   DATABASE_CHAIN_BROKEN: { category: 'conflict', en: 'Log that the standby needs is gone for good: seed it anew; older points stay as they are.', zh: '备库所需的日志已永久缺失:请重新做初始复制;已有恢复点不受影响。' },
   DATABASE_BEHIND: { category: 'unavailable', en: 'The standby does not keep up or does not run; look at its state, then take the point again.', zh: '备库落后或未运行:请查看其状态后重新生成恢复点。' },
   DATABASE_TARGET_UNREACHABLE: { category: 'not_found', en: 'Choose a moment between the first and the last one the log covers, or take a point first.', zh: '请选择日志覆盖范围内的时刻,或先生成恢复点。' },
+  DATABASE_ENGINE_UNKNOWN: { category: 'unsupported', en: 'Install a plug-in for that engine on the host, or choose another host.', zh: '请在该主机安装此引擎的插件,或选择其他主机。' },
+  DATABASE_NOT_OFFERED: { category: 'denied', en: 'Ask the owner of the source to offer it for self-service.', zh: '请联系数据源所有者开放自助服务。' },
+  VIRTUAL_DATABASE_BUSY: { category: 'conflict', en: 'Wait for the job that works on it, or for another state; "openmaas vdb show" tells.', zh: '请等待正在处理它的作业结束或状态改变;可用 openmaas vdb show 查看。' },
+  VIRTUAL_DATABASE_KEPT: { category: 'conflict', en: 'It is marked to be kept: take the mark away first.', zh: '该虚拟数据库已标记为保留,请先取消保留。' },
   DATABASE_RUNNING: { category: 'conflict', en: 'An instance runs on that directory; deactivate it first.', zh: '该目录上已有实例运行,请先停用。' },
   PLUGIN_FAILED: { category: 'unavailable', en: 'The plug-in ended or answered against the protocol; look at its output in the log of the agent.', zh: '插件已退出或违反协议;请查看探针日志中的插件输出。' },
   // Media.
@@ -108,6 +112,7 @@ export const ERRORS = {
   MEDIUM_BUSY: { category: 'conflict', en: 'Close the programs that use the mount, then eject again.', zh: '请关闭正在使用该挂载的程序后再弹出。' },
   MEDIUM_UNMOUNT_SLOW: { category: 'unavailable', en: 'Bring the node back that serves the medium, then detach again; with --force what was not written back is lost.', zh: '请恢复提供该介质的节点后再次卸载;使用 --force 会丢失尚未写回的数据。' },
   MEDIUM_TOO_DEEP: { category: 'exhausted', en: 'Seal it with "openmaas seal" and plug the new point: that stands on one layer.', zh: '请用 openmaas seal 封存,再挂接新的恢复点:它只有一层。' },
+  FREEZE_NOT_FOUND: { category: 'not_found', en: 'Freeze the medium again with a new request, then seal that.', zh: '请以新的请求重新冻结该介质,然后再封存。' },
   MEDIUM_ATTACH_FAILED: { category: 'unavailable', en: 'Nothing was left behind; the details say which step failed.', zh: '已全部清理;详情指出失败的步骤。' },
   MEDIUM_ENGINE_UNREACHABLE: { category: 'unavailable', en: 'The keeper restarts the engine within a second; if not, run "openmaas plug --resume" with the medium.', zh: '守护进程会在一秒内重启引擎;否则请运行 openmaas plug --resume。' },
   OVERLAY_INVALID: { category: 'corrupt', en: 'The overlay is damaged; the recovery point itself is untouched and can be plugged again.', zh: '覆盖层已损坏;恢复点本身未受影响,可重新挂接。' },

@@ -4,6 +4,7 @@ import { ORDERS } from '@openmaas/protocols/channel/orders'
 import type { CheckedParams, Params, Verb } from '@openmaas/protocols/channel/orders'
 import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { DatabasePlugins } from '../database/plugins.ts'
 import { makeAgentHandlers } from './handlers.ts'
 import type { AgentPorts, DataPath, MediumPort } from './ports.ts'
 import { agentSettings } from './settings.ts'
@@ -75,7 +76,11 @@ const restore: Params<'point.restore'> = {
 
 describe('the orders of an agent', () => {
   test('are those of its vocabulary, and none runs a command', () => {
-    const all = makeAgentHandlers({ ports: { media }, settings: agentSettings.parse({}) })
+    const databases = new DatabasePlugins([])
+    const all = makeAgentHandlers({
+      ports: { media, databases },
+      settings: agentSettings.parse({}),
+    })
     const agents = Object.entries(ORDERS).filter(([, { role }]) => role === 'agent')
     expect(Object.keys(all).toSorted()).toEqual(agents.map(([verb]) => verb).toSorted())
     expect(

@@ -10,6 +10,7 @@ import { fsError } from '@openmaas/kernel/fs-errors'
 import { userName } from '@openmaas/kernel/posix/identity'
 import type { entryRow, OrderHandlers, PoolTarget, Verb } from '@openmaas/protocols/channel/orders'
 import type { z } from 'zod'
+import { makeDatabaseHandlers } from '../database/handlers.ts'
 import { discover } from './discover.ts'
 import type { AgentPorts, DataPath } from './ports.ts'
 import { checkPath, requireSetting } from './settings.ts'
@@ -23,7 +24,7 @@ export interface AgentHandlerOptions {
 }
 
 export function makeAgentHandlers({ ports, settings }: AgentHandlerOptions): OrderHandlers {
-  const { media } = ports
+  const { media, databases } = ports
   return {
     'host.discover': async () => ({ items: await discover() }),
     'host.list': ({ path, limit }) => listDirectory(checkPath(settings, path), limit),
@@ -49,6 +50,7 @@ export function makeAgentHandlers({ ports, settings }: AgentHandlerOptions): Ord
       'medium.detach': (params, context) => media.detach(params, context),
       'medium.attached': (params, context) => media.attached(params, context),
     }),
+    ...(databases !== undefined && makeDatabaseHandlers({ plugins: databases, settings })),
   }
 }
 

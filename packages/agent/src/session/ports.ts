@@ -2,6 +2,7 @@
  * What the agent's session needs of the rest of its process. The composition root supplies it:
  * an agent on a host of its own has `remote`, one embedded in `serve` has `local` too.
  */
+import type { DatabasePlugins } from '../database/plugins.ts'
 import type { OrderHandlers } from '@openmaas/protocols/channel/orders'
 
 type Handler<V extends keyof OrderHandlers> = NonNullable<OrderHandlers[V]>
@@ -29,4 +30,6 @@ export interface AgentPorts {
   readonly local?: LocalPools
   readonly remote?: RemotePools
   readonly media?: MediumPort
+  /** Engines that this host can protect and run. */
+  readonly databases?: DatabasePlugins
 }
