@@ -5,7 +5,7 @@
 import { AT_SYMLINK_NOFOLLOW, E } from '@openmaas/kernel/posix/constants'
 import { readlinkat } from '@openmaas/kernel/posix/names'
 import { listedLength, listedType } from '@openmaas/kernel/posix/listing'
-import { makeStatx, STATX_BASIC_STATS, statx } from '@openmaas/kernel/posix/statx'
+import { STATX_BASIC_STATS, statx } from '@openmaas/kernel/posix/statx'
 import { readXattrsAt } from '@openmaas/kernel/posix/xattr'
 import {
   type BuiltDirectory,
@@ -21,7 +21,7 @@ import { ENTRY_FLAG, ENTRY_KIND } from '@openmaas/pool/tree/entry-layout'
 import type { TreeEntry } from '@openmaas/pool/tree/entry'
 import type { TreeNodeView } from '@openmaas/pool/tree/node-view'
 import type { TreeReader } from '@openmaas/pool/tree/tree-reader'
-import { type FileStat, fillFileStat, makeFileStat } from '@openmaas/source-files/file-stat'
+import { type FileStat, makeFileStat, StatxFields } from '@openmaas/source-files/file-stat'
 import type { LaneCounters } from './counters.ts'
 import { type CapturedFile, type FileCapture, isRacy, xattrPairs } from './file-capture.ts'
 import type { LinkCollector } from './link-collector.ts'
@@ -67,7 +67,7 @@ export class DirectoryCapture {
   readonly #deps: DirectoryCaptureDeps
   readonly #builder: DirectoryBuilder
   readonly #stat = makeFileStat()
-  readonly #statx = makeStatx()
+  readonly #statx = new StatxFields()
   /** A name with its NUL and type. */
   readonly #name = Buffer.alloc(264)
   readonly #target = Buffer.alloc(4096)
@@ -122,8 +122,8 @@ export class DirectoryCapture {
       const { view, index } = old
       if (!view.hasName(index, this.#name, listedLength(listed))) return false
       const flags = AT_SYMLINK_NOFOLLOW
-      if (statx(dirfd, this.#name, flags, STATX_BASIC_STATS, this.#statx) < 0) return false
-      fillFileStat(this.#statx, stat)
+      if (statx(dirfd, this.#name, flags, STATX_BASIC_STATS, this.#statx.bytes) < 0) return false
+      this.#statx.fill(stat)
       if (stat.nlink > 1 || !isSame(view, index, stat)) return false
       this.noteOwner(stat.uid, stat.gid)
       if ((stat.mode & S_IFMT) === S_IFREG) {
@@ -160,13 +160,13 @@ export class DirectoryCapture {
       this.#name,
       AT_SYMLINK_NOFOLLOW,
       STATX_BASIC_STATS,
-      this.#statx,
+      this.#statx.bytes,
     )
     if (status < 0) {
       this.#deps.warnings.failed(-status, 'statx', pathOf(request, listed))
       return
     }
-    fillFileStat(this.#statx, stat)
+    this.#statx.fill(stat)
     this.noteOwner(stat.uid, stat.gid)
     this.#old = undefined
     if (old !== undefined && old.seek(name)) {

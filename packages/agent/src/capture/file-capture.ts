@@ -8,7 +8,7 @@ import {
   O_RDONLY,
 } from '@openmaas/kernel/posix/constants'
 import { close, openat, pread } from '@openmaas/kernel/posix/files'
-import { makeStatx, STATX_BASIC_STATS, statx } from '@openmaas/kernel/posix/statx'
+import { STATX_BASIC_STATS, statx } from '@openmaas/kernel/posix/statx'
 import { readXattrs } from '@openmaas/kernel/posix/xattr'
 import { ContentListBuilder } from '@openmaas/pool/tree/content-list'
 import { XATTR_BYTES_MAX } from '@openmaas/pool/tree/entry-layout'
@@ -19,9 +19,9 @@ import { isFixedChunked, MAGIC_LENGTH } from '@openmaas/source-files/chunking'
 import { type ContentCapture, SEGMENT_SIZE } from '@openmaas/source-files/content-capture'
 import {
   type FileStat,
-  fillFileStat,
   makeFileStat,
   sameFile,
+  StatxFields,
 } from '@openmaas/source-files/file-stat'
 import { LARGE_FILE_SIZE_MIN, LargeFile, makeLargeFileMemory } from './large-file.ts'
 import type { CaptureSink, LargeFileOffer } from './messages.ts'
@@ -73,7 +73,7 @@ export interface FileCaptureDeps {
 export class FileCapture {
   readonly #deps: FileCaptureDeps
   readonly #list: ContentListBuilder
-  readonly #statx = makeStatx()
+  readonly #statx = new StatxFields()
   readonly #after = makeFileStat()
   readonly #front = Buffer.alloc(MAGIC_LENGTH)
   #noatime = O_NOATIME
@@ -131,12 +131,12 @@ export class FileCapture {
         warnings.failed(-size, 'read', path)
         return undefined
       }
-      const status = statx(fd, EMPTY_NAME, AT_EMPTY_PATH, STATX_BASIC_STATS, this.#statx)
+      const status = statx(fd, EMPTY_NAME, AT_EMPTY_PATH, STATX_BASIC_STATS, this.#statx.bytes)
       if (status < 0) {
         warnings.failed(-status, 'statx', path)
         return undefined
       }
-      fillFileStat(this.#statx, this.#after)
+      this.#statx.fill(this.#after)
       const still = sameFile(stat, this.#after) && size === stat.size
       if (!still && attempt === 1) {
         Object.assign(stat, this.#after)

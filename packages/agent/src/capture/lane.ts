@@ -14,7 +14,7 @@ import { O_DIRECTORY, O_RDONLY } from '@openmaas/kernel/posix/constants'
 import { close } from '@openmaas/kernel/posix/files'
 import { listedLength, listedType, listSorted } from '@openmaas/kernel/posix/listing'
 import { AT_SYMLINK_NOFOLLOW, E } from '@openmaas/kernel/posix/constants'
-import { fstatx, makeStatx, STATX_BASIC_STATS, statx } from '@openmaas/kernel/posix/statx'
+import { fstatx, STATX_BASIC_STATS, statx } from '@openmaas/kernel/posix/statx'
 import { readXattrs } from '@openmaas/kernel/posix/xattr'
 import type { Chunker } from '@openmaas/pool/chunker/chunker'
 import { directoryRef } from '@openmaas/pool/tree/directory-builder'
@@ -23,7 +23,7 @@ import type { XattrPair } from '@openmaas/pool/tree/footprint'
 import { sumSnapshot, writeTreeRoot } from '@openmaas/pool/tree/root'
 import type { TreeReader } from '@openmaas/pool/tree/tree-reader'
 import { ContentCapture } from '@openmaas/source-files/content-capture'
-import { type FileStat, fillFileStat, makeFileStat } from '@openmaas/source-files/file-stat'
+import { type FileStat, makeFileStat, StatxFields } from '@openmaas/source-files/file-stat'
 import { Rules } from '@openmaas/source-files/rules'
 import { LaneCounters } from './counters.ts'
 import { DirectoryCapture, DT_DIRECTORY } from './directory-capture.ts'
@@ -93,7 +93,7 @@ export class CaptureLane {
   readonly #files: FileCapture
   readonly #directories: DirectoryCapture
   readonly #hungry: Int32Array
-  readonly #statx = makeStatx()
+  readonly #statx = new StatxFields()
   readonly #stack: Frame[] = []
   readonly #givenAway = new Map<number, Waiting & { frame: Frame }>()
   #nextTicket = 0
@@ -120,8 +120,8 @@ export class CaptureLane {
       warnings,
       old: deps.old,
     })
-    fstatx(deps.rootFd, STATX_BASIC_STATS, this.#statx)
-    fillFileStat(this.#statx, this.#root)
+    fstatx(deps.rootFd, STATX_BASIC_STATS, this.#statx.bytes)
+    this.#statx.fill(this.#root)
   }
 
   /** Writes the link table of all lanes and the root record. */
@@ -176,8 +176,8 @@ export class CaptureLane {
 
   #isFile(fd: number, file: DeviceInode): boolean {
     const stat = makeFileStat()
-    fstatx(fd, STATX_BASIC_STATS, this.#statx)
-    fillFileStat(this.#statx, stat)
+    fstatx(fd, STATX_BASIC_STATS, this.#statx.bytes)
+    this.#statx.fill(stat)
     return sameInode(file, stat)
   }
 
@@ -259,9 +259,9 @@ export class CaptureLane {
   }
 
   #scan(fd: number, task: DirectoryTask, waiting: Waiting): void {
-    fstatx(fd, STATX_BASIC_STATS, this.#statx)
+    fstatx(fd, STATX_BASIC_STATS, this.#statx.bytes)
     const stat = makeFileStat()
-    fillFileStat(this.#statx, stat)
+    this.#statx.fill(stat)
     this.#counters.add('directories', 1)
     const old = oldDirectoryEntry(
       task.oldEntry === undefined ? undefined : Buffer.from(task.oldEntry),
@@ -346,8 +346,9 @@ export class CaptureLane {
 
   /** For file systems that do not tell the type with the name. */
   #withType(fd: number, listed: string): string {
-    const status = statx(fd, latin1(listed), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, this.#statx)
-    const isDirectory = status === 0 && (this.#statx.readUInt16LE(28) & S_IFMT) === S_IFDIR
+    const { bytes } = this.#statx
+    const status = statx(fd, latin1(listed), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, bytes)
+    const isDirectory = status === 0 && (this.#statx.mode & S_IFMT) === S_IFDIR
     const type = isDirectory ? DT_DIRECTORY : DT_UNKNOWN
     return listed.slice(0, -1) + String.fromCharCode(type)
   }
@@ -365,9 +366,9 @@ export class CaptureLane {
       return undefined
     }
     try {
-      fstatx(fd, STATX_BASIC_STATS, this.#statx)
+      fstatx(fd, STATX_BASIC_STATS, this.#statx.bytes)
       const now = makeFileStat()
-      fillFileStat(this.#statx, now)
+      this.#statx.fill(now)
       if (now.inoLow !== stat.inoLow || now.inoHigh !== stat.inoHigh) {
         this.#warnings.failed(E.ENOENT, 'open', path)
         return undefined

@@ -4,8 +4,8 @@ import { errnoName } from '@openmaas/kernel/fs-errors'
 import { AT_FDCWD, E, O_DIRECTORY, O_RDONLY } from '@openmaas/kernel/posix/constants'
 import { close, openat } from '@openmaas/kernel/posix/files'
 import { cString } from '@openmaas/kernel/posix/library'
-import { makeStatx, STATX_BASIC_STATS, statx } from '@openmaas/kernel/posix/statx'
-import { fillFileStat, makeFileStat } from '@openmaas/source-files/file-stat'
+import { STATX_BASIC_STATS, statx } from '@openmaas/kernel/posix/statx'
+import { makeFileStat, StatxFields } from '@openmaas/source-files/file-stat'
 import type { DeviceInode } from './messages.ts'
 
 /** @throws MaasError PATH_NOT_FOUND, SOURCE_UNREADABLE, SOURCE_UNSUPPORTED */
@@ -24,10 +24,10 @@ export function checkSource(path: string): void {
 
 /** Device and inode of a path, or undefined when it is not there. */
 export function identify(path: string): DeviceInode | undefined {
-  const buffer = makeStatx()
-  if (statx(AT_FDCWD, cString(path), 0, STATX_BASIC_STATS, buffer) < 0) return undefined
+  const fields = new StatxFields()
+  if (statx(AT_FDCWD, cString(path), 0, STATX_BASIC_STATS, fields.bytes) < 0) return undefined
   const stat = makeFileStat()
-  fillFileStat(buffer, stat)
+  fields.fill(stat)
   const { deviceMajor, deviceMinor, inoLow, inoHigh } = stat
   return { deviceMajor, deviceMinor, inoLow, inoHigh }
 }

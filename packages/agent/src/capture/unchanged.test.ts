@@ -6,7 +6,7 @@ import { AT_FDCWD, O_DIRECTORY, O_RDONLY } from '@openmaas/kernel/posix/constant
 import { close, openat } from '@openmaas/kernel/posix/files'
 import { cString, posixAvailable } from '@openmaas/kernel/posix/library'
 import { listedType, listSorted } from '@openmaas/kernel/posix/listing'
-import { fstatx, makeStatx, STATX_BASIC_STATS, statx } from '@openmaas/kernel/posix/statx'
+import { fstatx, STATX_BASIC_STATS, statx } from '@openmaas/kernel/posix/statx'
 import { ChunkType } from '@openmaas/pool/chunk/chunk'
 import { Chunker } from '@openmaas/pool/chunker/chunker'
 import {
@@ -23,7 +23,7 @@ import { TreeNodeView } from '@openmaas/pool/tree/node-view'
 import { writeTreeRoot } from '@openmaas/pool/tree/root'
 import { TreeReader } from '@openmaas/pool/tree/tree-reader'
 import { ContentCapture } from '@openmaas/source-files/content-capture'
-import { type FileStat, fillFileStat, makeFileStat } from '@openmaas/source-files/file-stat'
+import { type FileStat, makeFileStat, StatxFields } from '@openmaas/source-files/file-stat'
 import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
 import { LaneCounters, makeCounterMemory } from './counters.ts'
 import { DirectoryCapture, DT_DIRECTORY } from './directory-capture.ts'
@@ -49,9 +49,9 @@ afterEach(() => {
 })
 
 function statOf(name: string): FileStat {
-  const [buffer, stat] = [makeStatx(), makeFileStat()]
-  statx(dirfd, cString(name), 0, STATX_BASIC_STATS, buffer)
-  fillFileStat(buffer, stat)
+  const [fields, stat] = [new StatxFields(), makeFileStat()]
+  statx(dirfd, cString(name), 0, STATX_BASIC_STATS, fields.bytes)
+  fields.fill(stat)
   return stat
 }
 
@@ -223,9 +223,9 @@ describe.skipIf(!posixAvailable())('the recognition of what is unchanged', () =>
 
   test('a lane does not help with a file that has taken the name of the one it was asked for', () => {
     writeFileSync(site.join('file'), 'another file by now')
-    const [buffer, root] = [makeStatx(), makeFileStat()]
-    fstatx(dirfd, STATX_BASIC_STATS, buffer)
-    fillFileStat(buffer, root)
+    const [fields, root] = [new StatxFields(), makeFileStat()]
+    fstatx(dirfd, STATX_BASIC_STATS, fields.bytes)
+    fields.fill(root)
     const setup = {
       lane: 0,
       path: site.path,

@@ -31,10 +31,10 @@ import {
   symlinkat,
   unlinkat,
 } from '@openmaas/kernel/posix/names'
-import { makeStatx, STATX_BASIC_STATS, statx } from '@openmaas/kernel/posix/statx'
+import { STATX_BASIC_STATS, statx } from '@openmaas/kernel/posix/statx'
 import { ENTRY_KIND } from '@openmaas/pool/tree/entry-layout'
 import type { TreeEntry } from '@openmaas/pool/tree/entry'
-import { fillFileStat, makeFileStat } from '@openmaas/source-files/file-stat'
+import { makeFileStat, StatxFields } from '@openmaas/source-files/file-stat'
 import type { ContentWriter } from './content-writer.ts'
 import type { MetadataWriter } from './metadata.ts'
 import type { ConflictRule } from './types.ts'
@@ -90,7 +90,7 @@ export function temporaryName(name: Buffer): Buffer {
 
 export class EntryRestorer {
   readonly #deps: EntryRestorerDeps
-  readonly #statx = makeStatx()
+  readonly #statx = new StatxFields()
   readonly #stat = makeFileStat()
   readonly #link = Buffer.alloc(4096)
   /** Whether files can be made without a name and get one later; undefined until it was tried. */
@@ -142,11 +142,11 @@ export class EntryRestorer {
       place.name,
       AT_SYMLINK_NOFOLLOW,
       STATX_BASIC_STATS,
-      this.#statx,
+      this.#statx.bytes,
     )
     if (status === -E.ENOENT) return 'free'
     checked(status, 'statx', place.name)
-    fillFileStat(this.#statx, this.#stat)
+    this.#statx.fill(this.#stat)
     if (this.#isComplete(entry, place)) return 'complete'
     return this.mayReplace(place) ? 'free' : 'skipped'
   }

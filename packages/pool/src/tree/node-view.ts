@@ -39,6 +39,8 @@ export class TreeNodeView {
   readonly level: number
   readonly count: number
   readonly linkTable: boolean
+  /** Over the same bytes: a walk reads them through it, see StatxFields in source-files. */
+  readonly #view: DataView
   readonly #offsets: Uint32Array
 
   /** @throws MaasError TREE_INVALID */
@@ -49,6 +51,7 @@ export class TreeNodeView {
     const flags = bytes.readUInt16LE(6)
     if ((flags & ~NODE_FLAG_LINK_TABLE) !== 0) throw invalidNode('has unknown flags')
     this.bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     this.level = bytes[5]!
     this.count = bytes.readUInt32LE(8)
     this.linkTable = (flags & NODE_FLAG_LINK_TABLE) !== 0
@@ -61,6 +64,7 @@ export class TreeNodeView {
 
   #findOffsets(): Uint32Array {
     const { bytes, count } = this
+    const view = this.#view
     const smallest = this.level === 0 ? ENTRY_FIXED_SIZE : ITEM_NAME_OFFSET
     if (count * smallest > bytes.length) throw invalidNode('is shorter than its count says')
     const offsets = new Uint32Array(count)
@@ -68,8 +72,8 @@ export class TreeNodeView {
     for (let i = 0; i < count; i += 1) {
       offsets[i] = offset
       if (offset + smallest > bytes.length) throw invalidNode('ends inside an entry')
-      const length = bytes.readUInt32LE(offset)
-      const nameLength = bytes.readUInt16LE(offset + 4)
+      const length = view.getUint32(offset, true)
+      const nameLength = view.getUint16(offset + 4, true)
       if (length < smallest + nameLength || length % 8 !== 0) {
         throw invalidNode('holds an entry of impossible length')
       }
@@ -173,7 +177,7 @@ export class TreeNodeView {
   hasName(index: number, name: Buffer, length: number): boolean {
     const { bytes } = this
     const offset = this.#offsets[index]!
-    if (bytes.readUInt16LE(offset + OFFSET.nameLength) !== length) return false
+    if (this.#view.getUint16(offset + OFFSET.nameLength, true) !== length) return false
     const start = offset + OFFSET.name
     // From the end, where names of one directory differ.
     for (let i = length - 1; i >= 0; i -= 1) if (bytes[start + i] !== name[i]) return false
@@ -191,27 +195,27 @@ export class TreeNodeView {
    * inode number, modification and change time.
    */
   statMatches(index: number, stat: EntryStat): boolean {
-    const { bytes } = this
+    const view = this.#view
     const at = this.#offsets[index]!
     return (
-      bytes.readUInt32LE(at + OFFSET.ctimeNs) === stat.ctimeNs &&
-      bytes.readUInt32LE(at + OFFSET.mtimeNs) === stat.mtimeNs &&
-      bytes.readUInt32LE(at + OFFSET.ino) === stat.inoLow &&
-      bytes.readUInt32LE(at + OFFSET.ino + 4) === stat.inoHigh &&
-      readU53(bytes, at + OFFSET.size) === stat.size &&
-      readI64(bytes, at + OFFSET.ctimeSec) === stat.ctimeSec &&
-      readI64(bytes, at + OFFSET.mtimeSec) === stat.mtimeSec &&
-      bytes.readUInt32LE(at + OFFSET.mode) === stat.mode &&
-      bytes.readUInt32LE(at + OFFSET.uid) === stat.uid &&
-      bytes.readUInt32LE(at + OFFSET.gid) === stat.gid
+      view.getUint32(at + OFFSET.ctimeNs, true) === stat.ctimeNs &&
+      view.getUint32(at + OFFSET.mtimeNs, true) === stat.mtimeNs &&
+      view.getUint32(at + OFFSET.ino, true) === stat.inoLow &&
+      view.getUint32(at + OFFSET.ino + 4, true) === stat.inoHigh &&
+      readU53(view, at + OFFSET.size) === stat.size &&
+      readI64(view, at + OFFSET.ctimeSec) === stat.ctimeSec &&
+      readI64(view, at + OFFSET.mtimeSec) === stat.mtimeSec &&
+      view.getUint32(at + OFFSET.mode, true) === stat.mode &&
+      view.getUint32(at + OFFSET.uid, true) === stat.uid &&
+      view.getUint32(at + OFFSET.gid, true) === stat.gid
     )
   }
 }
 
-function readU53(bytes: Buffer, offset: number): number {
-  return bytes.readUInt32LE(offset + 4) * 0x1_0000_0000 + bytes.readUInt32LE(offset)
+function readU53(view: DataView, offset: number): number {
+  return view.getUint32(offset + 4, true) * 0x1_0000_0000 + view.getUint32(offset, true)
 }
 
-function readI64(bytes: Buffer, offset: number): number {
-  return bytes.readInt32LE(offset + 4) * 0x1_0000_0000 + bytes.readUInt32LE(offset)
+function readI64(view: DataView, offset: number): number {
+  return view.getInt32(offset + 4, true) * 0x1_0000_0000 + view.getUint32(offset, true)
 }
