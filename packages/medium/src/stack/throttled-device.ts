@@ -22,18 +22,25 @@ export function passAsleep(throttle: Throttle, isOver: () => boolean): Pass {
 }
 
 export class ThrottledDevice implements BlockDevice {
-  readonly size: number
-  readonly blockSize: number
-  readonly readOnly: boolean
   readonly #device: BlockDevice
   readonly #pass: Pass
 
   constructor(device: BlockDevice, pass: Pass) {
     this.#device = device
     this.#pass = pass
-    this.size = device.size
-    this.blockSize = device.blockSize
-    this.readOnly = device.readOnly
+  }
+
+  /** Asked each time: a device may grow. */
+  get size(): number {
+    return this.#device.size
+  }
+
+  get blockSize(): number {
+    return this.#device.blockSize
+  }
+
+  get readOnly(): boolean {
+    return this.#device.readOnly
   }
 
   read(offset: number, target: Buffer): Completion {
