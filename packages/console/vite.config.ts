@@ -1,4 +1,4 @@
-/** How the console is built, by tools/build-console.ts, and served while it is developed: `vite`. */
+/** How the console is built, by tools/build-console.ts, and served while it is developed. */
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
 
