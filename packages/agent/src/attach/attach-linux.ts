@@ -15,6 +15,7 @@ import { MNT_DETACH } from '@openmaas/kernel/posix/mount'
 import { findNbdDisk } from '@openmaas/kernel/posix/nbd-disk'
 import { DISK_NAME } from '@openmaas/protocols/fuse/disk-server'
 import type { Attachment } from '@openmaas/medium/media/record'
+import { mediumBusy } from '../media/mount-users.ts'
 import { listMounts, unmountIfMounted } from './fuse-mount.ts'
 import { detachNbdDisk, refuseBusyNbdDisk } from './kernel-nbd.ts'
 import { runMountProcess } from './mount-process.ts'
@@ -86,9 +87,7 @@ async function unmountDisk(target: string, options: DetachOptions): Promise<void
   // Bounded by the mounts stacked on one path, of which we make one.
   while (listMounts().some((entry) => entry.target === target)) {
     const done = await runMountProcess(request, { timeoutMs, signal: force ? undefined : signal })
-    if (done === false) {
-      throw new MaasError('MEDIUM_BUSY', `a program still uses ${target}`, { path: target })
-    }
+    if (done === false) throw mediumBusy(target)
     if (done === undefined && !force) throw unmountSlow(target)
     if (done === undefined) return // Its name is gone; the rest goes with the engine.
   }

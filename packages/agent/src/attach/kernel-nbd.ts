@@ -16,6 +16,7 @@ import {
   setNbdRequestTimer,
 } from '@openmaas/kernel/posix/nbd-disk'
 import type { AttachMethod } from '@openmaas/medium/media/record'
+import { mediumBusy } from '../media/mount-users.ts'
 
 /** What the caller asks for. */
 export type AttachWish = 'auto' | 'fuse' | 'nbd'
@@ -65,9 +66,7 @@ export function refuseBusyNbdDisk(identity: string): void {
   const device = findNbdDisk(identity)
   if (device === undefined) return
   const fd = openat(AT_FDCWD, cString(device), O_RDONLY | O_EXCL)
-  if (fd === -E.EBUSY) {
-    throw new MaasError('MEDIUM_BUSY', `a program still uses ${device}`, { device })
-  }
+  if (fd === -E.EBUSY) throw mediumBusy(device)
   close(checked(fd, 'open', device))
 }
 

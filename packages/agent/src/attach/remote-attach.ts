@@ -13,7 +13,7 @@ import { engineRuns, readStatus } from '@openmaas/medium/engine/status'
 import { fuseMountOf } from '@openmaas/medium/media/runtime-directory'
 import type { CheckedParams, OrderHandlers, Result } from '@openmaas/protocols/channel/orders'
 import { endEngine, isKeeper, waitUntilServing } from '../media/engine-process.ts'
-import { checkMountPoint, prepareMountPoint } from '../media/mount-point.ts'
+import { checkMountPoint, prepareMountPoint, removeMountPoint } from '../media/mount-point.ts'
 import { requirePrivilege } from '../media/plug.ts'
 import type { AgentIdentity } from '../remote/channel-messages.ts'
 import { attachDisk, detachDisk } from './attach-linux.ts'
@@ -178,7 +178,7 @@ async function attach(
   const device = attachDisk(record.fuseMount, { readOnly, name: mediumId })
   saveRemote(data, { ...kept, device })
   if (mountPath !== null) {
-    prepareMountPoint(mountPath)
+    prepareMountPoint(mountPath, directory)
     await mountApart({ do: 'mount', device, target: mountPath, readOnly }, signal)
   }
   saveRemote(data, { ...kept, device, state: 'attached' })
@@ -256,5 +256,6 @@ async function takeDown(
     })
   }
   rmSync(record.runtimeDirectory, { recursive: true, force: true })
+  if (record.mountPath !== null) removeMountPoint(record.mountPath, directory)
   removeRemote(data, record.mediumId)
 }

@@ -35,7 +35,7 @@ import { chooseAttachMethod, detachNbdDisk, takeNbdDisk } from '../attach/kernel
 import { mountDisk } from '../attach/mount-disk.ts'
 import { endEngine, waitUntilServing } from './engine-process.ts'
 import { lockMedium } from './medium-lock.ts'
-import { checkMountPoint, prepareMountPoint } from './mount-point.ts'
+import { checkMountPoint, prepareMountPoint, removeMountPoint } from './mount-point.ts'
 import { stateUnlocked } from './medium-state.ts'
 import { pinMedium, unpinMedium } from './pin.ts'
 import { removeMedium } from './remove.ts'
@@ -205,7 +205,7 @@ async function attachServed(
     // Before the mount: a kill in between is found by the record.
     saveMedium(pool.fs, pool.path, { ...record, attachment })
     if (mountPoint !== undefined) {
-      prepareMountPoint(mountPoint)
+      prepareMountPoint(mountPoint, directory)
       fileSystem = mountDisk(device, mountPoint, { readOnly })
     }
   }
@@ -223,9 +223,9 @@ export async function takeDown(
 ): Promise<void> {
   const attachment = record.attachment
   if (attachment === undefined) return
+  const directory = mediumDirectory(pool.path, record.id)
   if (attachment.bootId === bootId()) {
     const { kernelNbd, runtimeDirectory, keeperPid } = attachment
-    const directory = mediumDirectory(pool.path, record.id)
     if (options.force && kernelNbd !== undefined && !engineRuns(readStatus(directory))) {
       // Or the unmount writes to a disk that waits for an engine which does not come.
       await detachNbdDisk(kernelNbd.identity, { force: true })
@@ -238,6 +238,7 @@ export async function takeDown(
     })
   }
   rmSync(attachment.runtimeDirectory, { recursive: true, force: true })
+  if (attachment.mountPoint !== undefined) removeMountPoint(attachment.mountPoint, directory)
 }
 
 async function undoPlug(pool: PoolAccess, record: MediumRecord, reason: unknown): Promise<void> {
