@@ -7,7 +7,7 @@ import { ForbiddenPage } from './api/problems.ts'
 import { App } from './app/App.tsx'
 import './app/app.css'
 
-/** What a page shows as a problem is no fault of the console; the rest is for the browser to log. */
+/** A problem that a page shows is no fault of the console; the rest is for the browser to log. */
 function reportFault(error: unknown): void {
   const isShown = error instanceof ApiError || error instanceof MaasError
   if (!isShown && !(error instanceof ForbiddenPage)) reportError(error)
