@@ -5,16 +5,14 @@ import { makeCatalogHandlers } from './handlers/catalog-handlers.ts'
 import { makeMediumHandlers } from './handlers/medium-handlers.ts'
 import { makePointHandlers } from './handlers/point-handlers.ts'
 import { makePoolHandlers } from './handlers/pool-handlers.ts'
+import { makeVolumeHandlers } from './handlers/volume-handlers.ts'
 import type { MediumExports } from './medium-exports.ts'
 import type { Node } from './node.ts'
 
-/** Verbs of decision 0012. */
-type VolumeVerb = 'volume.create' | 'medium.freeze' | 'medium.seal' | 'medium.grow'
-
 /** Verbs that a node understands. */
 export type NodeVerb = {
-  [V in Exclude<Verb, VolumeVerb>]: (typeof ORDERS)[V]['role'] extends 'node' ? V : never
-}[Exclude<Verb, VolumeVerb>]
+  [V in Verb]: (typeof ORDERS)[V]['role'] extends 'node' ? V : never
+}[Verb]
 
 /** @param exports absent: media are served on this host only */
 export function makeNodeHandlers(
@@ -25,6 +23,7 @@ export function makeNodeHandlers(
     ...makePoolHandlers(node),
     ...makePointHandlers(node),
     ...makeMediumHandlers(node, exports),
+    ...makeVolumeHandlers(node, exports),
     ...makeCatalogHandlers(node),
   }
 }

@@ -36,14 +36,18 @@ export class NodeSite implements AsyncDisposable {
     this.node = await Node.open({ directory: this.files.join('node') })
   }
 
-  order<V extends NodeVerb>(verb: V, params: Params<V>): Promise<Result<V>> {
+  order<V extends NodeVerb>(
+    verb: V,
+    params: Params<V>,
+    signal = new AbortController().signal,
+  ): Promise<Result<V>> {
     const handlers = makeNodeHandlers(this.node, this.exports) as OrderHandlers
     const handler = handlers[verb]! as (
       params: CheckedParams<V>,
       context: { signal: AbortSignal; progress: () => void },
     ) => Promise<Result<V>>
     const checked = ORDERS[verb].params.parse(params) as CheckedParams<V>
-    return handler(checked, { signal: new AbortController().signal, progress: () => undefined })
+    return handler(checked, { signal, progress: () => undefined })
   }
 
   get local(): LocalPools {

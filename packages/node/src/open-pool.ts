@@ -18,6 +18,7 @@ import { PACK_SIZES } from '@openmaas/pool/pack/writer'
 import { Pool } from '@openmaas/pool/pool/pool'
 import type { Result } from '@openmaas/protocols/channel/orders'
 import { SnapshotCatalog } from './snapshot-catalog.ts'
+import { finishChanges } from './volume/change-medium.ts'
 
 export type PoolStats = Result<'pool.list'>['pools'][number]
 
@@ -75,6 +76,7 @@ export class OpenPool implements AsyncDisposable {
       await pool.releaseDeadPins(isProcessAlive)
       const opened = new OpenPool(pool, await PoolOwnerSocket.listen(pool), options)
       await reconcile(opened.access)
+      await finishChanges(opened.access)
       return opened
     } catch (error) {
       await pool.close()

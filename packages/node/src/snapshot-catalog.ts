@@ -11,6 +11,8 @@ import type { SnapshotRowMessage } from '@openmaas/protocols/channel/orders'
 /** Set by the node itself, never taken from an agent: whose snapshot it is, of which request. */
 export const SOURCE_TAG = 'openmaas.source'
 export const REQUEST_TAG = 'openmaas.request'
+/** The medium that a point was sealed from, as control calls it. */
+export const MEDIUM_TAG = 'openmaas.medium'
 /** Copies of the catalog. */
 export const CATALOG_TAG = 'openmaas.catalog'
 
@@ -44,6 +46,16 @@ export class SnapshotCatalog {
     return this.list().findLast(
       ({ manifest }) =>
         manifest?.tags?.[REQUEST_TAG] === requestId && manifest.tags[SOURCE_TAG] === sourceId,
+    )?.row
+  }
+
+  /** The point that this request has made of a medium, or the volume that it has made. */
+  ofMedium(mediumId: string | undefined, requestId: string): SnapshotRow | undefined {
+    return this.list().findLast(
+      ({ row, manifest }) =>
+        row.kind === 'volume' &&
+        manifest?.tags?.[REQUEST_TAG] === requestId &&
+        manifest.tags[MEDIUM_TAG] === mediumId,
     )?.row
   }
 

@@ -13,6 +13,7 @@ import process from 'node:process'
 import { errorToMessage } from '@openmaas/kernel/error-message'
 import { MaasError } from '@openmaas/kernel/errors'
 import { readPrivateFile, writePrivateFile } from '@openmaas/kernel/private-file'
+import { write } from '@openmaas/kernel/posix/files'
 import { setIoFlusher } from '@openmaas/kernel/posix/process'
 import { serveControl } from '@openmaas/medium/engine/control'
 import { FUSE_FD, KEY_FD } from '@openmaas/medium/engine/keeper'
@@ -23,6 +24,7 @@ import {
   nameOfCertificate,
   NBD_TICKET_SEPARATOR,
 } from '@openmaas/protocols/data/peer'
+import { forgetSize } from '@openmaas/protocols/fuse/disk-server'
 import { NbdClient } from '@openmaas/protocols/nbd/client'
 import { parseNbdAddress } from '@openmaas/protocols/nbd/listen-address'
 import { z } from 'zod'
@@ -84,6 +86,7 @@ try {
       },
     },
     connectionCount: CONNECTIONS,
+    mayGrow: true,
     reconnectTimeoutMs: RECONNECT_TIMEOUT_MS,
   })
   const engine = serveRemote({
@@ -95,7 +98,14 @@ try {
   const stop = Promise.withResolvers<void>()
   serveControl(controlSocketOf(record.runtimeDirectory), {
     status: () => ({ generation, ...engine.counters(), overlayBytes: 0 }),
-    freeze: () => Promise.reject(new MaasError('USAGE', 'the medium is frozen where it is served')),
+    freeze: () => Promise.reject(elsewhere()),
+    rebase: () => Promise.reject(elsewhere()),
+    resize: async () => {
+      // A node that has grown the medium has let go of its clients: this connects anew.
+      await device.read(0, Buffer.alloc(512))
+      write(FUSE_FD, forgetSize())
+      return { sizeBytes: device.size }
+    },
     stop: async () => {
       setImmediate(() => stop.resolve()) // Answered before it ends.
       return {}
@@ -127,6 +137,10 @@ function currentIdentity(from: string): Pick<RemoteSecrets, 'certificate' | 'key
     process.stderr.write(describeFailure('read the identity', error))
     return undefined
   }
+}
+
+function elsewhere(): MaasError {
+  return new MaasError('USAGE', 'the medium is changed where it is served')
 }
 
 function nodeFile(from: string): string {

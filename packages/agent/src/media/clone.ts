@@ -8,23 +8,18 @@ import type { MediumId } from '@openmaas/kernel/ids'
 import { syncfs } from '@openmaas/kernel/posix/files'
 import { askEngine } from '@openmaas/medium/engine/control'
 import { freezeTop } from '@openmaas/medium/engine/freeze'
-import { engineRuns, readStatus } from '@openmaas/medium/engine/status'
-import {
-  deviceOf,
-  loadMedium,
-  mediumDirectory,
-  type MediumRecord,
-} from '@openmaas/medium/media/record'
+import { deviceOf, loadMedium, type MediumRecord } from '@openmaas/medium/media/record'
 import { controlSocketOf } from '@openmaas/medium/media/runtime-directory'
 import { LAYERS_MAX } from '@openmaas/medium/overlay/layer-map'
 import { listMounts } from '../attach/fuse-mount.ts'
+import { isServed } from './engine-process.ts'
 import { lockMedium } from './medium-lock.ts'
 import { plug } from './plug.ts'
 import type { PlugOptions, PlugResult, PoolAccess } from './types.ts'
 
 export type CloneOptions = Omit<
   PlugOptions,
-  'snapshotId' | 'sourceName' | 'freeBytes' | 'baseLayers'
+  'snapshotId' | 'sourceName' | 'freeBytes' | 'sizeBytes' | 'baseLayers'
 >
 
 /** The last layers are left to seals: they are the way out of a medium that is too deep. */
@@ -42,13 +37,14 @@ export async function cloneMedium(
     throw new MaasError('MEDIUM_TOO_DEEP', `${id} stands on too many layers`, { id })
   }
   const { record, frozen } = await freezeMedium(pool, id)
-  const { snapshotId, sourceName, freeBytes } = record
+  const { snapshotId, sourceName, freeBytes, sizeBytes } = record
   return plug(pool, {
     ...options,
     snapshotId,
     sourceName,
     baseLayers: frozen,
     ...(freeBytes !== undefined && { freeBytes }),
+    ...(sizeBytes !== undefined && { sizeBytes }),
   })
 }
 
@@ -82,10 +78,10 @@ export async function freezeMedium(
 ): Promise<{ record: MediumRecord; frozen: MediumRecord['layers'] }> {
   const before = loadMedium(pool.fs, pool.path, id)
   if (before.readOnly) return { record: before, frozen: before.layers }
-  const running = engineRuns(readStatus(mediumDirectory(pool.path, id)))
   syncFileSystem(before)
-  if (running) await askEngine(controlSocketOf(before.attachment!.runtimeDirectory), 'freeze')
-  else freezeTop(pool.fs, pool.path, before)
+  if (await isServed(pool, before)) {
+    await askEngine(controlSocketOf(before.attachment!.runtimeDirectory), 'freeze')
+  } else freezeTop(pool.fs, pool.path, before)
   const record = loadMedium(pool.fs, pool.path, id)
   return { record, frozen: record.layers.slice(0, -1) }
 }

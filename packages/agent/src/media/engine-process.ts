@@ -5,6 +5,7 @@ import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { reviveError } from '@openmaas/kernel/error-message'
 import { MaasError } from '@openmaas/kernel/errors'
+import { bootId } from '@openmaas/kernel/sysinfo'
 import { askEngine } from '@openmaas/medium/engine/control'
 import {
   engineRuns,
@@ -12,6 +13,7 @@ import {
   processStart,
   readStatus,
 } from '@openmaas/medium/engine/status'
+import { mediumDirectory, type MediumRecord } from '@openmaas/medium/media/record'
 import { controlSocketOf } from '@openmaas/medium/media/runtime-directory'
 
 /** Opening a pool reads its log and index: seconds at the most, minutes on a disk in trouble. */
@@ -61,6 +63,28 @@ export async function waitUntilServing(
       said: readFileSync(`${mediumDirectory}/engine.log`, 'utf8').slice(-LOG_TAIL_MAX),
     },
   )
+}
+
+/**
+ * Whether an engine can be asked to change what it serves. One that its keeper is restarting is
+ * waited for: it may have read the record already that somebody is about to change.
+ *
+ * @returns false when there is none, and none will come
+ */
+export async function isServed(
+  { path: brick }: { readonly path: string },
+  { id, attachment }: MediumRecord,
+): Promise<boolean> {
+  if (attachment === undefined || attachment.bootId !== bootId()) return false
+  const directory = mediumDirectory(brick, id)
+  for (;;) {
+    const status = readStatus(directory)
+    const running = engineRuns(status)
+    if (running && status!.state === 'serving') return true
+    const keeper = status?.keeperPid ?? attachment.keeperPid
+    if (keeper === undefined || !isKeeper(keeper, directory)) return running
+    await waitUntilServing(directory, keeper)
+  }
 }
 
 /**

@@ -3,19 +3,28 @@
  * writer; when a backup owns the pool at this moment, it is asked instead.
  */
 import process from 'node:process'
-import type { MediumId } from '@openmaas/kernel/ids'
+import type { MediumId, SnapshotId } from '@openmaas/kernel/ids'
 import { bootId } from '@openmaas/kernel/sysinfo'
-import type { MediumRecord } from '@openmaas/medium/media/record'
+import { type MediumRecord, snapshotsOf } from '@openmaas/medium/media/record'
 import type { PinOwner } from '@openmaas/pool/pool/owner-protocol'
 import { withPinOwner } from '../owner/owner-socket.ts'
 import type { PoolAccess } from './types.ts'
 
-/** @throws MaasError SNAPSHOT_NOT_FOUND when the point has been deleted meanwhile, POOL_* */
-export async function pinMedium(pool: PoolAccess, record: MediumRecord): Promise<void> {
+/**
+ * Again for a medium that needs other points now: one that the pin holds already may be deleted.
+ *
+ * @param more points that the medium is about to need
+ * @throws MaasError SNAPSHOT_NOT_FOUND when the point has been deleted meanwhile, POOL_*
+ */
+export async function pinMedium(
+  pool: PoolAccess,
+  record: MediumRecord,
+  more: readonly SnapshotId[] = [],
+): Promise<void> {
   const pin = {
     id: record.id,
     kind: 'medium',
-    snapshots: [record.snapshotId],
+    snapshots: [...new Set([...snapshotsOf(record), ...more])],
     bootId: bootId(),
   } as const
   await withOwner(pool, (owner) => owner.pin(pin))

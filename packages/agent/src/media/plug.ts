@@ -70,6 +70,7 @@ export async function plug(pool: PoolAccess, options: PlugOptions): Promise<Plug
     ],
     ...(options.quotaBytes !== undefined && { quotaBytes: options.quotaBytes }),
     ...(options.freeBytes !== undefined && { freeBytes: options.freeBytes }),
+    ...(options.sizeBytes !== undefined && { sizeBytes: options.sizeBytes }),
     ...(options.controlId !== undefined && { controlId: options.controlId }),
     ...(options.bytesPerSecond !== undefined && { bytesPerSecond: options.bytesPerSecond }),
     attachment: {

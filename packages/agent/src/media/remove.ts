@@ -1,7 +1,9 @@
 /** Removing a medium's record and the layers that no other medium needs. */
 import path from 'node:path'
 import type { Fs } from '@openmaas/kernel/fs'
+import type { LayerId } from '@openmaas/kernel/ids'
 import {
+  layersOf,
   listMedia,
   loadMedium,
   mediaDirectory,
@@ -16,11 +18,20 @@ import type { PoolAccess } from './types.ts'
  * goes with the directory, whose name no other medium ever gets.
  */
 export function removeMedium(pool: Pick<PoolAccess, 'fs' | 'path'>, record: MediumRecord): void {
-  const others = listMedia(pool.fs, pool.path).filter((id) => id !== record.id)
-  const referenced = new Set(others.flatMap((id) => loadMedium(pool.fs, pool.path, id).layers))
-  new LayerStore(pool.fs, mediaDirectory(pool.path)).release(record.layers, referenced)
+  releaseLayers(pool, record, [...layersOf(record), ...(record.dropping ?? [])])
   removeFiles(pool.fs, mediumDirectory(pool.path, record.id))
   pool.fs.syncDirectory(mediaDirectory(pool.path))
+}
+
+/** Removes those of a medium's layers that no other medium needs. */
+export function releaseLayers(
+  { fs, path: brick }: Pick<PoolAccess, 'fs' | 'path'>,
+  { id }: Pick<MediumRecord, 'id'>,
+  layers: readonly LayerId[],
+): void {
+  const others = listMedia(fs, brick).filter((other) => other !== id)
+  const referenced = new Set(others.flatMap((other) => [...layersOf(loadMedium(fs, brick, other))]))
+  new LayerStore(fs, mediaDirectory(brick)).release(layers, referenced)
 }
 
 function removeFiles(fs: Fs, directory: string): void {

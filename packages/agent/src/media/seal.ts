@@ -59,7 +59,7 @@ export async function sealToSnapshot(
       source: owner.chunks,
       snapshot,
       directories: frozen.map((layer) => store.pathOf(layer)),
-      size: openSnapshot(owner.chunks, snapshot).size,
+      size: Math.max(openSnapshot(owner.chunks, snapshot).size, record.sizeBytes ?? 0),
       ...(options.onGrain !== undefined && { onGrain: options.onGrain }),
     })
     const committed = await session.commit({

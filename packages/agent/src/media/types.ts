@@ -36,6 +36,8 @@ export interface PlugOptions {
   readonly readOnly: boolean
   readonly quotaBytes?: number
   readonly freeBytes?: number
+  /** Of a clone of a medium that has grown. */
+  readonly sizeBytes?: number
   /** Frozen layers the medium stands on: a clone. */
   readonly baseLayers?: readonly LayerId[]
   /** What control calls it, kept in the record. */

@@ -1,6 +1,6 @@
 /**
  * The life of an engine: open the pool, bring the overlay back, serve FUSE from several threads
- * and NBD, the kernel's too, from this one, exchange the overlay on request, and end with
+ * and NBD, the kernel's too, from this one, change what it serves on request, and end with
  * everything flushed.
  *
  * Memory: per medium about 60 MB for Node and 25 MB per thread, plus the chunk caches
@@ -11,28 +11,22 @@ import process from 'node:process'
 import type { Worker } from 'node:worker_threads'
 import type { Server } from 'node:net'
 import { systemClock } from '@openmaas/kernel/clock'
-import type { SyncBlockDevice } from '@openmaas/kernel/block-device'
 import { type ErrorMessage, errorToMessage } from '@openmaas/kernel/error-message'
 import type { MediumId } from '@openmaas/kernel/ids'
 import { NodeFs } from '@openmaas/kernel/node-fs'
+import { Throttle } from '@openmaas/kernel/throttle'
 import { PoolReader } from '@openmaas/pool/pool/reader'
 import { resendUnanswered } from '@openmaas/protocols/fuse/serve-descriptor'
 import { type Attachment, loadMedium, type MediumRecord } from '../media/record.ts'
 import { controlSocketOf } from '../media/runtime-directory.ts'
-import { DeviceStack } from '../stack/device-stack.ts'
-import { type PreparedStack, prepareStack } from '../stack/prepare-stack.ts'
+import { prepareStack } from '../stack/prepare-stack.ts'
+import { passAwaited, ThrottledDevice } from '../stack/throttled-device.ts'
 import { serveControl } from './control.ts'
-import {
-  CONTROL_WORDS,
-  type FuseThreadMessage,
-  type FuseThreadStart,
-  SLOT,
-} from './thread-messages.ts'
+import { FuseThreads } from './fuse-threads.ts'
 import { FUSE_FD, KEY_FD, startKeeper } from './keeper.ts'
-import { freezeTop } from './freeze.ts'
 import { KernelDisk } from './kernel-disk.ts'
-import { FUSE_THREADS, startFuseThread } from './warm-threads.ts'
-import { exportMedium, ExchangeableDevice, type MediumExport } from './nbd.ts'
+import { exportMedium, type MediumExport } from './nbd.ts'
+import { ServedMedium } from './served-medium.ts'
 
 const KEEPER_LOOK_MS = 1000
 
@@ -48,34 +42,50 @@ export interface EngineOptions {
 export class Engine {
   readonly ended: Promise<void>
   readonly #options: EngineOptions
-  readonly #fs = new NodeFs()
-  readonly #brick: string
-  readonly #control = new Int32Array(new SharedArrayBuffer(CONTROL_WORDS * 4))
   readonly #end: () => void
   readonly #fail: (error: unknown) => void
-  #record: MediumRecord
-  #reader: PoolReader
-  #stack: PreparedStack
-  #threads: Promise<'unmounted' | 'stopped'>[] = []
+  readonly #record: MediumRecord
+  /** Of a medium with a limit: all that serve it keep it together. */
+  readonly #throttle: SharedArrayBuffer | undefined
+  readonly #served: ServedMedium
   #nbd: MediumExport | undefined
   #kernelDisk: KernelDisk | undefined
-  /** This thread's own stack, under the NBD export and the kernel's disk. */
-  #device: SyncBlockDevice | undefined
-  #exchangeable: ExchangeableDevice | undefined
   #controlServer: Server | undefined
   #stopping = false
-  #changing = Promise.resolve()
+  /** One change of what is served at a time, and the end behind the last of them. */
+  #changing: Promise<unknown> = Promise.resolve()
 
   private constructor(options: EngineOptions, record: MediumRecord, reader: PoolReader) {
     this.#options = options
     this.#record = record
-    this.#reader = reader
-    this.#brick = path.dirname(path.dirname(options.mediumDirectory))
+    const { bytesPerSecond } = record
+    this.#throttle = bytesPerSecond === undefined ? undefined : Throttle.allocate(bytesPerSecond)
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.ended = promise
     this.#end = resolve
     this.#fail = reject
-    this.#stack = this.#prepare()
+    const fs = new NodeFs()
+    const brick = path.dirname(path.dirname(options.mediumDirectory))
+    const attached = record.attachment?.fuseMount !== undefined
+    this.#served = new ServedMedium({
+      fs,
+      brick,
+      record,
+      reader,
+      stack: prepareStack({ fs, brick, reader, record }),
+      threads: attached ? this.#makeThreads() : undefined,
+      lost: reject,
+    })
+  }
+
+  #makeThreads(): FuseThreads {
+    return new FuseThreads({
+      warm: this.#options.warm ?? [],
+      throttle: this.#throttle,
+      onFailure: report,
+      onUnmounted: () => this.requestStop(),
+      onLost: this.#fail,
+    })
   }
 
   /** @throws MaasError of the pool or the overlay; nothing is served then */
@@ -90,33 +100,21 @@ export class Engine {
     return engine
   }
 
-  #prepare(): PreparedStack {
-    return prepareStack({
-      fs: this.#fs,
-      brick: this.#brick,
-      reader: this.#reader,
-      record: this.#record,
-    })
-  }
-
   async #begin(): Promise<void> {
     const attachment = this.#record.attachment
-    if (attachment?.fuseMount !== undefined) {
-      this.#startThreads()
-      if (this.#options.generation > 1) resendUnanswered(FUSE_FD)
-    }
+    const served = this.#served
+    served.begin()
+    const attached = attachment?.fuseMount !== undefined
+    if (attached && this.#options.generation > 1) resendUnanswered(FUSE_FD)
     if (attachment?.nbd !== undefined || attachment?.kernelNbd !== undefined) {
       await this.#serveNbd(attachment)
     }
     if (attachment !== undefined) {
       this.#controlServer = serveControl(controlSocketOf(attachment.runtimeDirectory), {
-        status: () => ({
-          generation: this.#options.generation,
-          requests: Atomics.load(this.#control, SLOT.requests),
-          failures: Atomics.load(this.#control, SLOT.failures),
-          overlayBytes: this.#stack.overlayBytes(),
-        }),
-        freeze: () => this.#freeze(),
+        status: () => ({ generation: this.#options.generation, ...served.counters() }),
+        freeze: (wish) => this.#change(() => served.freeze(wish)),
+        rebase: (request) => this.#change(() => served.rebase(request)),
+        resize: async () => served.resize(),
         stop: async () => {
           // Answered before it ends; `ended` waits for what is in flight.
           setImmediate(() => this.requestStop())
@@ -129,9 +127,9 @@ export class Engine {
 
   /** The NBD export and the kernel's disk, both served by this thread. */
   async #serveNbd({ nbd, kernelNbd }: Attachment): Promise<void> {
-    this.#device = DeviceStack.open(this.#stack.handoff, { fs: this.#fs })
-    const device = new ExchangeableDevice(this.#device)
-    this.#exchangeable = device
+    const opened = this.#served.openDevice()
+    const throttle = this.#throttle && new Throttle(this.#throttle)
+    const device = throttle ? new ThrottledDevice(opened, passAwaited(throttle)) : opened
     if (nbd !== undefined) {
       this.#nbd = await exportMedium(nbd, this.#record.id, device, (event) => {
         if (event.type === 'failed') report('nbd', errorToMessage(event.error))
@@ -148,69 +146,10 @@ export class Engine {
     })
   }
 
-  #startThreads(): void {
-    Atomics.store(this.#control, SLOT.stop, 0)
-    this.#threads = Array.from({ length: FUSE_THREADS }, () => this.#startThread())
-    void Promise.all(this.#threads).then((reasons) => {
-      if (reasons.includes('unmounted')) this.requestStop()
-    }, this.#fail)
-  }
-
-  #startThread(): Promise<'unmounted' | 'stopped'> {
-    const start: FuseThreadStart = {
-      fd: FUSE_FD,
-      stack: this.#stack.handoff,
-      control: this.#control.buffer as SharedArrayBuffer,
-    }
-    const worker = this.#options.warm?.pop() ?? startFuseThread()
-    worker.postMessage(start)
-    return new Promise((resolve, reject) => {
-      let reason: 'unmounted' | 'stopped' | undefined
-      worker.on('message', (message: FuseThreadMessage) => {
-        if (message.kind === 'end') reason = message.reason
-        else report(message.operation, message.error)
-      })
-      worker.on('error', reject)
-      worker.on('exit', () => {
-        if (reason === undefined) reject(new Error('a FUSE thread ended without a reason'))
-        else resolve(reason)
-      })
-    })
-  }
-
-  /** Requests wait in the kernel while the threads are down. */
-  async #stopThreads(): Promise<void> {
-    Atomics.store(this.#control, SLOT.stop, 1)
-    await Promise.all(this.#threads)
-    this.#threads = []
-  }
-
-  /** Makes the top overlay immutable and puts an empty one on it; one at a time. */
-  async #freeze(): Promise<{ layers: MediumRecord['layers'][number][] }> {
-    const frozen = this.#changing.then(async () => {
-      if (this.#threads.length > 0) await this.#stopThreads()
-      // From here to the new stack nothing waits, so no NBD request comes in between.
-      this.#closeStack()
-      try {
-        // As it stands now: plug has written to the record since this engine read it. Whoever asks
-        // for the freeze holds the medium's lock, so nobody else writes at this moment.
-        const record = loadMedium(this.#fs, this.#brick, this.#record.id)
-        this.#record = freezeTop(this.#fs, this.#brick, record)
-      } finally {
-        this.#stack = this.#prepare()
-        if (this.#exchangeable !== undefined) {
-          this.#device = DeviceStack.open(this.#stack.handoff, { fs: this.#fs })
-          this.#exchangeable.exchange(this.#device)
-        }
-        if (this.#record.attachment?.fuseMount !== undefined) this.#startThreads()
-      }
-      return { layers: [...this.#record.layers] }
-    })
-    this.#changing = frozen.then(
-      () => undefined,
-      () => undefined, // The asker is told; the next change starts from what stands on disk.
-    )
-    return frozen
+  #change<T>(work: () => Promise<T>): Promise<T> {
+    const changed = this.#changing.then(work)
+    this.#changing = changed.catch(() => undefined) // The asker is told.
+    return changed
   }
 
   /** Flushes and ends; `ended` resolves when it is done. */
@@ -224,14 +163,7 @@ export class Engine {
     this.#controlServer?.close()
     await this.#kernelDisk?.close()
     await this.#nbd?.close()
-    if (this.#threads.length > 0) await this.#stopThreads()
-    this.#closeStack()
-  }
-
-  #closeStack(): void {
-    this.#stack.flush()
-    this.#device?.close()
-    this.#stack.close()
+    await this.#served.close()
   }
 
   /** A keeper that was killed is replaced: this engine steps down for one that has a keeper. */

@@ -34,16 +34,19 @@ export async function exportMedium(
 
 /** One device to the clients, whichever stack stands behind it at the moment. */
 export class ExchangeableDevice implements BlockDevice {
-  readonly size: number
   readonly blockSize: number
   readonly readOnly: boolean
   #device: SyncBlockDevice
 
   constructor(device: SyncBlockDevice) {
     this.#device = device
-    this.size = device.size
     this.blockSize = device.blockSize
     this.readOnly = device.readOnly
+  }
+
+  /** Larger when the medium has grown: clients that connect from then on learn it. */
+  get size(): number {
+    return this.#device.size
   }
 
   /** From now on requests go to this device; the old one is closed by its owner. */

@@ -6,12 +6,16 @@ import type { StackHandoff } from '../stack/device-stack.ts'
 export const SLOT = { stop: 0, requests: 1, failures: 2 } as const
 export const CONTROL_WORDS = 3
 
-/** The first and only message to a thread. */
+/** To a thread, which answers `end` when it serves no more: whenever `stop` is set, or unmounted. */
 export interface FuseThreadStart {
   readonly fd: number
+  /** Readable while the threads are to stop: they wait for it beside the requests. */
+  readonly wakeFd: number
   readonly stack: StackHandoff
   /** CONTROL_WORDS Int32 words, shared by all threads. */
   readonly control: SharedArrayBuffer
+  /** Of a medium with a limit (kernel/throttle.ts), shared with everything that serves it. */
+  readonly throttle?: SharedArrayBuffer
 }
 
 export type FuseThreadMessage =

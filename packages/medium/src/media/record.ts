@@ -33,6 +33,21 @@ export interface Attachment {
   readonly nbd?: string
 }
 
+/** A moment that stands still until the seal of the same request has stored it. */
+export interface Freeze {
+  /** Whoever asks twice with the same one has frozen once. */
+  readonly requestId: string
+  /** Milliseconds since 1970, not before the moment; 0 while it is under way. */
+  readonly frozenAt: number
+  /** What it stands on: the medium itself may stand on a newer point since. */
+  readonly snapshotId: SnapshotId
+  /** The oldest first; all of them are frozen. */
+  readonly layers: readonly LayerId[]
+}
+
+/** Requests that were frozen and not sealed yet; with one more, the oldest is given up. */
+export const FREEZES_MAX = 8
+
 export type AttachMethod = 'fuse-loop' | 'kernel-nbd'
 
 /** How the medium is a disk of this machine; undefined when it is none. */
@@ -65,17 +80,34 @@ export interface MediumRecord {
   readonly layers: readonly LayerId[]
   /** Most bytes the overlay may take; absent means the space of the file system. */
   readonly quotaBytes?: number
+  /** Bytes of the disk, when it has grown since the point was taken. */
+  readonly sizeBytes?: number
+  /** What was frozen by request and waits for its seal, the oldest first. */
+  readonly freezes?: readonly Freeze[]
+  /** Layers that are sealed: nothing reads them any more, their files may still be there. */
+  readonly dropping?: readonly LayerId[]
   /** Bytes the file system of an ext4 view has for new data. */
   readonly freeBytes?: number
   /** What the control plane calls it; absent when it was plugged by hand. */
   readonly controlId?: string
-  /** What its node lets through to other hosts; absent means as fast as it goes. */
+  /** What its engine lets through, wherever it is used; absent means as fast as it goes. */
   readonly bytesPerSecond?: number
   readonly attachment?: Attachment
 }
 
-/** A record with an overlay of depth 50 is below 8 KiB; more is not ours. */
-const RECORD_SIZE_MAX = 64 * 1024
+/** FREEZES_MAX freezes of 250 layers each have 80 KiB; more is not ours. */
+const RECORD_SIZE_MAX = 256 * 1024
+
+/** Every layer that the medium needs: its own, and those of what was frozen by request. */
+export function layersOf(record: Pick<MediumRecord, 'layers' | 'freezes'>): Set<LayerId> {
+  return new Set([...record.layers, ...(record.freezes ?? []).flatMap(({ layers }) => layers)])
+}
+
+/** Every point that the medium needs, and its pin keeps. */
+export function snapshotsOf(record: Pick<MediumRecord, 'snapshotId' | 'freezes'>): SnapshotId[] {
+  const frozen = (record.freezes ?? []).map(({ snapshotId }) => snapshotId)
+  return [...new Set([record.snapshotId, ...frozen])]
+}
 
 export const mediaDirectory = (brick: string): string => path.join(brick, 'media')
 export const mediumDirectory = (brick: string, id: MediumId): string =>

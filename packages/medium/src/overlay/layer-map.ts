@@ -43,7 +43,7 @@ export class LayerMap {
     let value = LAYER_FIRST
     for (const layer of layers) {
       assert(value - LAYER_FIRST < LAYERS_MAX, 'the stack of layers is within its limit')
-      assert(layer.grainCount === grainCount, 'layers are of one size')
+      assert(layer.grainCount <= grainCount, 'a layer is not larger than the device')
       for (const run of layer.runs()) {
         if (run.state === GrainState.absent) continue
         const fill = run.state === GrainState.zero ? LAYER_ZERO : value

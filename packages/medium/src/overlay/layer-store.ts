@@ -108,6 +108,13 @@ export class LayerStore {
     this.#save({ ...record, frozen: true })
   }
 
+  /** Says so of a layer that is settled already. @throws MaasError OVERLAY_INVALID */
+  markFrozen(id: LayerId): void {
+    const record = this.load(id)
+    if (record === undefined) throw missing(id)
+    this.#save({ ...record, frozen: true })
+  }
+
   #save(record: LayerRecord): void {
     const directory = this.pathOf(record.id)
     const temporary = path.join(directory, 'layer.json.new')

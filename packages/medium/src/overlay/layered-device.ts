@@ -6,6 +6,7 @@ import type { FileHandle, Fs } from '@openmaas/kernel/fs'
 import { pushExtent } from './extents.ts'
 import { overlayPath } from './files.ts'
 import { GRAIN_SIZE } from './format.ts'
+import type { GrainMap } from './grain-map.ts'
 import {
   LAYER_ABSENT,
   LAYER_FIRST,
@@ -22,20 +23,40 @@ export interface LayersHandoff {
   readonly map: LayerMapHandoff
 }
 
-/** Reads the journals of frozen layers. @throws MaasError OVERLAY_INVALID, FS_* */
-export function prepareLayers(fs: Fs, directories: readonly string[], size: number): LayersHandoff {
-  const states = function* () {
-    for (const directory of directories) {
-      const frozen = loadFrozenStates(fs, directory)
-      if (frozen.size !== size) {
-        const message = 'a layer is not of the size of its base'
-        throw new MaasError('OVERLAY_INVALID', message, { directory, size: frozen.size })
-      }
-      yield frozen.map
+/** A frozen overlay that is part of a stack. */
+export interface FrozenLayer {
+  readonly directory: string
+  /** Nobody changes it any more. */
+  readonly map: GrainMap
+}
+
+/**
+ * Reads the journals of frozen layers, the oldest first.
+ *
+ * @param size of the device: that of every layer, or more than that of those made before it grew
+ * @throws MaasError OVERLAY_INVALID, FS_*
+ */
+export function loadLayers(fs: Fs, directories: readonly string[], size: number): FrozenLayer[] {
+  return directories.map((directory) => {
+    const frozen = loadFrozenStates(fs, directory)
+    const grown = frozen.size < size && frozen.size % GRAIN_SIZE === 0
+    if (frozen.size !== size && !grown) {
+      const message = 'a layer is not of the size of its base'
+      throw new MaasError('OVERLAY_INVALID', message, { directory, size: frozen.size })
     }
-  }
-  const map = LayerMap.merge(Math.ceil(size / GRAIN_SIZE), states())
-  return { directories, map: map.handoff }
+    return { directory, map: frozen.map }
+  })
+}
+
+/** @returns undefined when there are none */
+export function mergeLayers(
+  layers: readonly FrozenLayer[],
+  size: number,
+): LayersHandoff | undefined {
+  if (layers.length === 0) return undefined
+  const states = layers.map(({ map }) => map)
+  const { handoff } = LayerMap.merge(Math.ceil(size / GRAIN_SIZE), states)
+  return { directories: layers.map(({ directory }) => directory), map: handoff }
 }
 
 export class LayeredDevice implements SyncBlockDevice {

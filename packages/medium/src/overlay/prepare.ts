@@ -186,16 +186,22 @@ export function loadFrozenStates(fs: Fs, directory: string): FrozenStates {
  * @throws MaasError MEDIUM_BUSY, OVERLAY_INVALID, FS_*
  */
 export function settleOverlay(options: PrepareOptions): void {
-  const { fs, directory } = options
   const prepared = prepareOverlay(options)
-  const files = openOverlayFiles(fs, directory)
   try {
-    const { handoff } = prepared
+    settlePrepared(options.fs, prepared)
+  } finally {
+    prepared.close()
+  }
+}
+
+/** The same for one that this process has, and nobody writes to any more. */
+export function settlePrepared(fs: Fs, { handoff }: PreparedOverlay): void {
+  const files = openOverlayFiles(fs, handoff.directory)
+  try {
     const map = new GrainMap(Math.ceil(handoff.size / GRAIN_SIZE), handoff.map)
     const state = new SharedState(handoff.state)
     new OverlayCommitter(fs, files, state, map, handoff).compact()
   } finally {
     files.close()
-    prepared.close()
   }
 }

@@ -3,6 +3,7 @@
  *
  *   overlay (this medium's writes)          absent when read-only
  *   frozen layers, merged                   absent when there are none
+ *   zeros behind the snapshot's end         absent unless the volume has grown
  *   volume map, when the point is a volume
  *   ext4 view of a tree snapshot            absent when the volume has no base
  *
@@ -17,6 +18,7 @@ import { readVolumeRoot } from '@openmaas/pool/volume/root'
 import { VolumeView } from '@openmaas/pool/volume/view'
 import { Ext4View } from '../ext4/ext4-view.ts'
 import { LayeredDevice, type LayersHandoff } from '../overlay/layered-device.ts'
+import { GrownDevice } from './grown-device.ts'
 import { Overlay, type OverlayDeps, type OverlayHandoff } from '../overlay/overlay.ts'
 
 /** Which snapshot, and how it becomes a device. */
@@ -30,6 +32,8 @@ export interface SnapshotDescription {
 
 export interface StackDescription {
   readonly snapshot: SnapshotDescription
+  /** Bytes of the device, when it is larger than the snapshot. */
+  readonly size?: number
   readonly layers?: LayersHandoff
   readonly overlay?: OverlayHandoff
 }
@@ -73,6 +77,9 @@ export function buildStack(description: StackDescription, deps: StackDeps): Buil
   try {
     let top = openSnapshot(deps.source, description.snapshot)
     opened.push(top)
+    if (description.size !== undefined && description.size > top.size) {
+      top = new GrownDevice(top, description.size) // Closing is the snapshot's.
+    }
     let layered: LayeredDevice | undefined
     if (description.layers !== undefined) {
       layered = new LayeredDevice(description.layers, top, deps.fs)

@@ -11,12 +11,13 @@ import type { ChunkSource } from '@openmaas/pool/chunk/chunk'
 import { ChunkReader } from '@openmaas/pool/pool/chunk-reader'
 import type { PoolReader } from '@openmaas/pool/pool/reader'
 import { mediaDirectory } from '../media/record.ts'
-import { prepareLayers } from '../overlay/layered-device.ts'
+import { type FrozenLayer, loadLayers, mergeLayers } from '../overlay/layered-device.ts'
 import { LAYERS_MAX } from '../overlay/layer-map.ts'
 import { LayerStore } from '../overlay/layer-store.ts'
-import { type PreparedOverlay, prepareOverlay } from '../overlay/prepare.ts'
+import type { PreparedOverlay } from '../overlay/prepare.ts'
 import { openSnapshot, type SnapshotDescription, type StackDescription } from './build-stack.ts'
-import { DeviceStack, type StackHandoff } from './device-stack.ts'
+import { LiveStack } from './live-stack.ts'
+import { prepareTop } from './prepare-top.ts'
 
 /** What of a medium's record decides its stack. */
 export interface MediumStack {
@@ -26,6 +27,8 @@ export interface MediumStack {
   readonly layers: readonly LayerId[]
   readonly quotaBytes?: number
   readonly freeBytes?: number
+  /** Bytes of the device, when it has grown since the point. */
+  readonly sizeBytes?: number
 }
 
 export interface PrepareStackOptions {
@@ -36,20 +39,10 @@ export interface PrepareStackOptions {
   readonly record: MediumStack
 }
 
-export interface PreparedStack {
-  readonly handoff: StackHandoff
-  /** Bytes the medium has written of its own. */
-  overlayBytes(): number
-  /** Everything completed is durable afterwards. @throws MaasError OVERLAY_FAILED, FS_* */
-  flush(): void
-  /** Releases the overlay. All threads have closed their stacks before. */
-  close(): void
-}
-
 /**
  * @throws MaasError SNAPSHOT_NOT_FOUND, MEDIUM_BUSY, OVERLAY_INVALID, FS_*, and of the pool
  */
-export function prepareStack(options: PrepareStackOptions): PreparedStack {
+export function prepareStack(options: PrepareStackOptions): LiveStack {
   const { fs, brick, reader, record } = options
   const snapshot = describeSnapshot(reader, record)
   const readerHandoff = reader.handoff()
@@ -61,26 +54,16 @@ export function prepareStack(options: PrepareStackOptions): PreparedStack {
   } finally {
     source.close() // Only the root records were read by it.
   }
-  const { description, overlay } = prepared
   try {
-    const handoff: StackHandoff = { ...description, reader: readerHandoff }
-    const device = DeviceStack.open(handoff, { fs })
-    return {
-      handoff,
-      overlayBytes: () => device.overlayBytes,
-      flush: () => device.flush(),
-      close: () => {
-        device.close()
-        overlay?.close()
-      },
-    }
+    return new LiveStack({ ...prepared, fs, store, reader: readerHandoff, bootId: bootId() })
   } catch (error) {
-    overlay?.close()
+    prepared.overlay?.close()
     throw error
   }
 }
 
-function describeSnapshot(reader: PoolReader, record: MediumStack): SnapshotDescription {
+/** @throws MaasError SNAPSHOT_NOT_FOUND */
+export function describeSnapshot(reader: PoolReader, record: MediumStack): SnapshotDescription {
   // A pin keeps a point readable after it has been deleted.
   const row =
     reader.snapshots().find(({ id }) => id === record.snapshotId) ??
@@ -98,44 +81,41 @@ export interface PrepareDescriptionOptions {
   readonly store: LayerStore
   readonly source: ChunkSource
   readonly snapshot: SnapshotDescription
-  readonly record: Pick<MediumStack, 'readOnly' | 'layers' | 'quotaBytes'>
+  readonly record: Pick<MediumStack, 'readOnly' | 'layers' | 'quotaBytes' | 'sizeBytes'>
   readonly bootId: string
 }
 
+export interface PreparedParts {
+  readonly description: StackDescription
+  /** Below the overlay, the oldest first. */
+  readonly frozen: readonly FrozenLayer[]
+  readonly overlay: PreparedOverlay | undefined
+}
+
 /** The part of the preparation that needs no pool. */
-export function prepareDescription(options: PrepareDescriptionOptions): {
-  description: StackDescription
-  overlay: PreparedOverlay | undefined
-} {
+export function prepareDescription(options: PrepareDescriptionOptions): PreparedParts {
   const { fs, store, source, snapshot, record, bootId: boot } = options
   if (record.layers.length > LAYERS_MAX) {
     const details = { layers: record.layers.length, max: LAYERS_MAX }
     throw new MaasError('OVERLAY_INVALID', 'the medium stands on too many layers', details)
   }
-  const { size } = openSnapshot(source, snapshot)
+  const size = Math.max(openSnapshot(source, snapshot).size, record.sizeBytes ?? 0)
   const below = record.readOnly ? record.layers : record.layers.slice(0, -1)
   for (const id of below) store.freeze(id, boot)
-  const directories = below.map((id) => store.pathOf(id))
-  const layers = below.length === 0 ? undefined : prepareLayers(fs, directories, size)
+  const frozen = loadLayers(
+    fs,
+    below.map((id) => store.pathOf(id)),
+    size,
+  )
+  const layers = mergeLayers(frozen, size)
   const top = record.readOnly ? undefined : record.layers.at(-1)
-  let overlay: PreparedOverlay | undefined
-  if (top !== undefined) {
-    const known = store.load(top)
-    if (known?.frozen === true) {
-      throw new MaasError('OVERLAY_INVALID', 'the top layer of the medium is frozen', { id: top })
-    }
-    if (known === undefined) store.create(top, size)
-    const quotaBytes = record.quotaBytes ?? 0
-    overlay = prepareOverlay({ fs, directory: store.pathOf(top), bootId: boot, quotaBytes })
-    if (overlay.handoff.size !== size) {
-      overlay.close()
-      throw new MaasError('OVERLAY_INVALID', 'the overlay is not of the size of its base', { size })
-    }
-  }
+  const { quotaBytes = 0 } = record
+  const overlay = top && prepareTop({ fs, store, id: top, size, bootId: boot, quotaBytes })
   const description: StackDescription = {
     snapshot,
+    size,
     ...(layers !== undefined && { layers }),
     ...(overlay !== undefined && { overlay: overlay.handoff }),
   }
-  return { description, overlay }
+  return { description, frozen, overlay }
 }

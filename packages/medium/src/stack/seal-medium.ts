@@ -7,7 +7,7 @@ import type { Fs } from '@openmaas/kernel/fs'
 import type { ChunkSink, ChunkSource } from '@openmaas/pool/chunk/chunk'
 import { readVolumeRoot, type VolumeBase } from '@openmaas/pool/volume/root'
 import { type SealedVolume, sealVolume } from '@openmaas/pool/volume/seal'
-import { prepareLayers } from '../overlay/layered-device.ts'
+import { loadLayers, mergeLayers } from '../overlay/layered-device.ts'
 import { buildStack, type SnapshotDescription } from './build-stack.ts'
 
 export interface SealMediumOptions {
@@ -17,6 +17,7 @@ export interface SealMediumOptions {
   readonly snapshot: SnapshotDescription
   /** Directories of the frozen layers, the oldest first. */
   readonly directories: readonly string[]
+  /** Bytes of the device when it was frozen: that of the last layer. */
   readonly size: number
   readonly onGrain?: (bytes: number) => void
 }
@@ -30,8 +31,9 @@ export interface SealMediumOptions {
  */
 export function sealMedium(sink: ChunkSink, options: SealMediumOptions): SealedVolume {
   const { fs, source, snapshot } = options
-  const layers = prepareLayers(fs, options.directories, options.size)
-  const stack = buildStack({ snapshot, layers }, { fs, source })
+  const { directories, size } = options
+  const layers = mergeLayers(loadLayers(fs, directories, size), size)
+  const stack = buildStack({ snapshot, size, ...(layers && { layers }) }, { fs, source })
   try {
     const root = Buffer.from(snapshot.root, 'hex')
     const over =
@@ -43,7 +45,7 @@ export function sealMedium(sink: ChunkSink, options: SealMediumOptions): SealedV
       ...(snapshot.kind === 'volume' && { grainSize: readVolumeRoot(source, root).grainSize }),
       ...(options.onGrain !== undefined && { onGrain: options.onGrain }),
       device: stack.top,
-      changed: stack.layered!.changedRanges(),
+      changed: stack.layered?.changedRanges() ?? [],
     })
   } finally {
     stack.close()

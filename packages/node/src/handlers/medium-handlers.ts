@@ -12,6 +12,7 @@ import type { SnapshotId } from '@openmaas/kernel/ids'
 import { deviceOf, type MediumRecord } from '@openmaas/medium/media/record'
 import type { CheckedParams, OrderHandlers, Result } from '@openmaas/protocols/channel/orders'
 import type { MediumExports } from '../medium-exports.ts'
+import { turnsOf } from '../medium-turns.ts'
 import type { Node } from '../node.ts'
 import type { OpenPool } from '../open-pool.ts'
 
@@ -21,22 +22,10 @@ export function makeMediumHandlers(
   node: Node,
   exports: MediumExports | undefined,
 ): Required<Pick<OrderHandlers, MediumVerb>> {
-  /** Two orders about one medium never run at once. */
-  const turns = new Map<string, Promise<unknown>>()
-  const inTurn = async <T>(mediumId: string, work: () => Promise<T>): Promise<T> => {
-    const before = turns.get(mediumId) ?? Promise.resolve()
-    const mine = before.then(work)
-    const ended = mine.catch(() => undefined) // Its asker is told.
-    turns.set(mediumId, ended)
-    try {
-      return await mine
-    } finally {
-      if (turns.get(mediumId) === ended) turns.delete(mediumId)
-    }
-  }
+  const turns = turnsOf(node)
   return {
     'medium.serve': (params) =>
-      inTurn(params.mediumId, async () => {
+      turns.take(params.mediumId, async () => {
         const pool = await node.pool(params.poolId)
         if (params.local === null && exports === undefined) {
           throw new MaasError('NBD_LISTEN_REFUSED', 'this node has no listener for other hosts')
@@ -47,7 +36,7 @@ export function makeMediumHandlers(
         return describeServed(record, params.mediumId)
       }),
     'medium.withdraw': ({ mediumId, poolId, force }) =>
-      inTurn(mediumId, async () => {
+      turns.take(mediumId, async () => {
         const pool = await node.pool(poolId)
         const found = findServed(pool, mediumId)
         if (found === undefined) {
@@ -57,6 +46,11 @@ export function makeMediumHandlers(
         if (!force && (exports?.usersOf(mediumId) ?? 0) > 0) {
           throw new MaasError('MEDIUM_BUSY', 'a host still uses the medium', { mediumId })
         }
+        const seals = turns.sealsOf(mediumId)
+        if (!force && seals.length > 0) {
+          throw new MaasError('MEDIUM_BUSY', 'the medium is being sealed', { mediumId })
+        }
+        for (const seal of seals) seal.cancel()
         await exports?.remove(mediumId)
         await eject(pool.access, { id: found.record.id }, { force, keep: false })
         return { withdrawn: true }

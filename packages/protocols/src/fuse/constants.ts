@@ -43,6 +43,7 @@ export const FUSE_INIT_EXT = 1 << 30
 export const FUSE_HAS_RESEND_FLAGS2 = 1 << 7
 
 export const FOPEN_KEEP_CACHE = 1 << 1
+export const FUSE_NOTIFY_INVAL_INODE = 2
 export const FUSE_NOTIFY_RESEND = 7
 
 export const FALLOC_FL_KEEP_SIZE = 0x01

@@ -34,7 +34,7 @@ import * as c from './constants.ts'
 
 export const DISK_NODE = 2
 export const DISK_NAME = 'disk'
-/** The attributes never change while mounted; an hour spares the kernel from asking. */
+/** Of the attributes only the size ever changes, and then the kernel is told: forgetSize. */
 const VALID_SECONDS = 3600n
 
 export interface FuseDiskServerOptions {
@@ -46,7 +46,6 @@ export type Answer = Buffer | undefined | Promise<Buffer | undefined>
 
 export class FuseDiskServer {
   readonly #device: BlockDevice
-  readonly #size: number
   /** One reply at a time is under construction on the synchronous path. */
   readonly #reply = Buffer.alloc(REPLY_HEADER_SIZE + c.FUSE_TRANSFER_MAX)
   readonly #waits: boolean
@@ -60,7 +59,6 @@ export class FuseDiskServer {
   constructor(device: BlockDevice, options: FuseDiskServerOptions) {
     assert(endianness() === 'LE', 'the FUSE codec is written for little-endian machines')
     this.#device = device
-    this.#size = device.size
     this.#waits = options.waits ?? false
     this.#onFailure = options.onFailure
   }
@@ -179,7 +177,7 @@ export class FuseDiskServer {
 
   #writeAttributes(out: Buffer, offset: number, node: number): void {
     const directory = node === c.FUSE_ROOT_ID
-    const size = directory ? 4096 : this.#size
+    const size = directory ? 4096 : this.#device.size
     writeAttributes(out, offset, { node, directory, size, readOnly: this.#device.readOnly })
   }
 
@@ -214,7 +212,7 @@ export class FuseDiskServer {
 
   #statfs(request: Buffer): Buffer {
     const out = this.#reply.fill(0, 0, REPLY_HEADER_SIZE + 80).subarray(REPLY_HEADER_SIZE)
-    out.writeBigUInt64LE(BigInt(Math.ceil(this.#size / 4096)), 0) // blocks
+    out.writeBigUInt64LE(BigInt(Math.ceil(this.#device.size / 4096)), 0) // blocks
     out.writeUInt32LE(4096, 40) // bsize
     out.writeUInt32LE(255, 44) // namelen
     out.writeUInt32LE(4096, 48) // frsize
@@ -227,7 +225,7 @@ export class FuseDiskServer {
     if (nodeOf(request) !== DISK_NODE || asked > c.FUSE_TRANSFER_MAX) {
       return this.#fail(request, c.EINVAL)
     }
-    const length = Math.max(0, Math.min(asked, this.#size - offset)) // Short at the end.
+    const length = Math.max(0, Math.min(asked, this.#device.size - offset)) // Short at the end.
     const reply = this.#waits ? Buffer.alloc(REPLY_HEADER_SIZE + length) : this.#reply
     const target = reply.subarray(REPLY_HEADER_SIZE, REPLY_HEADER_SIZE + length)
     try {
@@ -251,7 +249,7 @@ export class FuseDiskServer {
       return this.#fail(request, c.EINVAL)
     }
     if (this.#device.readOnly) return this.#fail(request, c.EPERM)
-    if (offset + length > this.#size) return this.#fail(request, c.EINVAL)
+    if (offset + length > this.#device.size) return this.#fail(request, c.EINVAL)
     const source = request.subarray(start, start + length)
     return this.#perform(request, 'write', () => this.#device.write(offset, source), length)
   }
@@ -264,7 +262,7 @@ export class FuseDiskServer {
     if (this.#device.readOnly) return this.#fail(request, c.EPERM)
     const zeroing = (mode & (c.FALLOC_FL_PUNCH_HOLE | c.FALLOC_FL_ZERO_RANGE)) !== 0
     if (!zeroing) return this.#fail(request, c.EOPNOTSUPP)
-    const end = Math.min(offset + length, this.#size)
+    const end = Math.min(offset + length, this.#device.size)
     if (offset >= end) return this.#done(request)
     return this.#perform(request, 'writeZeroes', () =>
       this.#device.writeZeroes(offset, end - offset),
@@ -302,6 +300,16 @@ export class FuseDiskServer {
     const known = error instanceof MaasError
     return this.#fail(request, known ? ERROR_CATEGORIES[error.category].errno : c.EIO)
   }
+}
+
+/** The notification that makes the kernel ask for the size of the disk when it is next looked at. */
+export function forgetSize(): Buffer {
+  const bytes = Buffer.alloc(REPLY_HEADER_SIZE + 24)
+  bytes.writeUInt32LE(bytes.length, 0)
+  bytes.writeInt32LE(c.FUSE_NOTIFY_INVAL_INODE, 4)
+  bytes.writeBigUInt64LE(BigInt(DISK_NODE), REPLY_HEADER_SIZE)
+  bytes.writeBigInt64LE(-1n, REPLY_HEADER_SIZE + 8) // Before the first byte: attributes only.
+  return bytes
 }
 
 /** The notification that makes the kernel send every unanswered request again (Linux 6.9). */

@@ -19,6 +19,8 @@ const POLL_MS = 500
 
 export interface ServeOptions {
   readonly fd: number
+  /** Readable when it is time to look whether to stop; nothing is read from it. */
+  readonly wakeFd?: number
   readonly server: FuseDiskServer
   /** Asked between requests and at least twice a second. */
   readonly shouldStop: () => boolean
@@ -33,12 +35,14 @@ export interface ServeOptions {
 export function serveDescriptor(options: ServeOptions): 'unmounted' | 'stopped' {
   const request = Buffer.alloc(FUSE_REQUEST_MAX)
   const ready: number[] = []
+  const waited = [options.fd, ...(options.wakeFd === undefined ? [] : [options.wakeFd])]
+  const polled = waited.map((fd) => ({ fd, events: POLLIN }))
   for (;;) {
     if (options.shouldStop()) return 'stopped'
     options.beforeRequest?.()
     const length = read(options.fd, request)
     if (length === -E.EAGAIN) {
-      poll([{ fd: options.fd, events: POLLIN }], POLL_MS, ready)
+      poll(polled, POLL_MS, ready)
       continue
     }
     // ENOENT: the request was interrupted before anyone took it.

@@ -8,7 +8,7 @@
  * a server again, for `reconnectTimeoutMs` at most; then they fail with NBD_UNREACHABLE. Writes
  * that were acknowledged but not flushed are not repeated, so the device behind the server must
  * outlive the server. A server that comes back with another size ends the client with
- * NBD_EXPORT_CHANGED: it is another disk.
+ * NBD_EXPORT_CHANGED: it is another disk. A larger one is the same disk, grown, when `mayGrow`.
  */
 import type { BlockDevice, BlockExtent } from '@openmaas/kernel/block-device'
 import { assert } from '@openmaas/kernel/assert'
@@ -39,6 +39,8 @@ export interface NbdClientOptions {
   readonly tls?: NbdClientTls
   /** Used only as far as the server allows several. Default 1. */
   readonly connectionCount?: number
+  /** The export may come back larger: `size` then says so. Default false. */
+  readonly mayGrow?: boolean
   /** How long a request may wait for the server to come back. Default one minute. */
   readonly reconnectTimeoutMs?: number
   readonly clock?: Clock
@@ -47,9 +49,10 @@ export interface NbdClientOptions {
 }
 
 export class NbdClient implements BlockDevice, AsyncDisposable {
-  readonly size: number
   readonly blockSize: number
   readonly readOnly: boolean
+  /** Bytes, of the newest connection. */
+  readonly #size: { now: number }
   readonly #agreement: ClientAgreement
   readonly #lanes: readonly ClientLane[]
   readonly #abort: AbortController
@@ -58,13 +61,18 @@ export class NbdClient implements BlockDevice, AsyncDisposable {
     agreement: ClientAgreement,
     lanes: readonly ClientLane[],
     abort: AbortController,
+    size: { now: number },
   ) {
+    this.#size = size
     this.#agreement = agreement
     this.#lanes = lanes
     this.#abort = abort
-    this.size = agreement.size
     this.blockSize = Math.max(512, agreement.blockSizes.preferred)
     this.readOnly = (agreement.flags & nbd.NBD_FLAG_READ_ONLY) !== 0
+  }
+
+  get size(): number {
+    return this.#size.now
   }
 
   /**
@@ -79,6 +87,7 @@ export class NbdClient implements BlockDevice, AsyncDisposable {
     const abort = new AbortController()
     const lanes: ClientLane[] = []
     let expected: ClientAgreement | undefined
+    const size = { now: 0 }
     const fail = (error: unknown): void => {
       for (const lane of lanes) lane.fail(error)
       abort.abort()
@@ -95,7 +104,12 @@ export class NbdClient implements BlockDevice, AsyncDisposable {
         clock: options.clock ?? systemClock,
         reconnectTimeoutMs: options.reconnectTimeoutMs ?? RECONNECT_TIMEOUT_MS,
         signal: abort.signal,
-        check: (agreement) => checkAgreement(agreement, expected),
+        check: (agreement) => {
+          const grown = options.mayGrow === true ? Math.max(size.now, agreement.size) : size.now
+          const held = expected && { ...expected, size: grown }
+          checkAgreement(agreement, held)
+          size.now = agreement.size
+        },
         failed: fail,
       })
     const cancel = (): void => fail(new MaasError('CANCELLED', 'the NBD client was cancelled'))
@@ -113,7 +127,7 @@ export class NbdClient implements BlockDevice, AsyncDisposable {
     }
     const several = (expected.flags & nbd.NBD_FLAG_CAN_MULTI_CONN) !== 0
     while (several && lanes.length < wanted) lanes.push(makeLane())
-    return new NbdClient(expected, lanes, abort)
+    return new NbdClient(expected, lanes, abort, size)
   }
 
   read(offset: number, target: Buffer): Promise<void> {

@@ -1,0 +1,182 @@
+/**
+ * What an engine serves, and how that changes while it is used: freezing, growing, and standing on
+ * the point that sealed layers have become.
+ *
+ * Of each change the record is the commit point. It is saved while the threads go on serving the
+ * old stack: whatever they take until they stop belongs to the layer that is being frozen. So a
+ * kill at any place leaves a record that the next engine stands on, and nothing acknowledged is
+ * missing from it.
+ */
+import { systemClock } from '@openmaas/kernel/clock'
+import type { Fs } from '@openmaas/kernel/fs'
+import { write } from '@openmaas/kernel/posix/files'
+import type { PoolReader } from '@openmaas/pool/pool/reader'
+import { forgetSize } from '@openmaas/protocols/fuse/disk-server'
+import { loadMedium, type MediumRecord, saveMedium } from '../media/record.ts'
+import { DeviceStack } from '../stack/device-stack.ts'
+import type { LiveStack } from '../stack/live-stack.ts'
+import { describeSnapshot } from '../stack/prepare-stack.ts'
+import type { Changed, EngineCounters, EngineRequests } from './control.ts'
+import { dropLayers, findFreeze, finishFreeze, freezeRecord, rebaseRecord } from './freeze.ts'
+import type { FuseThreads } from './fuse-threads.ts'
+import { FUSE_FD } from './keeper.ts'
+import { ExchangeableDevice } from './nbd.ts'
+
+export interface ServedMediumOptions {
+  readonly fs: Fs
+  readonly brick: string
+  readonly record: MediumRecord
+  readonly reader: PoolReader
+  readonly stack: LiveStack
+  /** Absent for a medium that is exported but not attached here. */
+  readonly threads: FuseThreads | undefined
+  /** The stack could not be exchanged: only another engine can go on. */
+  readonly lost: (error: unknown) => void
+}
+
+export class ServedMedium {
+  readonly #options: ServedMediumOptions
+  readonly #stack: LiveStack
+  /** The engine's main thread's own stack, under the NBD export and the kernel's disk. */
+  #device: DeviceStack | undefined
+  #exchangeable: ExchangeableDevice | undefined
+
+  constructor(options: ServedMediumOptions) {
+    this.#options = options
+    this.#stack = options.stack
+  }
+
+  begin(): void {
+    this.#options.threads?.serve(this.#stack.handoff)
+  }
+
+  /** For clients of the main thread; it stays the same whatever changes below. */
+  openDevice(): ExchangeableDevice {
+    this.#device = DeviceStack.open(this.#stack.handoff, { fs: this.#options.fs })
+    this.#exchangeable = new ExchangeableDevice(this.#device)
+    return this.#exchangeable
+  }
+
+  counters(): Omit<EngineCounters, 'generation'> {
+    const { threads } = this.#options
+    return {
+      requests: threads?.requests ?? 0,
+      failures: threads?.failures ?? 0,
+      overlayBytes: this.#stack.overlayBytes(),
+    }
+  }
+
+  /**
+   * @throws MaasError MEDIUM_TOO_DEEP, OVERLAY_FAILED, FS_NO_SPACE…: then nothing has changed
+   */
+  async freeze({ requestId, sizeBytes }: EngineRequests['freeze']): Promise<Changed> {
+    const { fs, brick } = this.#options
+    const before = this.#load()
+    const known = requestId === undefined ? undefined : findFreeze(before, requestId)
+    if (known !== undefined) return this.#finish(before, known)
+    // Most of what has to be durable, before anyone waits for it.
+    this.#stack.flush()
+    const size = Math.max(this.#stack.size, sizeBytes ?? 0)
+    const grows = size > this.#stack.size
+    const after = freezeRecord(before, {
+      ...(requestId !== undefined && { requestId }),
+      ...(grows && { sizeBytes: size }),
+    })
+    const frozen = before.layers.at(-1)!
+    const top = after.layers.at(-1)!
+    saveMedium(fs, brick, dropLayers(before, after))
+    let next
+    try {
+      next = this.#stack.prepareTop(top, size)
+    } catch (error) {
+      this.#restore(before)
+      throw error
+    }
+    const settle = await this.#exchange(() => this.#stack.freeze(next, frozen))
+    if (grows) this.resize()
+    settle()
+    const freeze = requestId === undefined ? undefined : findFreeze(after, requestId)
+    if (freeze === undefined) return { layers: after.layers, frozenAt: 0 }
+    return this.#finish(this.#load(), freeze)
+  }
+
+  /** The kernel asks for the size when it is next looked at. */
+  resize(): { sizeBytes: number } {
+    if (this.#options.threads !== undefined) write(FUSE_FD, forgetSize())
+    return { sizeBytes: this.#stack.size }
+  }
+
+  /** The change is not made: the record says again what is served. */
+  #restore(record: MediumRecord): void {
+    const { fs, brick, lost } = this.#options
+    try {
+      saveMedium(fs, brick, record)
+    } catch (error) {
+      lost(error) // The next engine stands on the record, whichever it is.
+      throw error
+    }
+  }
+
+  /** Whatever had been answered when this is called belongs to what was frozen. */
+  #finish(
+    record: MediumRecord,
+    { requestId, frozenAt }: { readonly requestId: string; readonly frozenAt: number },
+  ): Changed {
+    const { fs, brick } = this.#options
+    const { layers } = record
+    if (frozenAt > 0) return { layers, frozenAt }
+    const now = Math.floor(systemClock.wallMs())
+    saveMedium(fs, brick, finishFreeze(record, requestId, now))
+    return { layers, frozenAt: now }
+  }
+
+  /** @throws MaasError SNAPSHOT_NOT_FOUND and of the pool: then nothing has changed */
+  async rebase({ requestId, snapshotId }: EngineRequests['rebase']): Promise<Changed> {
+    const { fs, brick, reader } = this.#options
+    const before = this.#load()
+    const after = rebaseRecord(before, requestId, snapshotId)
+    const count = before.layers.length - after.layers.length
+    if (count > 0) {
+      reader.refresh()
+      const snapshot = describeSnapshot(reader, after)
+      saveMedium(fs, brick, dropLayers(before, after))
+      await this.#exchange(() => this.#stack.rebase(reader.handoff(), snapshot, count))
+    }
+    return { layers: after.layers, frozenAt: 0 }
+  }
+
+  /** Everything is durable and closed afterwards. @throws MaasError OVERLAY_FAILED, FS_* */
+  async close(): Promise<void> {
+    await this.#options.threads?.stop()
+    await this.#options.threads?.close()
+    this.#stack.flush()
+    this.#device?.close()
+    this.#stack.close()
+  }
+
+  /** As it stands now: whoever asks for a change holds the medium's lock, and may have written. */
+  #load(): MediumRecord {
+    const { fs, brick, record } = this.#options
+    return loadMedium(fs, brick, record.id)
+  }
+
+  async #exchange<T>(change: () => T): Promise<T> {
+    const { threads, fs, lost } = this.#options
+    await threads?.stop()
+    // From here to the new stack nothing waits, so no NBD request comes in between.
+    try {
+      const result = change()
+      if (this.#exchangeable !== undefined) {
+        const device = DeviceStack.open(this.#stack.handoff, { fs })
+        this.#exchangeable.exchange(device)
+        this.#device?.close()
+        this.#device = device
+      }
+      threads?.serve(this.#stack.handoff)
+      return result
+    } catch (error) {
+      lost(error)
+      throw error
+    }
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * The stack that an engine serves, and how it changes under the threads that serve it:
+ *
+ *   freeze   the overlay becomes the topmost frozen layer, an empty one takes the writes
+ *   rebase   the point below is another, which holds the lowest layers already
+ *
+ * Either gives a new handoff, which every thread opens in place of the one it has. For a freeze
+ * they all stand still between the two; a rebase changes no byte, so they may follow one by one.
+ */
+import { assert } from '@openmaas/kernel/assert'
+import type { Fs } from '@openmaas/kernel/fs'
+import type { LayerId } from '@openmaas/kernel/ids'
+import type { ReaderHandoff } from '@openmaas/pool/pool/chunk-reader'
+import { GrainMap } from '../overlay/grain-map.ts'
+import { GRAIN_SIZE } from '../overlay/format.ts'
+import { type FrozenLayer, mergeLayers } from '../overlay/layered-device.ts'
+import type { LayerStore } from '../overlay/layer-store.ts'
+import { type PreparedOverlay, settlePrepared } from '../overlay/prepare.ts'
+import { CONTROL, SharedState } from '../overlay/shared-state.ts'
+import type { SnapshotDescription, StackDescription } from './build-stack.ts'
+import { DeviceStack, type StackHandoff } from './device-stack.ts'
+import { prepareTop } from './prepare-top.ts'
+
+export interface LiveStackParts {
+  readonly fs: Fs
+  readonly store: LayerStore
+  readonly reader: ReaderHandoff
+  readonly bootId: string
+  readonly description: StackDescription
+  readonly frozen: readonly FrozenLayer[]
+  readonly overlay: PreparedOverlay | undefined
+}
+
+/** An empty layer, ready to take the writes. */
+export interface NextTop {
+  readonly overlay: PreparedOverlay
+}
+
+export class LiveStack {
+  readonly #fs: Fs
+  readonly #store: LayerStore
+  readonly #bootId: string
+  #description: StackDescription
+  #reader: ReaderHandoff
+  #frozen: readonly FrozenLayer[]
+  #overlay: PreparedOverlay | undefined
+  #device: DeviceStack
+
+  constructor(parts: LiveStackParts) {
+    this.#fs = parts.fs
+    this.#store = parts.store
+    this.#bootId = parts.bootId
+    this.#description = parts.description
+    this.#reader = parts.reader
+    this.#frozen = parts.frozen
+    this.#overlay = parts.overlay
+    this.#device = DeviceStack.open(this.handoff, { fs: this.#fs })
+  }
+
+  /** What each thread opens (device-stack.ts). */
+  get handoff(): StackHandoff {
+    return { ...this.#description, reader: this.#reader }
+  }
+
+  get size(): number {
+    return this.#device.size
+  }
+
+  /** Bytes that the layer on top has taken. */
+  overlayBytes(): number {
+    return this.#device.overlayBytes
+  }
+
+  /** Everything completed is durable afterwards. @throws MaasError OVERLAY_FAILED, FS_* */
+  flush(): void {
+    this.#device.flush()
+  }
+
+  /**
+   * Everything of a freeze that takes time, while the threads go on serving.
+   *
+   * @param size of the device from then on
+   */
+  prepareTop(id: LayerId, size: number): NextTop {
+    assert(size >= this.size && this.#overlay !== undefined, 'a writable device does not shrink')
+    const { quotaBytes } = this.#overlay.handoff
+    const [fs, store, boot] = [this.#fs, this.#store, this.#bootId]
+    return { overlay: prepareTop({ fs, store, id, size, bootId: boot, quotaBytes }) }
+  }
+
+  /**
+   * Puts the new layer on top. No thread has a request under way; each opens `handoff` before its
+   * next one. Flushes of the new layer wait for `settle`.
+   *
+   * @returns settle: makes what was frozen durable. @throws MaasError OVERLAY_FAILED, FS_*: then
+   *   the new layer only reads, for a flush of it would promise what does not hold
+   */
+  freeze({ overlay }: NextTop, id: LayerId): () => void {
+    const before = this.#overlay
+    assert(before !== undefined, 'a medium that is written to has an overlay')
+    const { directory, map, size } = before.handoff
+    const frozen = { directory, map: new GrainMap(Math.ceil(size / GRAIN_SIZE), map) }
+    const frozenLayers = [...this.#frozen, frozen]
+    const state = new SharedState(overlay.handoff.state)
+    state.lock(CONTROL.commitLock)
+    const { snapshot } = this.#description
+    this.#change({ snapshot, size: overlay.handoff.size }, frozenLayers, overlay)
+    return () => {
+      try {
+        settlePrepared(this.#fs, before)
+        this.#store.markFrozen(id)
+      } catch (error) {
+        Atomics.store(state.control, CONTROL.failed, 1)
+        throw error
+      } finally {
+        state.unlock(CONTROL.commitLock)
+        before.close()
+      }
+    }
+  }
+
+  /**
+   * @param reader sees the new point
+   * @param count how many of the lowest layers the point holds
+   */
+  rebase(reader: ReaderHandoff, snapshot: SnapshotDescription, count: number): void {
+    assert(count <= this.#frozen.length, 'what was sealed was frozen')
+    const { size } = this
+    this.#reader = reader
+    this.#change({ snapshot, size }, this.#frozen.slice(count), this.#overlay)
+  }
+
+  #change(
+    { snapshot, size }: { readonly snapshot: SnapshotDescription; readonly size: number },
+    frozen: readonly FrozenLayer[],
+    overlay: PreparedOverlay | undefined,
+  ): void {
+    const layers = mergeLayers(frozen, size)
+    const description: StackDescription = {
+      snapshot,
+      size,
+      ...(layers !== undefined && { layers }),
+      ...(overlay !== undefined && { overlay: overlay.handoff }),
+    }
+    const device = DeviceStack.open({ ...description, reader: this.#reader }, { fs: this.#fs })
+    this.#device.close()
+    this.#device = device
+    this.#description = description
+    this.#frozen = frozen
+    this.#overlay = overlay
+  }
+
+  /** Releases the overlay. All threads have closed their stacks before. */
+  close(): void {
+    this.#device.close()
+    this.#overlay?.close()
+  }
+}
