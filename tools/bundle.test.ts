@@ -1,6 +1,6 @@
 /** A small working tree is bundled and run through what the launcher runs. */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { renameSync, utimesSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -45,9 +45,10 @@ function write(path: string, text: string): void {
   writeFileSync(join(root, path), text)
 }
 
-function run(): string {
+function run(...parameters: readonly string[]): string {
   const main = join(root, '.build/openmaas.mjs')
-  const child = spawnSync(process.execPath, [main, 'x'], { encoding: 'utf8' })
+  const given = parameters.length === 0 ? ['x'] : parameters
+  const child = spawnSync(process.execPath, [main, ...given], { encoding: 'utf8' })
   expect(child.stderr).toBe('')
   return child.stdout.trim()
 }
@@ -56,8 +57,11 @@ function run(): string {
 function spoil(): void {
   const launcher = readFileSync(join(root, '.build/openmaas.mjs'), 'utf8')
   const directory = /'\.\/(\d+)\//.exec(launcher)![1]!
-  const path = join(root, '.build', directory, 'cli-main.js')
-  writeFileSync(path, readFileSync(path, 'utf8').replace('first', 'bundled'))
+  const folder = join(root, '.build', directory)
+  for (const name of readdirSync(folder).filter((entry) => entry.startsWith('cli-main'))) {
+    const path = join(folder, name)
+    writeFileSync(path, readFileSync(path, 'utf8').replace('"first"', '"bundled"'))
+  }
 }
 
 test('a bundle runs with its threads, and knows the place of its sources', async () => {
@@ -123,4 +127,30 @@ if (argv[2] === 'x') console.log('begun', (await import('./late.ts')).name)
   await sleep(SETTLED_MS)
   expect(await bundle(root)).toBe(true)
   expect(run()).toBe('true')
+})
+
+test('the threads of a command are started before it is loaded, and only for that command', async () => {
+  write(
+    'packages/agent/src/capture/lane-worker.ts',
+    `import { parentPort } from 'node:worker_threads'
+parentPort?.on('message', (text: string) => { parentPort?.postMessage('lane ' + text); parentPort?.close() })
+`,
+  )
+  write(
+    'packages/cli/src/main.ts',
+    `import { Worker } from 'node:worker_threads'
+const early = (globalThis as Record<symbol, Worker[]>)[Symbol.for('openmaas.lanes')]
+const make = () => new Worker(new URL('../../agent/src/capture/lane-worker.ts', import.meta.url))
+console.log(early === undefined ? 'none' : 'early')
+for (const worker of early ?? [make()]) {
+  worker.once('message', (text: string) => console.log(text))
+  worker.postMessage('runs')
+}
+`,
+  )
+  await sleep(SETTLED_MS)
+  expect(await bundle(root)).toBe(true)
+  expect(run()).toBe('none\nlane runs')
+  expect(new Set(run('backup', '/source').split('\n'))).toEqual(new Set(['early', 'lane runs']))
+  expect(run('backup', '--help')).toBe('none\nlane runs')
 })

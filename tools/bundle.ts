@@ -13,16 +13,31 @@
  *
  *   .build/openmaas.mjs   the check, with sizes and times of the sources
  *   .build/sources.json   their paths
- *   .build/<time>/*.js    one file per entry; packages of others stay in node_modules
+ *   .build/<time>/*.js    a file per thread, two of the command and a line for each of its
+ *                         imports; packages of others stay in node_modules
  */
 import { existsSync, globSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Plugin } from 'rolldown'
+import type { OutputOptions, Plugin } from 'rolldown'
 
 const MAIN = 'packages/cli/src/main.ts'
+/**
+ * What backup, restore and the looking at points need, with all that it imports; no more than a
+ * guess at what is run most, and wherever it is wrong the other file is loaded, too.
+ */
+const FIRST =
+  /packages\/(?:kernel|pool|sources\/files|agent\/src\/(?:capture|restore|owner)|cli\/src\/(?:main|program|pool|format|messages|commands\/(?:backup|restore|points|ls|version)\.ts))/
+/** Commands whose threads the launcher starts, and words that say that it should not. */
+const LANES = {
+  backup: 'agent-capture-lane-worker.js',
+  restore: 'agent-restore-lane-worker.js',
+}
+const NO_LANES = ['--help', '-h', '--version', '--volume', '--dry-run', '--lanes']
+/** With more processors there are some to spare anyway. */
+const LANES_EARLY_MAX = 4
 /** The new one, and the one that processes may still be loading threads from. */
 const BUNDLES_KEPT = 2
 /** The clock of a file system may lag behind the one that Date reads by a tick: 10 ms at most. */
@@ -169,7 +184,9 @@ function renderLauncher(root: string, directory: string, sources: readonly strin
   })
   return `// Made by tools/bundle.ts; do not edit.
 import { statSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
 
 // Path, size, inode, time of the content, time of the inode: the last is no program's to set.
 const sources = [
@@ -185,7 +202,21 @@ function isCurrent() {
   return true
 }
 
-await import(isCurrent() ? './${directory}/cli-main.js' : '../${MAIN}')
+// The threads of a backup or restore boot on another processor while this one loads the command;
+// WarmLanes takes them, or main.ts ends them.
+const lanes = ${JSON.stringify(LANES)}
+function startLanes() {
+  const [command, ...rest] = process.argv.slice(2)
+  if (!Object.hasOwn(lanes, command ?? '')) return
+  if (rest.some((word) => ${JSON.stringify(NO_LANES)}.includes(word))) return
+  const thread = new URL('./${directory}/' + lanes[command], import.meta.url)
+  const count = Math.min(availableParallelism(), ${LANES_EARLY_MAX})
+  globalThis[Symbol.for('openmaas.lanes')] = Array.from({ length: count }, () => new Worker(thread))
+}
+
+const current = isCurrent()
+if (current) startLanes()
+await import(current ? './${directory}/cli-main.js' : '../${MAIN}')
 `
 }
 
@@ -194,11 +225,26 @@ export function isCurrent(root: string): boolean {
   try {
     const launcher = readFileSync(join(root, '.build/openmaas.mjs'), 'utf8')
     const sources = JSON.parse(readFileSync(join(root, '.build/sources.json'), 'utf8')) as string[]
-    const directory = /import\(isCurrent\(\) \? '\.\/([^/]+)\//.exec(launcher)?.[1]
+    const directory = /import\(current \? '\.\/([^/]+)\//.exec(launcher)?.[1]
     return directory !== undefined && renderLauncher(root, directory, sources) === launcher
   } catch {
     return false // None was made yet, or a source has gone.
   }
+}
+
+/**
+ * A thread is one file: each module costs a millisecond, and to read past code that is not run
+ * nothing. The command is two: reading the compiled code of the server and the media, two thirds
+ * of all, took each command 12 ms.
+ */
+function chunkOptions(name: string, isCommand: boolean): OutputOptions {
+  const names = { entryFileNames: `${name}.js`, chunkFileNames: `${name}-[name].js` }
+  if (!isCommand) return { ...names, codeSplitting: false }
+  const groups = [
+    { name: 'first', test: FIRST, priority: 2, includeDependenciesRecursively: true },
+    { name: 'rest', test: /./, priority: 1, includeDependenciesRecursively: false },
+  ]
+  return { ...names, strictExecutionOrder: true, codeSplitting: { groups } }
 }
 
 /**
@@ -222,11 +268,14 @@ export async function bundle(root: string): Promise<boolean> {
       input: path,
       platform: 'node',
       plugins: [placesPlugin(root, entries, sources), nativePlugin(), packagesPlugin()],
+      preserveEntrySignatures: false,
       logLevel: 'warn',
+      // Chunks are made by groups: which imports are dynamic decides nothing.
+      checks: { ineffectiveDynamicImport: false },
     })
-    const file = join(target, directory, `${entries.nameOf(path)}.js`)
-    // One file: each module costs a millisecond, and to read past code that is not run nothing.
-    await build.write({ file, format: 'esm', codeSplitting: false, comments: false })
+    const name = entries.nameOf(path)
+    const format = { dir: join(target, directory), format: 'esm', comments: false } as const
+    await build.write({ ...format, ...chunkOptions(name, path === join(root, MAIN)) })
     await build.close()
   }
   const inputs = [...sources].toSorted()

@@ -4,12 +4,15 @@
  */
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
+import { endLane, takeEarlyLanes } from './early-lanes.ts'
 
 export class WarmLanes implements AsyncDisposable {
   readonly #workers: Worker[]
 
   constructor(count = availableParallelism()) {
-    this.#workers = Array.from({ length: count }, startLane)
+    // May be more than are wanted: those wait with the others for the end.
+    this.#workers = takeEarlyLanes()
+    while (this.#workers.length < count) this.#workers.push(startLane())
   }
 
   get count(): number {
@@ -27,15 +30,6 @@ export class WarmLanes implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#workers.splice(0).map((worker) => endLane(worker)))
   }
-}
-
-/** Asked, not terminated: to terminate a thread that is loading a native module aborts us all. */
-function endLane(worker: Worker): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  worker.once('error', reject)
-  worker.once('exit', () => resolve())
-  worker.postMessage({ kind: 'stop' })
-  return promise
 }
 
 export function startLane(): Worker {

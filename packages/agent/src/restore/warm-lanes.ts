@@ -4,12 +4,15 @@
  */
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
+import { endLane, takeEarlyLanes } from '../capture/early-lanes.ts'
 
 export class WarmRestoreLanes implements AsyncDisposable {
   readonly #workers: Worker[]
 
   constructor(count = availableParallelism()) {
-    this.#workers = Array.from({ length: count }, startRestoreLane)
+    // May be more than are wanted: those wait with the others for the end.
+    this.#workers = takeEarlyLanes()
+    while (this.#workers.length < count) this.#workers.push(startRestoreLane())
   }
 
   /** Hands over that many threads, new ones where too few are warm. */
@@ -23,15 +26,6 @@ export class WarmRestoreLanes implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#workers.splice(0).map((worker) => endLane(worker)))
   }
-}
-
-/** Asked, not terminated: to terminate a thread that is loading a native module aborts us all. */
-function endLane(worker: Worker): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  worker.once('error', reject)
-  worker.once('exit', () => resolve())
-  worker.postMessage({ kind: 'stop' })
-  return promise
 }
 
 export function startRestoreLane(): Worker {

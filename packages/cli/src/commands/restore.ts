@@ -38,12 +38,11 @@ export async function run(input: Input, site: Site): Promise<number> {
   const tree = isVolume && paths.length === 0 ? undefined : openTree(reader.chunks, point)
   const found = tree === undefined ? [] : paths.map((text) => findPath(tree, point, text).path)
   const progress = new Progress(site)
-  const options: RestoreOptions = {
+  const options: Omit<RestoreOptions, 'signal'> = {
     reader,
     snapshot: point.row,
     target,
     dryRun: input.has('dry-run'),
-    signal: site.signal,
     warm,
     onProgress: (amount) =>
       progress.update({
@@ -57,7 +56,9 @@ export async function run(input: Input, site: Site): Promise<number> {
     ...(owners !== undefined && { owners }),
     ...(lanes !== undefined && { lanes }),
   }
-  const result = await withPin(reader, point, site, () => restore(options, isVolume))
+  const result = await withPin(reader, point, site, (signal) =>
+    restore({ ...options, signal }, isVolume),
+  )
   progress.end()
   return report(result, options, site, input.has('verbose'))
 }
@@ -81,7 +82,7 @@ async function restore(options: RestoreOptions, isVolume: boolean): Promise<Rest
 
 function report(
   result: RestoreResult,
-  { target, snapshot, dryRun }: RestoreOptions,
+  { target, snapshot, dryRun }: Pick<RestoreOptions, 'target' | 'snapshot' | 'dryRun'>,
   site: Site,
   isVerbose: boolean,
 ): number {
