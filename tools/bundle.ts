@@ -28,8 +28,12 @@ const MAIN = 'packages/cli/src/main.ts'
  * What backup, restore and the looking at points need, with all that it imports; no more than a
  * guess at what is run most, and wherever it is wrong the other file is loaded, too.
  */
-const FIRST =
-  /packages\/(?:kernel|pool|sources\/files|agent\/src\/(?:capture|restore|owner)|cli\/src\/(?:main|program|pool|format|messages|commands\/(?:backup|restore|points|ls|version)\.ts))/
+const FIRST = [
+  /packages\/(?:kernel|pool|sources\/files)\//,
+  /packages\/agent\/src\/(?:capture|restore|owner)\//,
+  /packages\/cli\/src\/(?:main\.ts|program\/|pool\/|format\/|messages\/)/,
+  /packages\/cli\/src\/commands\/(?:backup|restore|points|ls|version)\.ts/,
+]
 /** Commands whose threads the launcher starts, and words that say that it should not. */
 const LANES = {
   backup: 'agent-capture-lane-worker.js',
@@ -240,8 +244,9 @@ export function isCurrent(root: string): boolean {
 function chunkOptions(name: string, isCommand: boolean): OutputOptions {
   const names = { entryFileNames: `${name}.js`, chunkFileNames: `${name}-[name].js` }
   if (!isCommand) return { ...names, codeSplitting: false }
+  const isFirst = (id: string): boolean => FIRST.some((place) => place.test(id))
   const groups = [
-    { name: 'first', test: FIRST, priority: 2, includeDependenciesRecursively: true },
+    { name: 'first', test: isFirst, priority: 2, includeDependenciesRecursively: true },
     { name: 'rest', test: /./, priority: 1, includeDependenciesRecursively: false },
   ]
   return { ...names, strictExecutionOrder: true, codeSplitting: { groups } }
