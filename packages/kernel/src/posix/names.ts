@@ -144,15 +144,23 @@ export interface FileTime {
 }
 
 /** struct timespec[2]: access seconds s64, nanoseconds s64, then those of modification. */
-const times = Buffer.alloc(32)
+const times = new DataView(new ArrayBuffer(32))
+const timesBytes = Buffer.from(times.buffer)
 /** In tv_nsec: leave this time as it is. */
-const UTIME_OMIT = 0x3fffffffn
+const UTIME_OMIT = 0x3fff_ffff
 
 function putTimes(access: FileTime | undefined, modify: FileTime): void {
-  times.writeBigInt64LE(BigInt(access?.seconds ?? 0), 0)
-  times.writeBigInt64LE(access === undefined ? UTIME_OMIT : BigInt(access.nanoseconds), 8)
-  times.writeBigInt64LE(BigInt(modify.seconds), 16)
-  times.writeBigInt64LE(BigInt(modify.nanoseconds), 24)
+  putSigned(0, access?.seconds ?? 0)
+  putSigned(8, access === undefined ? UTIME_OMIT : access.nanoseconds)
+  putSigned(16, modify.seconds)
+  putSigned(24, modify.nanoseconds)
+}
+
+/** In two halves: a bigint for each number of each file is work for the collector. */
+function putSigned(offset: number, value: number): void {
+  const high = Math.floor(value / 0x1_0000_0000)
+  times.setUint32(offset, value - high * 0x1_0000_0000, true)
+  times.setInt32(offset + 4, high, true)
 }
 
 /** Sets the times of a name; of a symbolic link itself. */
@@ -163,11 +171,11 @@ export function utimensat(
   access?: FileTime,
 ): number {
   putTimes(access, modify)
-  return answer(native().utimensat(dirfd, name, times, AT_SYMLINK_NOFOLLOW))
+  return answer(native().utimensat(dirfd, name, timesBytes, AT_SYMLINK_NOFOLLOW))
 }
 
 /** Sets the times of an open file. */
 export function futimens(fd: number, modify: FileTime, access?: FileTime): number {
   putTimes(access, modify)
-  return answer(native().futimens(fd, times))
+  return answer(native().futimens(fd, timesBytes))
 }

@@ -164,13 +164,12 @@ export class PackReader {
   #readCopy(copy: { location: RecordLocation; brick: string; open: OpenPack; raw: Buffer }): void {
     const { location, brick, open, raw } = copy
     const { encodedLength, offset, pack } = location
-    const path = packPath(brick, pack.packId)
-    const file = open.files.get(brick) ?? this.#openFile(open, { pack, brick, path })
+    const file = open.files.get(brick) ?? this.#openFile(open, { pack, brick })
     const fail = (reason: string): never => {
       this.#ahead.forget(file) // The next attempt reads the file itself.
       const chunkId = location.chunkId.toString('hex')
       throw new MaasError('RECORD_INVALID', `a record is damaged: ${reason}`, {
-        path,
+        path: packPath(brick, pack.packId),
         offset,
         recordNumber: location.recordNumber,
         chunkId,
@@ -199,11 +198,8 @@ export class PackReader {
     if (!hasher.matches(raw, location.chunkId)) fail('chunk id')
   }
 
-  #openFile(
-    open: OpenPack,
-    { pack, brick, path }: { pack: PackCopies; brick: string; path: string },
-  ): FileHandle {
-    const file = this.#options.fs.open(path, 'read')
+  #openFile(open: OpenPack, { pack, brick }: { pack: PackCopies; brick: string }): FileHandle {
+    const file = this.#options.fs.open(packPath(brick, pack.packId), 'read')
     open.files.set(brick, file)
     this.#packOf.set(file, pack)
     return file
