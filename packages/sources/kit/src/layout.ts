@@ -11,7 +11,16 @@
  * A clone of the volume is another database: a record of a process on the volume would name the
  * server of the original. So <run> is on the host, and gone after a boot as the processes are.
  */
-import { chmodSync, chownSync, existsSync, mkdirSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -66,6 +75,16 @@ export function ownDirectory(path: string, user: OsUser | null): void {
   if (!existsSync(path)) mkdirSync(path, { mode: 0o700 })
   if (user !== null) chownSync(path, user.uid, user.gid)
   chmodSync(path, 0o700)
+}
+
+/** What was renamed, linked or removed in it is durable. */
+export function syncDirectory(path: string): void {
+  const directory = openSync(path, 'r')
+  try {
+    fsyncSync(directory)
+  } finally {
+    closeSync(directory)
+  }
 }
 
 /** After the last process has ended: nothing of the database stays on the host. */

@@ -184,7 +184,10 @@ export function serverLog(place: ServerPlace): string {
 }
 
 /** The end of its log, for errors; empty when there is none. */
-export async function serverLogTail(place: ServerPlace): Promise<string> {
+export async function serverLogTail(
+  place: ServerPlace,
+  sizeMax: number = LOG_TAIL_MAX,
+): Promise<string> {
   let file
   try {
     file = await open(serverLog(place), 'r')
@@ -194,7 +197,7 @@ export async function serverLogTail(place: ServerPlace): Promise<string> {
   }
   try {
     const { size } = await file.stat()
-    const buffer = Buffer.alloc(Math.min(size, LOG_TAIL_MAX))
+    const buffer = Buffer.alloc(Math.min(size, sizeMax))
     const { bytesRead } = await file.read(buffer, 0, buffer.length, size - buffer.length)
     return buffer.toString('utf8', 0, bytesRead)
   } finally {

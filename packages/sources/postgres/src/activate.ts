@@ -1,0 +1,175 @@
+/**
+ * An instance of its own on a clone of a volume: the engine recovers it to the target, and opens
+ * it on a timeline of its own, where it can touch nothing of production.
+ *
+ *   clone at rest ──▶ prepared ──▶ recovering (private socket only) ──▶ open to its users
+ *
+ * Recovery is PostgreSQL's own archive recovery. A moment of commit decides about a time: of the
+ * commits in the order of the log, the first one after it and all that follow are left out.
+ * Repeated while it runs, or after it ended, the instance is found or started again as it was.
+ */
+import { existsSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { MaasError } from '@openmaas/kernel/errors'
+import type { DatabaseParams, RunningInstance } from '@openmaas/protocols/channel/database-orders'
+import { freePort, isPortFree } from '@openmaas/source-kit/free-port'
+import { makeLayout } from '@openmaas/source-kit/layout'
+import type { PluginContext } from '@openmaas/source-kit/plugin'
+import { findServer, stopServer } from '@openmaas/source-kit/server-process'
+import { type Queries, withConnection } from './connection.ts'
+import { type ControlData, readControlData } from './control-data.ts'
+import { makeAdministrator, readInstance } from './instance.ts'
+import { localConnection, type Place, placeOf, type PostgresOptions } from './place.ts'
+import { Programs } from './programs.ts'
+import { checkReachable, coveredUntilMs, isEndBeforeTarget, recoverySettings } from './recovery.ts'
+import { commonSettings, type ServerSettings, standbyMinima } from './server-settings.ts'
+import { writeServerFiles } from './server-settings.ts'
+import {
+  logSize,
+  postmasterPid,
+  prepareData,
+  reloadServer,
+  startPostgres,
+  STOP_MS,
+  touch,
+  waitForAnswer,
+} from './standby.ts'
+import { loadState, type PostgresState, saveState } from './state.ts'
+
+type ActivateParams = DatabaseParams<'database.activate'>
+
+/** Replay reads some 100 MB of log a second; hours of it are the exception, and allowed. */
+const RECOVER_MS = 6 * 60 * 60_000
+
+interface Activation {
+  readonly params: ActivateParams
+  readonly context: PluginContext
+  readonly place: Place
+  readonly programs: Programs
+  readonly state: PostgresState
+  readonly port: number
+}
+
+export async function activate(
+  params: ActivateParams,
+  context: PluginContext,
+  options: PostgresOptions,
+): Promise<RunningInstance> {
+  const place = placeOf(params, options)
+  const state = loadState(place.layout)
+  const programs = new Programs(state.major, place.programs)
+  const running = findServer(place.server) !== null
+  const port = await choosePort(params, state, running)
+  const activation = { params, context, place, programs, state, port }
+  makeLayout(place.layout, place.user)
+  if (!running) prepareData(place)
+  if (state.instance?.recovered !== true) await recover(activation)
+  return await open(activation)
+}
+
+/** The same again when it is repeated: users were told. */
+async function choosePort(
+  params: ActivateParams,
+  { instance }: PostgresState,
+  running: boolean,
+): Promise<number> {
+  const own = instance?.id === params.id ? instance.port : null
+  if (running && own !== null) return own
+  const wanted = params.port ?? own
+  if (wanted === null) return await freePort(params.listen)
+  if (await isPortFree(wanted, params.listen)) return wanted
+  const message = `port ${wanted} is in use on this host`
+  throw new MaasError('PORT_TAKEN', message, { port: wanted })
+}
+
+/** Ends with a server on a timeline of its own that answers on its private socket. */
+async function recover(activation: Activation): Promise<void> {
+  const { params, place, programs, state, port } = activation
+  // One that a crashed agent left half way is begun again: replay goes on where it was.
+  await stopServer(place.server, { signal: 'SIGINT', timeoutMs: STOP_MS })
+  const control = await readControlData(programs, place.layout.data, place.user)
+  checkReachable(params.target, state, control)
+  const instance = { id: place.id, port, recovered: false }
+  saveState(place.layout, { ...state, phase: 'activated', instance })
+  try {
+    await replay(activation, recoverySettings(place, params))
+  } catch (error) {
+    const coveredMs = coveredUntilMs(place, params.logDirectories)
+    if (!isEndBeforeTarget(error)) throw error
+    const { target } = params
+    if (target.kind !== 'time' || coveredMs === null || coveredMs < target.atMs) {
+      const message = 'the log ends before the target'
+      const details = { target: JSON.stringify(target) }
+      throw new MaasError('DATABASE_TARGET_UNREACHABLE', message, details, { cause: error })
+    }
+    // The log reaches beyond that moment, and nothing was committed after it: its end is it.
+    await replay(activation, recoverySettings(place, { ...params, target: { kind: 'end' } }))
+  }
+  const recovered = { ...instance, recovered: true }
+  saveState(place.layout, { ...state, phase: 'activated', instance: recovered })
+}
+
+async function replay(activation: Activation, recovery: ServerSettings): Promise<void> {
+  const { context, place, programs, state, port } = activation
+  const control = await readControlData(programs, place.layout.data, place.user)
+  prepareData(place)
+  rmSync(join(place.layout.data, 'standby.signal'), { force: true })
+  // Settings of production that were made by ALTER SYSTEM: a seed puts them aside.
+  touch(place, 'recovery.signal')
+  const settings = { ...instanceSettings(activation, control), ...recovery }
+  writeServerFiles(place, { settings, remote: 'reject' })
+  const logFrom = logSize(place)
+  await startPostgres(place, programs)
+  const waiting = { place, superuser: state.superuser, port, signal: context.signal, logFrom }
+  try {
+    if (await waitForAnswer({ ...waiting, timeoutMs: RECOVER_MS })) return
+  } catch (error) {
+    await stopServer(place.server, { signal: 'SIGQUIT', timeoutMs: STOP_MS })
+    throw error
+  }
+  await stopServer(place.server, { signal: 'SIGQUIT', timeoutMs: STOP_MS })
+  throw new MaasError('DATABASE_START_FAILED', `recovery took longer than ${RECOVER_MS} ms`)
+}
+
+function instanceSettings(
+  { params, place, port }: Activation,
+  control: ControlData,
+): ServerSettings {
+  return {
+    ...commonSettings(place),
+    ...standbyMinima(control),
+    shared_buffers: '128MB',
+    ...params.settings,
+    listen_addresses: params.listen.join(','),
+    port: String(port),
+    // Queries while it still recovers would see what is no moment anybody asked for.
+    hot_standby: 'off',
+    primary_conninfo: '',
+    primary_slot_name: '',
+  }
+}
+
+/** The administrator is made first, then users are let in. */
+async function open(activation: Activation): Promise<RunningInstance> {
+  const { params, context, place, programs, state, port } = activation
+  const control = await readControlData(programs, place.layout.data, place.user)
+  const settings = instanceSettings(activation, control)
+  const logFrom = logSize(place)
+  if (findServer(place.server) === null) {
+    writeServerFiles(place, { settings, remote: 'reject' })
+    await startPostgres(place, programs)
+    const waiting = { place, superuser: state.superuser, port, signal: context.signal, logFrom }
+    await waitForAnswer({ ...waiting, timeoutMs: RECOVER_MS })
+  }
+  const connection = localConnection(place, state.superuser, port)
+  return await withConnection(connection, async (queries: Queries) => {
+    await makeAdministrator(queries, params.user, params.password)
+    writeServerFiles(place, { settings, remote: 'scram-sha-256' })
+    reloadServer(place)
+    const pid = postmasterPid(place)
+    if (pid === null || existsSync(join(place.layout.data, 'recovery.signal'))) {
+      throw new MaasError('DATABASE_START_FAILED', 'the instance ended while it was opened')
+    }
+    return await readInstance(queries, { pid, port, socket: place.layout.run })
+  })
+}

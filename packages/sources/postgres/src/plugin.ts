@@ -1,0 +1,38 @@
+/** The plug-in for PostgreSQL: decision 0012, docs/protocols/source-plugin.md. */
+import type { SourcePlugin } from '@openmaas/source-kit/plugin'
+import { activate } from './activate.ts'
+import { check } from './check.ts'
+import { discover } from './discover.ts'
+import { follow, SlotGuard } from './follow.ts'
+import { deactivate } from './instance.ts'
+import { mark } from './mark.ts'
+import type { PostgresOptions } from './place.ts'
+import { seed } from './seed.ts'
+import { status } from './standby-status.ts'
+import { unfollow } from './unfollow.ts'
+import { verify } from './verify.ts'
+
+export function makePostgresPlugin(options: PostgresOptions = {}): SourcePlugin {
+  const guard = new SlotGuard(options)
+  return {
+    engine: 'postgres',
+    title: 'PostgreSQL',
+    discover: () => discover(),
+    check: (params) => check(params, options),
+    seed: (params, context) => seed(params, context, options),
+    follow: async (params, context) => {
+      const answer = await follow(params, context, options)
+      guard.watch(params)
+      return answer
+    },
+    status: (params) => status(params, options),
+    mark: (params, context) => mark(params, context, options),
+    unfollow: async (params) => {
+      guard.release(params.id)
+      return await unfollow(params, options)
+    },
+    activate: (params, context) => activate(params, context, options),
+    deactivate: (params) => deactivate(params, options),
+    verify: (params, context) => verify(params, context, options),
+  }
+}

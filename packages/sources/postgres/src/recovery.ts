@@ -1,0 +1,122 @@
+/**
+ * Where recovery ends, in PostgreSQL's settings, and whether it can end there at all.
+ *
+ * PostgreSQL stops at a commit in the log. A target that lies before what the clone already holds
+ * would not stop it in time: that is refused here, before anything is replayed.
+ */
+import { z } from 'zod'
+import { isMaasError, MaasError } from '@openmaas/kernel/errors'
+import type { RecoveryTarget } from '@openmaas/protocols/channel/database-orders'
+import { volumeLayout } from '@openmaas/source-kit/layout'
+import type { ControlData } from './control-data.ts'
+import { formatLsn, lsn, parseLsn } from './lsn.ts'
+import type { Place } from './place.ts'
+import { type ServerSettings, shellQuote } from './server-settings.ts'
+import { findState, type PostgresState } from './state.ts'
+
+/** `end`: of all log there is; for a moment that no commit follows. */
+export type ReplayTarget = RecoveryTarget | { readonly kind: 'end' }
+
+export interface Replay {
+  readonly target: ReplayTarget
+  /** Roots of later points. */
+  readonly logDirectories: readonly string[]
+}
+
+export function recoverySettings(place: Place, replay: Replay): ServerSettings {
+  const common = {
+    recovery_target_timeline: 'latest',
+    recovery_target_action: 'promote',
+    recovery_target_inclusive: 'on',
+    restore_command: restoreCommand(place, replay.logDirectories),
+  }
+  const { target } = replay
+  switch (target.kind) {
+    case 'snapshot':
+      // Its own pg_wal holds all of it: the archive is asked for nothing.
+      return { ...common, restore_command: 'false' }
+    case 'end':
+      return common
+    case 'time':
+      return { ...common, recovery_target_time: timeText(target.atMs) }
+    case 'transaction':
+      return { ...common, recovery_target_xid: xidText(target.id) }
+    case 'position': {
+      const position = parseLsn(target.position)
+      return position === null
+        ? { ...common, recovery_target_name: target.position }
+        : { ...common, recovery_target_lsn: formatLsn(position) }
+    }
+  }
+}
+
+/**
+ * Whole segments of any point first; of those received in part, the newest point's holds most.
+ */
+function restoreCommand(place: Place, roots: readonly string[]): string {
+  const logs = [place.layout.log, ...roots.map((root) => volumeLayout(root, place.id).log)]
+  const whole = logs.map((log) => `${shellQuote(log)}/%f`)
+  const partial = logs.toReversed().map((log) => `${shellQuote(log)}/%f.partial`)
+  const files = [...whole, ...partial].join(' ')
+  return `for f in ${files}; do if [ -f "$f" ]; then exec cp "$f" %p; fi; done; exit 1`
+}
+
+/** Microseconds are what PostgreSQL keeps; milliseconds with a fraction are what we are given. */
+function timeText(atMs: number): string {
+  const seconds = Math.floor(atMs / 1000)
+  const micros = Math.round((atMs - seconds * 1000) * 1000)
+  const date = new Date((seconds + Math.floor(micros / 1e6)) * 1000).toISOString().slice(0, 19)
+  return `${date.replace('T', ' ')}.${String(micros % 1e6).padStart(6, '0')}+00`
+}
+
+/** A number that an epoch may lead: pg_current_xact_id() tells 64 bits, the log holds 32. */
+function xidText(id: string): string {
+  if (!/^\d{1,20}$/.test(id)) {
+    const message = `"${id}" is no transaction id: a number such as pg_current_xact_id() tells`
+    throw new MaasError('DATABASE_TARGET_UNREACHABLE', message, { id })
+  }
+  return String(BigInt(id) & 0xffff_ffffn)
+}
+
+/**
+ * @throws MaasError DATABASE_TARGET_UNREACHABLE when the clone already holds what comes after
+ */
+export function checkReachable(
+  target: RecoveryTarget,
+  { marks }: PostgresState,
+  control: ControlData,
+): void {
+  const newest = marks.at(-1)
+  if (target.kind === 'time' && (newest === undefined || target.atMs < newest.atMs)) {
+    // pg_control tells whole seconds: what was committed within that one may be in already.
+    const earliestMs = control.checkpointAtMs + 1000
+    if (target.atMs < earliestMs) throw tooEarly(new Date(earliestMs).toISOString())
+  }
+  if (target.kind === 'position') {
+    const position = parseLsn(target.position)
+    const minimum = control.minimumRecovery === '0/0' ? control.redo : control.minimumRecovery
+    if (position !== null && position < lsn(minimum)) throw tooEarly(minimum)
+  }
+}
+
+function tooEarly(earliest: string): MaasError {
+  const message = `the copy is newer than the target: it can be recovered to ${earliest} or later`
+  return new MaasError('DATABASE_TARGET_UNREACHABLE', message, { earliest })
+}
+
+/** Up to when the log of these points, or of the clone itself, is known to reach. */
+export function coveredUntilMs(place: Place, roots: readonly string[]): number | null {
+  const layouts = [place.layout, ...roots.map((root) => volumeLayout(root, place.id))]
+  const moments = layouts.map((layout) => findState(layout)?.marks.at(-1)?.atMs ?? 0)
+  const latest = Math.max(...moments)
+  return latest === 0 ? null : latest
+}
+
+const startFailure = z.object({ log: z.string() })
+
+/** PostgreSQL 13 and later refuse to open before the target rather than open somewhere else. */
+export function isEndBeforeTarget(error: unknown): boolean {
+  if (!isMaasError(error, 'DATABASE_START_FAILED')) return false
+  const { data } = startFailure.safeParse(error.details)
+  return data?.log.includes('recovery ended before configured recovery target') === true
+}

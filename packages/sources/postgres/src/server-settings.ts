@@ -1,0 +1,110 @@
+/**
+ * The settings that standbys and clones run with. They stand beside the sockets, off the volume,
+ * and production's own files are never read: what they say (addresses, archiving, whom to follow,
+ * libraries with background workers) must not be true of a copy.
+ */
+import { join } from 'node:path'
+import { readPrivateFile } from '@openmaas/kernel/private-file'
+import type { ControlData } from './control-data.ts'
+import { writeOwned } from './connection.ts'
+import type { Place } from './place.ts'
+
+export type ServerSettings = Readonly<Record<string, string>>
+
+/** Those of pg_control, under the names that postgresql.conf has for them. */
+export function standbyMinima({ minima }: ControlData): ServerSettings {
+  return {
+    max_connections: String(minima.max_connections),
+    max_worker_processes: String(minima.max_worker_processes),
+    max_wal_senders: String(minima.max_wal_senders),
+    max_prepared_transactions: String(minima.max_prepared_xacts),
+    max_locks_per_transaction: String(minima.max_locks_per_xact),
+  }
+}
+
+/** Of every server of ours. */
+export function commonSettings(place: Place): ServerSettings {
+  return {
+    hba_file: hbaPath(place),
+    ident_file: identPath(place),
+    unix_socket_directories: place.layout.run,
+    unix_socket_permissions: '0700',
+    external_pid_file: '',
+    // log/ holds hard links to segments of pg_wal: one that is used again would change under it.
+    wal_recycle: 'off',
+    // Zeros would be written to the volume, and kept, before the log itself is.
+    wal_init_zero: 'off',
+    // Nothing of production is touched: no archive, no publisher, no synchronous wait.
+    archive_mode: 'off',
+    archive_command: '',
+    synchronous_standby_names: '',
+    max_logical_replication_workers: '0',
+    shared_preload_libraries: '',
+    logging_collector: 'off',
+    log_destination: 'stderr',
+    log_line_prefix: '%m [%p] ',
+    log_timezone: 'UTC',
+    log_checkpoints: 'off',
+    lc_messages: 'C',
+    cluster_name: place.id,
+  }
+}
+
+/**
+ * @param remote  how users come in over TCP: nobody while the server is being prepared
+ */
+export interface ServerFiles {
+  readonly settings: ServerSettings
+  readonly remote: 'reject' | 'scram-sha-256'
+}
+
+/**
+ * Writes them, each whole. A server that runs reads them at SIGHUP.
+ *
+ * @returns the names of the settings that are other than before
+ */
+export function writeServerFiles(place: Place, { settings, remote }: ServerFiles): Set<string> {
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = ${quote(value)}`)
+  const before = readLines(configPath(place))
+  const changed = [
+    ...before.filter((line) => !lines.includes(line)),
+    ...lines.filter((line) => !before.includes(line)),
+  ].map((line) => line.split(' = ')[0]!)
+  writeOwned(configPath(place), `${lines.join('\n')}\n`, place.user)
+  const methods = [
+    // The directory of the socket lets only root and the server's user in.
+    'local all all trust',
+    'local replication all trust',
+    `host all all 0.0.0.0/0 ${remote}`,
+    `host all all ::/0 ${remote}`,
+  ]
+  writeOwned(hbaPath(place), `${methods.join('\n')}\n`, place.user)
+  writeOwned(identPath(place), '', place.user)
+  return new Set(changed)
+}
+
+function readLines(path: string): string[] {
+  return (readPrivateFile(path) ?? '').split('\n').filter((line) => line !== '')
+}
+
+export function configPath(place: Place): string {
+  return join(place.layout.run, 'postgresql.conf')
+}
+
+function hbaPath(place: Place): string {
+  return join(place.layout.run, 'pg_hba.conf')
+}
+
+function identPath(place: Place): string {
+  return join(place.layout.run, 'pg_ident.conf')
+}
+
+/** postgresql.conf: a quote is doubled, and a backslash begins an escape. */
+function quote(value: string): string {
+  return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+}
+
+/** For commands in settings, which a shell runs, with % as the escape of PostgreSQL. */
+export function shellQuote(path: string): string {
+  return `'${path.replaceAll("'", "'\\''").replaceAll('%', '%%')}'`
+}

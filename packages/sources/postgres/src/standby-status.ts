@@ -1,0 +1,255 @@
+/** How the standby stands: asked of itself, of production, and of its log when neither tells. */
+import { MaasError } from '@openmaas/kernel/errors'
+import type {
+  DatabaseConnection,
+  DatabaseParams,
+  DatabaseStatus,
+} from '@openmaas/protocols/channel/database-orders'
+import { directorySize } from '@openmaas/source-kit/growing-directory'
+import { findServer, serverLogTail } from '@openmaas/source-kit/server-process'
+import { type Queries, withConnection } from './connection.ts'
+import { lsn } from './lsn.ts'
+import { localConnection, type Place, placeOf, type PostgresOptions, SOCKET_PORT } from './place.ts'
+import { readSlot, type Slot } from './slot.ts'
+import { findState, type PostgresState } from './state.ts'
+
+/** Enough for some retries of the receiver, each of a few lines. */
+const LOG_LOOK_MAX = 32 * 1024
+
+const STANDBY = `
+  select pg_is_in_recovery() as in_recovery,
+         coalesce(r.flushed_lsn, pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) as received,
+         coalesce(nullif(r.received_tli, 0),
+                  (select timeline_id from pg_control_checkpoint())) as timeline,
+         pg_last_wal_replay_lsn() as replayed,
+         extract(epoch from pg_last_xact_replay_timestamp()) * 1000 as replayed_ms,
+         r.status as receiver,
+         pg_get_wal_replay_pause_state() as pause
+    from (values (1)) as one left join pg_stat_wal_receiver r on true`
+
+export interface StandbyView {
+  readonly inRecovery: boolean
+  /** Durable on the volume. */
+  readonly received: bigint | null
+  readonly receivedText: string
+  readonly timeline: number
+  readonly replayedText: string
+  readonly replayedMs: number | null
+  readonly streaming: boolean
+  readonly paused: boolean
+}
+
+export async function readStandby(standby: Queries): Promise<StandbyView> {
+  const [row] = await standby.rows(STANDBY)
+  const received = row?.['received']
+  const replayedMs = row?.['replayed_ms']
+  return {
+    inRecovery: row?.['in_recovery'] === true,
+    received: typeof received === 'string' ? lsn(received) : null,
+    receivedText: typeof received === 'string' ? received : '',
+    timeline: Number(row?.['timeline'] ?? 0),
+    replayedText: typeof row?.['replayed'] === 'string' ? row['replayed'] : '',
+    replayedMs: replayedMs === null || replayedMs === undefined ? null : Number(replayedMs),
+    streaming: row?.['receiver'] === 'streaming',
+    paused: row?.['pause'] === 'paused',
+  }
+}
+
+/** @returns null when it does not answer */
+export async function askStandby<T>(
+  place: Place,
+  state: PostgresState,
+  work: (standby: Queries) => Promise<T>,
+): Promise<T | null> {
+  if (findServer(place.server) === null) return null
+  try {
+    return await withConnection(localConnection(place, state.superuser, SOCKET_PORT), work)
+  } catch (error) {
+    if (error instanceof MaasError && error.code === 'DATABASE_UNREACHABLE') return null
+    throw error
+  }
+}
+
+export interface ProductionView {
+  readonly nowMs: number
+  readonly current: bigint
+  readonly systemIdentifier: string
+  readonly slot: Slot | null
+  /** Our standby is one that commits wait for. */
+  readonly synchronous: boolean
+}
+
+const PRODUCTION = `
+  select extract(epoch from clock_timestamp()) * 1000 as now_ms,
+         pg_current_wal_flush_lsn() as current,
+         (select system_identifier::text from pg_control_system()) as identifier,
+         exists (select from pg_stat_replication where application_name = $1
+                  and sync_state in ('sync', 'quorum')) as synchronous`
+
+export async function readProduction(production: Queries, slot: string): Promise<ProductionView> {
+  const [row] = await production.rows(PRODUCTION, [slot])
+  return {
+    nowMs: Number(row?.['now_ms']),
+    current: lsn(String(row?.['current'])),
+    systemIdentifier: String(row?.['identifier']),
+    synchronous: row?.['synchronous'] === true,
+    slot: await readSlot(production, slot),
+  }
+}
+
+export async function status(
+  params: DatabaseParams<'database.status'>,
+  options: PostgresOptions,
+): Promise<DatabaseStatus> {
+  const place = placeOf(params, options)
+  const state = findState(place.layout)
+  const logBytes = await directorySize(place.layout.log)
+  if (state === null || state.phase === 'seeding') return unseeded(state, logBytes)
+  return await standbyStatus(place, state, params.connection)
+}
+
+function unseeded(state: PostgresState | null, logBytes: number): DatabaseStatus {
+  const reason = state === null ? 'not seeded yet' : 'the copy is not whole yet'
+  return { ...NOTHING_KNOWN, state: 'seeding', reason, mustReseed: false, logBytes }
+}
+
+const NOTHING_KNOWN = {
+  received: null,
+  applied: null,
+  lagBytes: null,
+  lagMs: null,
+  retainedBytes: null,
+  retainedLimitBytes: null,
+} as const
+
+export async function standbyStatus(
+  place: Place,
+  state: PostgresState,
+  connection: DatabaseConnection | null,
+): Promise<DatabaseStatus> {
+  const standby = await askStandby(place, state, readStandby)
+  const { production, trouble } = await lookAtProduction(connection, state.slot)
+  const logBytes = await directorySize(place.layout.log)
+  const verdict = await judge({ place, state, standby, production, trouble })
+  const detail = String(standby?.timeline ?? '')
+  const behind =
+    standby?.received === null || standby === null || production === null
+      ? null
+      : Math.max(0, Number(production.current - standby.received))
+  return {
+    ...verdict,
+    received: placeAt(standby?.receivedText, detail),
+    applied: placeAt(standby?.replayedText, detail),
+    lagBytes: behind,
+    lagMs: lagMs(behind, standby, production),
+    retainedBytes: production?.slot?.retainedBytes ?? null,
+    retainedLimitBytes: state.retainedLimitBytes,
+    logBytes,
+  }
+}
+
+function placeAt(position: string | undefined, detail: string): DatabaseStatus['received'] {
+  return position === undefined || position === '' ? null : { position, detail }
+}
+
+/** Nothing to receive is no lag, however long ago the last commit was. */
+function lagMs(
+  behind: number | null,
+  standby: StandbyView | null,
+  production: ProductionView | null,
+): number | null {
+  if (behind === 0) return 0
+  if (production === null || standby === null || standby.replayedMs === null) return null
+  return Math.max(0, production.nowMs - standby.replayedMs)
+}
+
+async function lookAtProduction(
+  connection: DatabaseConnection | null,
+  slot: string,
+): Promise<{ production: ProductionView | null; trouble: string }> {
+  if (connection === null) return { production: null, trouble: '' }
+  try {
+    const view = await withConnection(connection, (queries) => readProduction(queries, slot))
+    return { production: view, trouble: '' }
+  } catch (error) {
+    if (!(error instanceof MaasError)) throw error
+    return { production: null, trouble: `production: ${error.message}` }
+  }
+}
+
+interface Evidence {
+  readonly place: Place
+  readonly state: PostgresState
+  readonly standby: StandbyView | null
+  readonly production: ProductionView | null
+  readonly trouble: string
+}
+
+type Verdict = Pick<DatabaseStatus, 'state' | 'reason' | 'mustReseed'>
+
+async function judge(evidence: Evidence): Promise<Verdict> {
+  const { place, state, standby, production, trouble } = evidence
+  if (production !== null && production.systemIdentifier !== state.systemIdentifier) {
+    const reason =
+      'another database answers there: its system identifier is ' +
+      `${production.systemIdentifier}, not ${state.systemIdentifier}`
+    return { state: 'broken', reason, mustReseed: true }
+  }
+  if (standby?.streaming === true && !standby.paused) {
+    return { state: 'following', reason: '', mustReseed: false }
+  }
+  const broken = await provenBreak(place)
+  if (broken !== null) return { state: 'broken', reason: broken, mustReseed: true }
+  const reasons = [state.givenUp ?? '', trouble, await stoppedReason(place, standby)]
+  return { state: 'stopped', reason: reasons.filter(Boolean).join('; '), mustReseed: false }
+}
+
+async function stoppedReason(place: Place, standby: StandbyView | null): Promise<string> {
+  if (findServer(place.server) === null) return 'the standby does not run'
+  if (standby?.paused === true) {
+    return 'replay has paused: production has larger limits now; follow restarts the standby'
+  }
+  const complaint = (await sinceStreaming(place))
+    .split('\n')
+    .findLast((line) => /(?:FATAL|PANIC|ERROR): /.test(line) && !/starting up/.test(line))
+  if (complaint !== undefined) return complaint.replace(/^.*?(?:FATAL|PANIC|ERROR): +/, '')
+  return standby === null ? 'the standby is starting' : 'the standby replays what it has'
+}
+
+/** What was logged after the log was last received: older trouble is over. */
+async function sinceStreaming(place: Place): Promise<string> {
+  const log = await serverLogTail(place.server, LOG_LOOK_MAX)
+  return log.slice(Math.max(0, log.lastIndexOf('started streaming WAL')))
+}
+
+/**
+ * Only what no waiting can mend. A segment that production has removed is in log/ no more either:
+ * the standby looks there first (restore_command).
+ */
+const BREAKS: readonly (readonly [RegExp, string])[] = [
+  [
+    /requested WAL segment ([0-9A-F]{24}) has already been removed/,
+    'production has removed log that was not received, and log/ does not hold it: segment',
+  ],
+  [
+    /database system identifier differs between the primary and standby/,
+    'another database answers there: the system identifiers differ',
+  ],
+  [
+    /new timeline (\d+) forked off current database system timeline \d+ before/,
+    'production went on from before what was received; it is now on timeline',
+  ],
+  [
+    /FATAL: +directory "([^"]+)" does not exist/,
+    'production has a new tablespace, which only a new copy takes in:',
+  ],
+]
+
+async function provenBreak(place: Place): Promise<string | null> {
+  const log = await sinceStreaming(place)
+  for (const [pattern, words] of BREAKS) {
+    const match = pattern.exec(log)
+    if (match !== null) return match[1] === undefined ? words : `${words} ${match[1]}`
+  }
+  return null
+}

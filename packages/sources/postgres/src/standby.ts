@@ -1,0 +1,234 @@
+/**
+ * The standby on the volume: a hot standby that receives production's log by a slot, answers on a
+ * private socket only, and keeps every segment in log/.
+ *
+ * log/ is filled by the standby's own archiver (archive_mode = always) with hard links to pg_wal:
+ * no second stream from production, no second slot, and no byte is written twice. That is safe
+ * because wal_recycle is off: a finished segment is removed, never written again. The segment
+ * that is being received is linked as ".partial" at each mark (wal-archive.ts).
+ */
+import {
+  chownSync,
+  existsSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { MaasError } from '@openmaas/kernel/errors'
+import type { DatabaseConnection } from '@openmaas/protocols/channel/database-orders'
+import { makeLayout } from '@openmaas/source-kit/layout'
+import {
+  findServer,
+  killProcess,
+  serverLog,
+  serverLogTail,
+  sessionMembers,
+  startServer,
+  stopServer,
+} from '@openmaas/source-kit/server-process'
+import { withConnection, writeConnectionString } from './connection.ts'
+import { type ControlData, readControlData } from './control-data.ts'
+import { localConnection, type Place, SOCKET_PORT } from './place.ts'
+import { Programs } from './programs.ts'
+import {
+  commonSettings,
+  configPath,
+  type ServerSettings,
+  shellQuote,
+  standbyMinima,
+  writeServerFiles,
+} from './server-settings.ts'
+import type { PostgresState } from './state.ts'
+
+/** A fast shutdown writes what is dirty; then it is killed, which recovery is made for. */
+export const STOP_MS = 60_000
+const POLL_MS = 50
+/** Of the server's log that is looked through for why it does not run. */
+const LOG_LOOK_MAX = 64 * 1024
+
+/** Those that a running server takes up without a restart. */
+const RELOADABLE = new Set(['primary_conninfo', 'primary_slot_name', 'restore_command'])
+
+export interface StandbyOptions {
+  readonly connection: DatabaseConnection
+  readonly slot: string
+}
+
+/** Starts it, or lets the one that runs take up what is new. */
+export async function ensureStandby(
+  place: Place,
+  state: PostgresState,
+  standby: StandbyOptions,
+): Promise<void> {
+  const programs = new Programs(state.major, place.programs)
+  makeLayout(place.layout, place.user)
+  const control = await readControlData(programs, place.layout.data, place.user)
+  const settings = standbySettings(place, control, standby)
+  const changed = writeServerFiles(place, { settings, remote: 'reject' })
+  const running = findServer(place.server)
+  if (running !== null) {
+    if ([...changed].every((name) => RELOADABLE.has(name))) {
+      if (changed.size > 0) reloadServer(place)
+      return
+    }
+    await stopServer(place.server, { signal: 'SIGINT', timeoutMs: STOP_MS })
+  }
+  prepareData(place)
+  touch(place, 'standby.signal')
+  await startPostgres(place, programs)
+}
+
+function standbySettings(
+  place: Place,
+  control: ControlData,
+  { connection, slot }: StandbyOptions,
+): ServerSettings {
+  const { layout, user } = place
+  const log = shellQuote(layout.log)
+  const conninfo = writeConnectionString(layout, user, connection, 'production')
+  return {
+    ...commonSettings(place),
+    ...standbyMinima(control),
+    listen_addresses: '',
+    port: String(SOCKET_PORT),
+    shared_buffers: '64MB',
+    hot_standby: 'on',
+    // Queries of ours must never keep production from cleaning up.
+    hot_standby_feedback: 'off',
+    primary_conninfo: `${conninfo} application_name=${slot}`,
+    primary_slot_name: slot,
+    wal_receiver_status_interval: '1s',
+    wal_retrieve_retry_interval: '1s',
+    recovery_target_timeline: 'latest',
+    restore_command: `[ -f ${log}/%f ] && cp ${log}/%f %p`,
+    archive_mode: 'always',
+    // Made durable before the server may remove its own name of the segment.
+    archive_command: `{ [ %p -ef ${log}/%f ] || ln -f %p ${log}/%f; } && sync ${log}`,
+  }
+}
+
+/** Starts the server on data/ with the settings beside its socket. Returns before it answers. */
+export async function startPostgres(place: Place, programs: Programs): Promise<void> {
+  const command = [programs.path('postgres'), '-D', place.layout.data]
+  command.push('-c', `config_file=${configPath(place)}`)
+  await startServer({ ...place.server, command, user: place.user, restart: true })
+}
+
+export function reloadServer(place: Place): void {
+  const pid = postmasterPid(place)
+  if (pid !== null) killProcess(pid, 'SIGHUP')
+}
+
+/** Of the server, not of its keeper. */
+export function postmasterPid(place: Place): number | null {
+  const record = findServer(place.server)
+  if (record === null) return null
+  return sessionMembers(record.pid).find((pid) => pid !== record.pid) ?? null
+}
+
+/**
+ * What a copy of a volume brings along that is true of the original only: the record of its
+ * server, and links to tablespaces where they were mounted.
+ *
+ * @throws MaasError DATABASE_RUNNING when a server works on the directory that we did not start
+ */
+export function prepareData(place: Place): void {
+  refuseForeignServer(place)
+  rmSync(join(place.layout.data, 'postmaster.pid'), { force: true })
+  const links = join(place.layout.data, 'pg_tblspc')
+  for (const oid of existsSync(links) ? readdirSync(links) : []) {
+    const target = join(place.tablespaces, oid)
+    if (!existsSync(target) || readlinkSync(join(links, oid)) === target) continue
+    unlinkSync(join(links, oid))
+    symlinkSync(target, join(links, oid))
+  }
+}
+
+/** A server's working directory is its data directory. */
+function refuseForeignServer(place: Place): void {
+  const data = realpathSync(place.layout.data)
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    let cwd
+    try {
+      cwd = readlinkSync(`/proc/${name}/cwd`)
+    } catch {
+      continue // It ended, or belongs to somebody else.
+    }
+    if (cwd !== data) continue
+    const message = `process ${name} works on the data directory, and was not started by us`
+    throw new MaasError('DATABASE_RUNNING', message, { pid: Number(name), directory: data })
+  }
+}
+
+export function touch(place: Place, name: string): void {
+  const path = join(place.layout.data, name)
+  writeFileSync(path, '')
+  if (place.user !== null) chownSync(path, place.user.uid, place.user.gid)
+}
+
+export interface Answering {
+  readonly place: Place
+  readonly superuser: string
+  readonly port: number
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+  /** Size of its log before it was started: older lines tell nothing. */
+  readonly logFrom: number
+}
+
+/**
+ * Waits until the server takes connections.
+ *
+ * @returns false when it has not within the time
+ * @throws MaasError DATABASE_START_FAILED with the reason from its log, CANCELLED
+ */
+export async function waitForAnswer(server: Answering): Promise<boolean> {
+  const { place, superuser, port, timeoutMs, signal, logFrom } = server
+  const deadline = performance.now() + timeoutMs
+  const connection = localConnection(place, superuser, port)
+  for (;;) {
+    if (signal.aborted) throw new MaasError('CANCELLED', 'starting the server was cancelled')
+    try {
+      await withConnection(connection, (queries) => queries.value('select 1'))
+      return true
+    } catch (error) {
+      if (!(error instanceof MaasError)) throw error
+      const failure = await startFailure(place, logFrom)
+      if (failure !== null) throw failure
+      if (error.code !== 'DATABASE_UNREACHABLE') throw error
+    }
+    if (performance.now() > deadline) return false
+    await delay(POLL_MS)
+  }
+}
+
+/** The server says this last of all; whatever made it end is told before. */
+async function startFailure(place: Place, logFrom: number): Promise<MaasError | null> {
+  const tail = await logSince(place, logFrom)
+  const gone = findServer(place.server) === null
+  if (!gone && !/database system is shut down|could not (?:create|open) lock file/.test(tail)) {
+    return null
+  }
+  const lines = tail.split('\n').filter((line) => /(?:FATAL|PANIC|ERROR): /.test(line))
+  const telling = lines.findLast((line) => !/starting up|shutting down/.test(line))
+  const reason = telling?.replace(/^.*?(?:FATAL|PANIC|ERROR): +/, '') ?? 'the server ended'
+  return new MaasError('DATABASE_START_FAILED', reason, { log: tail.slice(-4096) })
+}
+
+export async function logSince(place: Place, from: number): Promise<string> {
+  const size = logSize(place)
+  if (size <= from) return ''
+  return await serverLogTail(place.server, Math.min(LOG_LOOK_MAX, size - from))
+}
+
+export function logSize(place: Place): number {
+  return statSync(serverLog(place.server), { throwIfNoEntry: false })?.size ?? 0
+}

@@ -1,0 +1,112 @@
+/**
+ * log/: the write-ahead log of the volume, for recovery to any moment between two points.
+ *
+ *   000000010000000000000003           a whole segment: a hard link to pg_wal's
+ *   000000010000000000000004.partial   the one that is being received, linked at each mark
+ *   00000002.history                   where a timeline left its parent
+ *
+ * Whole segments come by the standby's archiver (standby.ts). What pg_basebackup brought along is
+ * never archived, since it marks it as done: a mark links that as well.
+ */
+import { existsSync, linkSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { syncDirectory } from '@openmaas/source-kit/layout'
+import { parseSegmentName, type Segment, segmentName } from './lsn.ts'
+import type { Place } from './place.ts'
+import type { Mark } from './state.ts'
+
+/** The newest points that log/ always reaches back to, however full the volume. */
+export const POINTS_MIN = 2
+/** Beyond those, log/ may take this part of the volume. */
+const LOG_SHARE = 1 / 4
+
+export interface Range {
+  /** Older ones are needed no more. */
+  readonly oldest: string
+  /** The one that is being received. */
+  readonly current: Segment
+}
+
+/** Links what pg_wal has and log/ has not. */
+export function linkLog(place: Place, { oldest, current }: Range, segmentSize: bigint): void {
+  const wal = join(place.layout.data, 'pg_wal')
+  const log = place.layout.log
+  const newest = segmentName(current, segmentSize)
+  const present = new Set(readdirSync(log))
+  for (const name of readdirSync(wal)) {
+    const isHistory = name.endsWith('.history')
+    const segment = isHistory ? null : parseSegmentName(name, segmentSize)
+    if (!isHistory && (segment === null || name.includes('.'))) continue
+    if (segment !== null && order(name) < order(oldest)) continue
+    // One beyond the current segment was made ahead of time, and holds nothing yet.
+    if (segment !== null && segment.number > current.number) continue
+    if (name === newest) linkAnew(join(wal, name), join(log, `${name}.partial`))
+    else if (!present.has(name)) linkIfThere(join(wal, name), join(log, name))
+  }
+  for (const name of present) {
+    // The whole segment is there: what was linked of it before says nothing more.
+    const whole = name.replace(/\.partial$/, '')
+    if (whole !== name && existsSync(join(log, whole))) rmSync(join(log, name), { force: true })
+  }
+  syncDirectory(log)
+}
+
+/** The archiver or a restartpoint of the standby may be quicker with either name. */
+function linkIfThere(from: string, to: string): void {
+  try {
+    linkSync(from, to)
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code !== 'EEXIST' && code !== 'ENOENT') throw error
+  }
+}
+
+function linkAnew(from: string, to: string): void {
+  const [one, other] = [from, to].map((path) => statSync(path, { throwIfNoEntry: false })?.ino)
+  if (one !== undefined && one === other) return
+  rmSync(to, { force: true })
+  linkIfThere(from, to)
+}
+
+/**
+ * Removes segments that are older than the oldest mark which is kept.
+ *
+ * @param marks  oldest first
+ * @returns the marks that log/ still reaches back to, and the bytes that were removed
+ */
+export function pruneLog(
+  place: Place,
+  marks: readonly Mark[],
+): { readonly marks: readonly Mark[]; readonly prunedBytes: number } {
+  const { blocks, bsize } = statfsSync(place.layout.log)
+  const budget = blocks * bsize * LOG_SHARE
+  const files = readdirSync(place.layout.log)
+    .filter((name) => !name.endsWith('.history'))
+    .map((name) => ({ name, size: statSync(join(place.layout.log, name)).size }))
+    .toSorted((a, b) => compare(order(a.name), order(b.name)))
+  let total = files.reduce((sum, file) => sum + file.size, 0)
+  let kept = marks
+  let prunedBytes = 0
+  while (files.length > 0 && kept.length > 0) {
+    const file = files[0]!
+    if (order(file.name) < order(kept[0]!.segment)) {
+      rmSync(join(place.layout.log, file.name), { force: true })
+      files.shift()
+      total -= file.size
+      prunedBytes += file.size
+    } else {
+      if (total <= budget || kept.length <= POINTS_MIN) break
+      kept = kept.slice(1)
+    }
+  }
+  return { marks: kept, prunedBytes }
+}
+
+/** Segments in the order of the log: the timeline, which grows with it, does not count. */
+function order(name: string): string {
+  return name.slice(8, 24)
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b)
+}
