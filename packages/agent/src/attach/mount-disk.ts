@@ -12,20 +12,21 @@ const FILE_SYSTEMS = ['ext4', 'xfs', 'btrfs', 'vfat', 'ntfs3'] as const
  *
  * @throws MaasError MEDIUM_ATTACH_FAILED when no kernel file system takes it
  */
-export function mountDisk(device: string, target: string, options: { readOnly: boolean }): string {
+export function mountDisk(
+  device: string,
+  target: string,
+  options: { readonly readOnly: boolean; readonly discard?: boolean },
+): string {
   const flags = MS_NOSUID | MS_NODEV | (options.readOnly ? MS_RDONLY : 0)
   const refusals: string[] = []
   for (const type of FILE_SYSTEMS) {
-    // A read-only disk cannot replay a journal; the snapshot's is empty or the state consistent.
-    const data = options.readOnly
-      ? { ext4: 'noload', xfs: 'norecovery' }[type as 'ext4' | 'xfs']
-      : undefined
+    const data = dataOf(type, options)
     const result = tryMount({
       source: device,
       target,
       type,
       flags,
-      ...(data !== undefined && { data }),
+      ...(data.length > 0 && { data: data.join(',') }),
     })
     if (result === 0) return type
     if (result === -E.EBUSY || result === -E.EPERM || result === -E.EACCES) {
@@ -37,4 +38,18 @@ export function mountDisk(device: string, target: string, options: { readOnly: b
     device,
     refusals,
   })
+}
+
+function dataOf(
+  type: (typeof FILE_SYSTEMS)[number],
+  { readOnly, discard = false }: { readonly readOnly: boolean; readonly discard?: boolean },
+): string[] {
+  const data: string[] = []
+  // Clones of one disk are mounted beside it: xfs would refuse the second.
+  if (type === 'xfs') data.push('nouuid')
+  // A read-only disk cannot replay a journal; the snapshot's is empty or the state consistent.
+  if (readOnly && type === 'ext4') data.push('noload')
+  if (readOnly && type === 'xfs') data.push('norecovery')
+  if (discard && !readOnly && (type === 'ext4' || type === 'xfs')) data.push('discard')
+  return data
 }

@@ -19,7 +19,11 @@ export type MountRequest =
       readonly device: string
       readonly target: string
       readonly readOnly: boolean
+      /** What is deleted in it is given back to the disk at once. */
+      readonly discard?: boolean
     }
+  /** The loop device takes the size that its file has now. */
+  | { readonly do: 'resize'; readonly target: string; readonly file: string }
   | { readonly do: 'unmount'; readonly target: string; readonly flags: number }
 
 /** On stdout, as JSON: the type of the file system, or whether it was unmounted. */

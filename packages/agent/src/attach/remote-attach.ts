@@ -8,17 +8,20 @@ import { fileURLToPath } from 'node:url'
 import { isMaasError, MaasError } from '@openmaas/kernel/errors'
 import { makeDirectories } from '@openmaas/kernel/make-directories'
 import { bootId } from '@openmaas/kernel/sysinfo'
+import { askEngine } from '@openmaas/medium/engine/control'
 import { makeKeyDescriptor, startKeeper } from '@openmaas/medium/engine/keeper'
 import { engineRuns, readStatus } from '@openmaas/medium/engine/status'
-import { fuseMountOf } from '@openmaas/medium/media/runtime-directory'
+import { controlSocketOf, fuseMountOf } from '@openmaas/medium/media/runtime-directory'
 import type { CheckedParams, OrderHandlers, Result } from '@openmaas/protocols/channel/orders'
 import { endEngine, isKeeper, waitUntilServing } from '../media/engine-process.ts'
 import { checkMountPoint, prepareMountPoint, removeMountPoint } from '../media/mount-point.ts'
 import { requirePrivilege } from '../media/plug.ts'
 import type { AgentIdentity } from '../remote/channel-messages.ts'
 import { attachDisk, detachDisk } from './attach-linux.ts'
+import { type FileSystemType, makeFileSystem } from './file-system.ts'
 import { mountFuse } from './fuse-mount.ts'
 import { type MountRequest, runMountProcess } from './mount-process.ts'
+import { resizeDisk } from './resize-disk.ts'
 import type { RemoteSecrets } from './remote-main.ts'
 import {
   directoryOf,
@@ -48,6 +51,8 @@ export interface RemoteAttachRequest {
   readonly mediumId: string
   readonly readOnly: boolean
   readonly mountPath: string | null
+  /** Made on a disk that holds nothing yet. */
+  readonly format?: FileSystemType | null
   readonly nbd: NonNullable<CheckedParams<'medium.attach'>['nbd']>
 }
 
@@ -72,7 +77,9 @@ export async function attachRemote(
     await takeDown(data, known, { force, signal })
   }
   if (request.mountPath !== null) checkMountPoint(request.mountPath)
-  const record = makeRecord(request)
+  // An attempt to make the file system that was cut short is known by the record alone.
+  const formatting = known?.formatting === true
+  const record = { ...makeRecord(request), ...(formatting && { formatting }) }
   try {
     saveRemote(data, record)
     return await attach(options, { request, record, signal })
@@ -80,6 +87,7 @@ export async function attachRemote(
     // With the keeper, when it has been started.
     const begun = loadRemote(directoryOf(data, request.mediumId)) ?? record
     await takeDown(data, begun, { force: true })
+    if (begun.formatting === true) saveRemote(data, begun)
     throw error
   }
 }
@@ -119,19 +127,23 @@ export function makeMediumPort(options: RemoteAttachOptions): {
   attach: NonNullable<OrderHandlers['medium.attach']>
   detach: NonNullable<OrderHandlers['medium.detach']>
   attached: NonNullable<OrderHandlers['medium.attached']>
+  resize: NonNullable<OrderHandlers['medium.resize']>
 } {
   return {
-    attach: async ({ mediumId, readOnly, mountPath, nbd }, { signal }) => {
+    attach: async ({ mediumId, readOnly, mountPath, format, nbd }, { signal }) => {
       if (nbd === null) {
         const message = 'a medium of this very host is attached by its node'
         throw new MaasError('MEDIUM_ATTACH_FAILED', message, { mediumId })
       }
-      return attachRemote(options, { mediumId, readOnly, mountPath, nbd }, signal)
+      return attachRemote(options, { mediumId, readOnly, mountPath, format, nbd }, signal)
     },
     detach: async (params, { signal }) => ({
       detached: await detachRemote(options, params, signal),
     }),
     attached: async () => ({ media: listAttached(options) }),
+    resize: async ({ mediumId }, { signal }) => ({
+      sizeBytes: await resizeRemote(options, mediumId, signal),
+    }),
   }
 }
 
@@ -159,7 +171,7 @@ interface Attaching {
 
 async function attach(
   { data, identity }: RemoteAttachOptions,
-  { request: { nbd }, record, signal }: Attaching,
+  { request: { nbd, format = null }, record, signal }: Attaching,
 ): Promise<Result<'medium.attach'>> {
   const directory = directoryOf(data, record.mediumId)
   const { certificate, key, caCertificate } = identity()
@@ -177,12 +189,40 @@ async function attach(
   const { readOnly, mountPath, mediumId } = record
   const device = attachDisk(record.fuseMount, { readOnly, name: mediumId })
   saveRemote(data, { ...kept, device })
+  const { formatting: begun = false, ...made } = kept
+  if (format !== null && !readOnly) {
+    const note = (formatting: boolean): void => {
+      saveRemote(data, { ...made, device, ...(formatting && { formatting }) })
+    }
+    await makeFileSystem({ device, type: format, begun, note, signal })
+  }
   if (mountPath !== null) {
     prepareMountPoint(mountPath, directory)
-    await mountApart({ do: 'mount', device, target: mountPath, readOnly }, signal)
+    // What is deleted on a volume takes no space in the point that comes next.
+    const discard = format !== null
+    await mountApart({ do: 'mount', device, target: mountPath, readOnly, discard }, signal)
   }
-  saveRemote(data, { ...kept, device, state: 'attached' })
+  saveRemote(data, { ...made, device, state: 'attached' })
   return { device, mountPath }
+}
+
+/**
+ * The disk is as large as its node says now, and so is the file system that is mounted from it.
+ *
+ * @returns bytes of the disk
+ * @throws MaasError MEDIUM_NOT_PLUGGED, MEDIUM_ENGINE_UNREACHABLE, MEDIUM_ATTACH_FAILED
+ */
+async function resizeRemote(
+  { data }: Pick<RemoteAttachOptions, 'data'>,
+  mediumId: string,
+  signal: AbortSignal,
+): Promise<number> {
+  const record = loadRemote(directoryOf(data, mediumId))
+  if (record?.device === undefined || stateOf(data, record) !== 'attached') {
+    throw new MaasError('MEDIUM_NOT_PLUGGED', 'the medium is not attached here', { mediumId })
+  }
+  await askEngine(controlSocketOf(record.runtimeDirectory), 'resize')
+  return resizeDisk(record.device, record.fuseMount, signal)
 }
 
 async function mountApart(

@@ -30,6 +30,8 @@ const recordSchema = z.object({
   keeperPid: z.number().optional(),
   device: z.string().optional(),
   mountPath: z.string().nullable(),
+  /** A file system is being made on a disk that was blank. */
+  formatting: z.boolean().optional(),
   state: z.enum(['attaching', 'attached', 'detaching']),
 })
 export type RemoteRecord = z.infer<typeof recordSchema>

@@ -29,6 +29,7 @@ const media: MediumPort = {
   attach: () => Promise.resolve({ device: '/dev/x', mountPath: null }),
   detach: () => Promise.resolve({ detached: true }),
   attached: () => Promise.resolve({ media: [] }),
+  resize: () => Promise.resolve({ sizeBytes: 1 }),
 }
 
 async function run<V extends Verb>(

@@ -49,6 +49,7 @@ export function makeAgentHandlers({ ports, settings }: AgentHandlerOptions): Ord
       // Never forbidden: what is attached must be able to go.
       'medium.detach': (params, context) => media.detach(params, context),
       'medium.attached': (params, context) => media.attached(params, context),
+      'medium.resize': (params, context) => media.resize(params, context),
     }),
     ...(databases !== undefined && makeDatabaseHandlers({ plugins: databases, settings })),
   }

@@ -24,6 +24,7 @@ export interface MediumPort {
   attach: Handler<'medium.attach'>
   detach: Handler<'medium.detach'>
   attached: Handler<'medium.attached'>
+  resize: Handler<'medium.resize'>
 }
 
 export interface AgentPorts {
