@@ -19,8 +19,15 @@ export const FUSE_FD = 3
 export const KEY_FD = 4
 const KEY_SIZE = 32
 
-/** A short pause between restarts: a pool that is away is waited for, without a storm. */
-const KEEPER_SCRIPT = 'while ! "$@"; do sleep 0.3; done'
+/**
+ * A short pause between restarts, since programs wait on the disk. After a hundred engines that
+ * lived less than a minute each, a long one: a pool that is away is waited for, without a storm.
+ */
+const KEEPER_SCRIPT = `quick=0
+while began=$(date +%s); ! "$@"; do
+  if [ $(($(date +%s) - began)) -ge 60 ]; then quick=0; else quick=$((quick + 1)); fi
+  if [ $quick -gt 100 ]; then sleep 10; else sleep 0.3; fi
+done`
 
 export interface EngineProcess {
   readonly entry: string
