@@ -1,0 +1,205 @@
+/**
+ * An instance of its own on a clone: recovered with no network, then opened on its port. Nothing
+ * of production is reached, and what followed production is forgotten before anything else.
+ */
+import { readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { MaasError } from '@openmaas/kernel/errors'
+import type { DatabaseParams, DatabaseResult } from '@openmaas/protocols/channel/database-orders'
+import { freePort, isPortFree } from '@openmaas/source-kit/free-port'
+import { readState, writeState } from '@openmaas/source-kit/state-file'
+import type { PluginContext } from '@openmaas/source-kit/plugin'
+import { findServer } from '@openmaas/source-kit/server-process'
+import { lastTransaction, listLogFiles, planReplay } from './binlog/plan.ts'
+import type { ReplayPlan } from './binlog/plan.ts'
+import { followProduction } from './follow.ts'
+import { connectLocal, placeOf, startPrivate, stopPrivate } from './private-server.ts'
+import { replay } from './replay.ts'
+import { checkSettings, instanceOptions, recoveryOptions, socketOf } from './server-options.ts'
+import type { Session } from './session.ts'
+import { loadState, recoveredTo as recoveredSchema, saveState } from './state.ts'
+import { listDatabases } from './tables.ts'
+import { openVolume } from './volume.ts'
+import type { PluginOptions, Volume } from './volume.ts'
+
+type Params = DatabaseParams<'database.activate'>
+type Result = DatabaseResult<'database.activate'>
+type RecoveredTo = Result['recoveredTo']
+
+/** Somebody else took the free port between the look and the start. */
+const START_ATTEMPTS_MAX = 3
+
+/** In the run directory while the instance runs: a repeated order finds its answer. */
+const activation = z.object({
+  port: z.number(),
+  recoveredTo: recoveredSchema,
+})
+type Activation = z.output<typeof activation>
+
+export async function activate(
+  params: Params,
+  context: PluginContext,
+  options: PluginOptions,
+): Promise<Result> {
+  const settings = checkSettings(params.settings)
+  const volume = await openVolume(params, options)
+  const running = findActivation(volume)
+  if (running !== null) return describe(volume, running)
+  // One that was left half way: what it did is done again, or is found done.
+  await stopPrivate(volume.layout, { immediate: false })
+  const recoveredTo = await recover(volume, params, context)
+  const port = await open(volume, { params, settings, recoveredTo }, context)
+  return describe(volume, { port, recoveredTo })
+}
+
+function activationPath({ layout }: Volume): string {
+  return join(layout.run, 'activation.json')
+}
+
+function findActivation(volume: Volume): Activation | null {
+  if (findServer(placeOf(volume.layout)) === null) return null
+  return readState(activationPath(volume), activation)
+}
+
+/** Brings the clone to the target, alone with it; ends with a clean shutdown. */
+async function recover(
+  volume: Volume,
+  params: Params,
+  { signal, progress }: PluginContext,
+): Promise<RecoveredTo> {
+  const { layout, dialect } = volume
+  const settings = checkSettings(params.settings)
+  const buffer = settings['innodb-buffer-pool-size']
+  const chosen = buffer === undefined ? {} : { 'innodb-buffer-pool-size': buffer }
+  removeServerIdentity(volume)
+  progress({ phase: 'recover', bytesDone: 0, bytesTotal: null })
+  await using session = await startPrivate(volume, {
+    options: recoveryOptions(volume.identity, chosen),
+    restart: false,
+    signal,
+  })
+  try {
+    if (params.follow === null) await dialect.forgetReplica(session)
+    // An instance that was stopped is where it was; a branch is where its bookmark was.
+    const { state } = volume
+    const before = state.role === 'instance' ? state.recoveredTo : null
+    const recoveredTo = before ?? (await replayTo(volume, session, params, signal))
+    await grantUser(session, params)
+    saveState(layout, { ...state, role: 'instance', marks: [], recoveredTo })
+    return recoveredTo
+  } finally {
+    await stopPrivate(layout, { immediate: false })
+  }
+}
+
+async function replayTo(
+  volume: Volume,
+  session: Session,
+  params: Params,
+  signal: AbortSignal,
+): Promise<RecoveredTo> {
+  const plan = await plannedReplay(volume, session, params)
+  await replay(volume, plan, signal)
+  const position = await volume.dialect.applied(session)
+  const last = plan.last ?? lastTransaction(listLogFiles([volume.layout.log]))
+  return { position, detail: last?.gtid ?? '', timeMs: last?.atMs ?? null }
+}
+
+async function plannedReplay(
+  volume: Volume,
+  session: Session,
+  params: Params,
+): Promise<ReplayPlan> {
+  const { layout, dialect, state } = volume
+  const { target, logDirectories } = params
+  const own = listLogFiles([layout.log])
+  const roots = logDirectories.map((root) => ({
+    log: join(root, 'log'),
+    state: join(root, 'openmaas.json'),
+  }))
+  const marks = [state, ...roots.map((root) => loadState(root))].flatMap(
+    (other) => other?.marks ?? [],
+  )
+  // Not the clone's own: all of it is applied, and its start has begun a file of a number that
+  // means something else on the standby.
+  return planReplay(listLogFiles(roots.map(({ log }) => log)), {
+    from: await dialect.applied(session),
+    target,
+    gtids: dialect.gtids,
+    lastHeld: lastTransaction(own),
+    coveredMs: marks.length === 0 ? null : Math.max(...marks.map(({ atMs }) => atMs)),
+  })
+}
+
+/** MySQL's server_uuid: without the file it makes itself a new one. */
+function removeServerIdentity({ layout, state }: Volume): void {
+  // An instance that is activated again after a stop is the same server still.
+  if (state.role === 'standby') rmSync(join(layout.data, 'auto.cnf'), { force: true })
+}
+
+/** Makes the user, or gives it this password wherever it may come from. */
+async function grantUser(session: Session, { user, password, follow }: Params): Promise<void> {
+  await session.run('SET SESSION sql_log_bin = 0')
+  const rows = await session.rows('SELECT Host FROM mysql.user WHERE User = ?', [user])
+  // "localhost" beside "%": an anonymous user of that host would be taken for ours.
+  const hosts = new Set(['%', 'localhost', ...rows.map((row) => row['Host'] ?? '%')])
+  for (const host of hosts) {
+    const account = `${session.quote(user)}@${session.quote(host)}`
+    const secret = `IDENTIFIED BY ${session.quote(password)}`
+    await session.run(`CREATE USER IF NOT EXISTS ${account} ${secret}`)
+    await session.run(`ALTER USER ${account} ${secret} ACCOUNT UNLOCK`)
+    await session.run(`GRANT ALL PRIVILEGES ON *.* TO ${account} WITH GRANT OPTION`)
+    if (follow === null) continue
+    // Those who may write on a read-only server would break what follows.
+    const mariadb = (await session.value('SELECT VERSION()'))?.includes('MariaDB') === true
+    const stronger = mariadb ? 'READ ONLY ADMIN, SUPER' : 'CONNECTION_ADMIN, SUPER'
+    await session.run(`REVOKE ${stronger} ON *.* FROM ${account}`)
+  }
+}
+
+interface OpenRequest {
+  readonly params: Params
+  readonly settings: ReturnType<typeof checkSettings>
+  readonly recoveredTo: RecoveredTo
+}
+
+async function open(
+  volume: Volume,
+  { params, settings, recoveredTo }: OpenRequest,
+  { signal }: PluginContext,
+): Promise<number> {
+  for (let attempt = 1; ; attempt += 1) {
+    const port = params.port ?? (await freePort(params.listen))
+    if (params.port !== null && !(await isPortFree(port, params.listen))) {
+      throw new MaasError('PORT_TAKEN', `port ${port} is taken on this host`, { port })
+    }
+    const follows = params.follow !== null
+    const opening = { port, listen: params.listen, settings, follows }
+    try {
+      await using session = await startPrivate(volume, {
+        options: instanceOptions(volume.identity, opening),
+        restart: true,
+        signal,
+      })
+      if (params.follow !== null) await followProduction(volume, session, params.follow)
+      writeState(activationPath(volume), { port, recoveredTo })
+      return port
+    } catch (error) {
+      const taken = !(await isPortFree(port, params.listen))
+      if (params.port !== null || !taken || attempt === START_ATTEMPTS_MAX) throw error
+    }
+  }
+}
+
+async function describe(volume: Volume, { port, recoveredTo }: Activation): Promise<Result> {
+  await using session = await connectLocal(volume.layout)
+  return {
+    pid: Number(readFileSync(join(volume.layout.run, 'server.pid'), 'utf8')),
+    version: volume.programs.version.number,
+    port,
+    socket: socketOf(volume.layout),
+    recoveredTo,
+    databases: await listDatabases(session),
+  }
+}

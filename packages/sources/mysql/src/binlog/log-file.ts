@@ -1,0 +1,175 @@
+/** The transactions of one binlog file, in the order of their commits. */
+import { closeSync, openSync, readSync } from 'node:fs'
+import { gtidsOf } from '../gtid.ts'
+import {
+  BINLOG_MAGIC,
+  EVENT,
+  EVENT_HEADER_SIZE,
+  damaged,
+  decodeHeader,
+  decodeMariadbGtid,
+  decodeMariadbGtidList,
+  decodeMysqlGtid,
+  decodePreviousGtids,
+  decodeQuery,
+  unsupported,
+} from './event.ts'
+import type { EventHeader, GtidEvent } from './event.ts'
+
+export interface LoggedTransaction extends GtidEvent {
+  /** Of its first event and behind its last, in the file. */
+  readonly begin: number
+  readonly end: number
+}
+
+/** Of an event that is looked into; a list of GTIDs may be long, the others are short. */
+const BODY_MAX = 16 * 1024 * 1024
+/** Most events are small, and of large ones only the header is read. */
+const BUFFER_SIZE = 256 * 1024
+
+/** Sequential reading with leaps over what nobody looks at. */
+class FileReader implements Disposable {
+  readonly #descriptor: number
+  #buffer = Buffer.alloc(0)
+  #offset = 0
+
+  constructor(path: string) {
+    this.#descriptor = openSync(path, 'r')
+  }
+
+  /** @returns fewer bytes than asked at the end of the file */
+  read(offset: number, length: number): Buffer {
+    const begin = offset - this.#offset
+    if (begin >= 0 && begin + length <= this.#buffer.length) {
+      return this.#buffer.subarray(begin, begin + length)
+    }
+    const buffer = Buffer.alloc(Math.max(length, BUFFER_SIZE))
+    let filled = 0
+    while (filled < buffer.length) {
+      const count = readSync(
+        this.#descriptor,
+        buffer,
+        filled,
+        buffer.length - filled,
+        offset + filled,
+      )
+      if (count === 0) break
+      filled += count
+    }
+    this.#offset = offset
+    this.#buffer = buffer.subarray(0, filled)
+    return this.#buffer.subarray(0, length)
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#descriptor)
+  }
+}
+
+interface Event {
+  readonly header: EventHeader
+  readonly body: Buffer
+  readonly begin: number
+  readonly end: number
+}
+
+/** Those whose bodies are read. */
+const LOOKED_INTO = new Set<number>([
+  EVENT.QUERY,
+  EVENT.GTID,
+  EVENT.PREVIOUS_GTIDS,
+  EVENT.MARIADB_GTID,
+  EVENT.MARIADB_GTID_LIST,
+])
+
+/** Whole events; what a crash cut off at the end is not there. */
+function* readEvents(path: string): Generator<Event> {
+  using file = new FileReader(path)
+  const magic = file.read(0, BINLOG_MAGIC.length)
+  // An empty file is one that a crash caught at its birth.
+  if (magic.length < BINLOG_MAGIC.length) return
+  if (!magic.equals(BINLOG_MAGIC)) throw damaged(`${path} is no binlog, or an encrypted one`)
+  for (let begin = BINLOG_MAGIC.length; ;) {
+    const bytes = file.read(begin, EVENT_HEADER_SIZE)
+    if (bytes.length < EVENT_HEADER_SIZE) return
+    const header = decodeHeader(bytes)
+    // Zeros behind the last event: space that was allocated and not written.
+    if (header.length < EVENT_HEADER_SIZE) return
+    const end = begin + header.length
+    if (file.read(end - 1, 1).length === 0) return
+    const length = LOOKED_INTO.has(header.type) ? header.length - EVENT_HEADER_SIZE : 0
+    if (length > BODY_MAX && header.type !== EVENT.QUERY) throw damaged(`${path} has a huge event`)
+    // Of a statement only its beginning matters; 70 KiB hold any status before it.
+    const body = file.read(begin + EVENT_HEADER_SIZE, Math.min(length, BODY_LOOK_MAX(header)))
+    yield { header, body: Buffer.from(body), begin, end }
+    begin = end
+  }
+}
+
+const BODY_LOOK_MAX = ({ type }: EventHeader): number =>
+  type === EVENT.QUERY ? 70 * 1024 : BODY_MAX
+
+/** What was committed before the file begins, as a position or set; null when it does not say. */
+export function previousPosition(path: string): string | null {
+  for (const { header, body } of readEvents(path)) {
+    if (header.type === EVENT.MARIADB_GTID_LIST) {
+      return gtidsOf('mariadb').union(decodeMariadbGtidList(body), '')
+    }
+    if (header.type === EVENT.PREVIOUS_GTIDS) return decodePreviousGtids(body)
+    if (header.type === EVENT.GTID || header.type === EVENT.MARIADB_GTID) return null
+  }
+  return null
+}
+
+/** Whole transactions only. */
+export function* readTransactions(path: string): Generator<LoggedTransaction> {
+  let open: { gtid: GtidEvent; begin: number; events: number; grouped: boolean } | undefined
+  for (const { header, body, begin, end } of readEvents(path)) {
+    const gtid = gtidOf(header, body)
+    if (gtid !== null || header.type === EVENT.ROTATE || header.type === EVENT.STOP) {
+      // Another begins, or the file ends in order: the one before was whole, whatever it held.
+      if (open !== undefined) yield { ...open.gtid, begin: open.begin, end: begin }
+      open = gtid === null ? undefined : { gtid, begin, events: 0, grouped: !gtid.standalone }
+      continue
+    }
+    if (open === undefined) continue
+    open.events += 1
+    if (open.events === 1 && isAlone(header, body)) open.grouped = false
+    if (!endsTransaction(header, body, open)) continue
+    yield { ...open.gtid, begin: open.begin, end }
+    open = undefined
+  }
+}
+
+function gtidOf(header: EventHeader, body: Buffer): GtidEvent | null {
+  switch (header.type) {
+    case EVENT.MARIADB_GTID:
+      return decodeMariadbGtid(header, body)
+    case EVENT.GTID:
+      return decodeMysqlGtid(header, body)
+    case EVENT.GTID_TAGGED:
+      throw unsupported('GTIDs with tags')
+    case EVENT.ANONYMOUS_GTID:
+      throw unsupported('transactions without a GTID')
+    default:
+      return null
+  }
+}
+
+/** MySQL: a statement that is a transaction by itself has no BEGIN before it. */
+function isAlone(header: EventHeader, body: Buffer): boolean {
+  if (header.type !== EVENT.QUERY) return false
+  const text = decodeQuery(body)
+  return !text.startsWith('BEGIN') && !text.startsWith('XA START')
+}
+
+function endsTransaction(
+  { type }: EventHeader,
+  body: Buffer,
+  open: { readonly grouped: boolean },
+): boolean {
+  if (type === EVENT.XID || type === EVENT.XA_PREPARE || type === EVENT.TRANSACTION_PAYLOAD)
+    return true
+  if (type !== EVENT.QUERY) return false
+  return !open.grouped || /^(?:COMMIT|ROLLBACK)(?![\w ])/.test(decodeQuery(body))
+}

@@ -1,0 +1,144 @@
+/** A good moment for a snapshot, and the pruning of log that the points need no more. */
+import { MaasError } from '@openmaas/kernel/errors'
+import type { DatabaseParams, DatabaseResult } from '@openmaas/protocols/channel/database-orders'
+import type { PluginContext } from '@openmaas/source-kit/plugin'
+import { directorySize } from '@openmaas/source-kit/growing-directory'
+import { lastTransaction, listLogFiles } from './binlog/plan.ts'
+import { connectLocal } from './private-server.ts'
+import { openProduction, productionNow } from './production.ts'
+import type { Moment } from './production.ts'
+import type { Session } from './session.ts'
+import { MARKS_MAX, saveState } from './state.ts'
+import type { Mark } from './state.ts'
+import { openVolume } from './volume.ts'
+import type { PluginOptions, Volume } from './volume.ts'
+
+type Params = DatabaseParams<'database.mark'>
+type Result = DatabaseResult<'database.mark'>
+
+/** One wait of the server's own; between two of them we see whether it is worth waiting on. */
+const WAIT_SECONDS = 2
+/** A standby that applies nothing for so long is stuck. */
+const STUCK_MS = 60_000
+/** Points that always keep their log, however large it is. */
+const MARKS_MIN = 3
+/** Of log/ in bytes: beyond it only MARKS_MIN points keep theirs. Also a quarter of data/. */
+const LOG_BYTES_FREE = 1024 * 1024 * 1024
+
+export async function mark(
+  params: Params,
+  { signal }: PluginContext,
+  options: PluginOptions,
+): Promise<Result> {
+  const volume = await openVolume(params, options)
+  await using local = await connectLocal(volume.layout)
+  if (volume.state.role === 'instance') return await checkpoint(volume, local)
+  const moment =
+    params.connection === null
+      ? await receivedUntilNow(volume, local, signal)
+      : await committedUntilNow(volume, local, params.connection, signal)
+  const file = await beginLog(volume, local, moment)
+  const marks = [...volume.state.marks, { ...moment, file }]
+  const kept = await keptMarks(volume, marks)
+  saveState(volume.layout, { ...volume.state, marks: kept })
+  const prunedBytes = await prune(volume, local, kept)
+  return {
+    atMs: moment.atMs,
+    position: { position: moment.position, detail: file },
+    consistency: 'application',
+    logFromMs: kept[0]?.atMs ?? null,
+    prunedBytes,
+  }
+}
+
+/** All that production committed before now. */
+async function committedUntilNow(
+  volume: Volume,
+  local: Session,
+  connection: NonNullable<Params['connection']>,
+  signal: AbortSignal,
+): Promise<Moment> {
+  const { session } = await openProduction(connection)
+  await using production = session
+  const moment = await productionNow(production, volume.dialect.position)
+  await awaitApplied(volume, local, moment.position, signal)
+  return moment
+}
+
+/** Production is not asked, since it is gone or away: all that came from it. */
+async function receivedUntilNow(
+  volume: Volume,
+  local: Session,
+  signal: AbortSignal,
+): Promise<Moment> {
+  const { received } = await volume.dialect.replicaStatus(local)
+  await awaitApplied(volume, local, received, signal)
+  const position = await volume.dialect.applied(local)
+  const last = lastTransaction(listLogFiles([volume.layout.log]))
+  // What is later may have been committed and not have come: nothing is promised for it.
+  return { atMs: last?.atMs ?? Date.now(), position }
+}
+
+async function awaitApplied(
+  { dialect }: Volume,
+  local: Session,
+  position: string,
+  signal: AbortSignal,
+): Promise<void> {
+  let seen = await dialect.applied(local)
+  let since = performance.now()
+  while (!dialect.gtids.contains(await dialect.applied(local), position)) {
+    if (signal.aborted) throw new MaasError('CANCELLED', 'the order was cancelled', {})
+    if (await dialect.awaitPosition(local, position, WAIT_SECONDS)) return
+    const applied = await dialect.applied(local)
+    if (applied !== seen) [seen, since] = [applied, performance.now()]
+    const replica = await dialect.replicaStatus(local)
+    const stuck = performance.now() - since > STUCK_MS
+    if (!stuck && replica.applyErrorNumber === 0) continue
+    const why = replica.applyError || replica.receiveError || 'nothing was applied for a minute'
+    throw new MaasError('DATABASE_BEHIND', `the standby is behind: ${why}`, { applied, position })
+  }
+}
+
+/** @returns the file that holds what comes after; on the disk is all that came before */
+async function beginLog(
+  { dialect, state }: Volume,
+  local: Session,
+  moment: Moment,
+): Promise<string> {
+  const before = state.marks.at(-1)
+  const end = await dialect.binlogEnd(local)
+  if (before?.position === moment.position && end?.file === before.file) return before.file
+  await local.run('FLUSH LOCAL BINARY LOGS')
+  await local.run('FLUSH LOCAL ENGINE LOGS')
+  return (await dialect.binlogEnd(local))?.file ?? ''
+}
+
+async function keptMarks({ layout }: Volume, marks: readonly Mark[]): Promise<Mark[]> {
+  const allowed = Math.max(LOG_BYTES_FREE, (await directorySize(layout.data)) / 4)
+  const large = (await directorySize(layout.log)) > allowed
+  return marks.slice(large ? -MARKS_MIN : -MARKS_MAX)
+}
+
+async function prune({ layout }: Volume, local: Session, marks: readonly Mark[]): Promise<number> {
+  const [oldest] = marks
+  if (oldest === undefined || oldest.file === '') return 0
+  const before = await directorySize(layout.log)
+  await local.run(`PURGE BINARY LOGS TO ${local.quote(oldest.file)}`)
+  return Math.max(0, before - (await directorySize(layout.log)))
+}
+
+/** Of an instance of its own: what it has acknowledged is on the disk. */
+async function checkpoint(volume: Volume, local: Session): Promise<Result> {
+  const atMs = Date.now()
+  await local.run('FLUSH LOCAL BINARY LOGS')
+  await local.run('FLUSH LOCAL ENGINE LOGS')
+  const position = await volume.dialect.applied(local)
+  return {
+    atMs,
+    position: { position, detail: '' },
+    consistency: 'crash',
+    logFromMs: null,
+    prunedBytes: 0,
+  }
+}

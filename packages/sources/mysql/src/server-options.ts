@@ -1,0 +1,215 @@
+/** The command lines of the servers that the plug-in starts: standby, recovery and instance. */
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { MaasError } from '@openmaas/kernel/errors'
+import type { VolumeLayout } from '@openmaas/source-kit/layout'
+import type { Programs } from './programs.ts'
+
+/** Our own logs, below log/: `binlog.000001`. */
+export const BINLOG_BASE = 'binlog'
+
+/** Option → value; null is an option without one. */
+export type Options = Readonly<Record<string, string | null>>
+
+/**
+ * What production is set to and its data or its answers depend on. A name that a version does not
+ * know is not among what production shows, so it is not asked of the standby either.
+ */
+export const CARRIED_SETTINGS = [
+  'character_set_server',
+  'collation_server',
+  'default_storage_engine',
+  'explicit_defaults_for_timestamp',
+  'innodb_checksum_algorithm',
+  'innodb_data_file_path',
+  'innodb_page_size',
+  'innodb_undo_tablespaces',
+  'lower_case_table_names',
+  'sql_mode',
+  'time_zone',
+  'tx_isolation',
+  'transaction_isolation',
+] as const
+
+/** Their server options, where these are called otherwise. Null: never given. */
+const OPTION_NAMES: Readonly<Record<string, string>> = {
+  time_zone: 'default-time-zone',
+  tx_isolation: 'transaction-isolation',
+}
+
+/** A packet holds a row; 1 GiB is the limit of the protocol, so that no row is ever refused. */
+const PACKET_MAX = '1G'
+/** The standby reads nothing but what it writes, and shares its host with many others. */
+const STANDBY_BUFFER = '128M'
+
+/** Of the id of a source or a virtual database: never production's, and the same each time. */
+export function serverIdOf(id: string): number {
+  // Above 2^31, since people number their servers from 1.
+  return 0x8000_0000 + (createHash('sha256').update(id).digest().readUInt32BE(0) & 0x7fff_ffff)
+}
+
+export interface ServerIdentity {
+  readonly layout: VolumeLayout
+  readonly programs: Programs
+  readonly id: string
+  readonly carried: Readonly<Record<string, string>>
+}
+
+/** What all of them have. `--no-defaults`: the host's my.cnf is of another server. */
+function commonOptions({ layout, programs, id, carried }: ServerIdentity): Options {
+  const mariadb = programs.version.product === 'mariadb'
+  return {
+    ...carriedOptions(carried, mariadb),
+    datadir: layout.data,
+    socket: socketOf(layout),
+    'pid-file': join(layout.run, 'server.pid'),
+    'log-bin': join(layout.log, BINLOG_BASE),
+    'log-bin-index': join(layout.log, `${BINLOG_BASE}.index`),
+    'relay-log': 'relay-bin',
+    'server-id': String(serverIdOf(id)),
+    'binlog-format': 'ROW',
+    'max-allowed-packet': PACKET_MAX,
+    'innodb-buffer-pool-size': STANDBY_BUFFER,
+    'skip-name-resolve': null,
+    ...(mariadb
+      ? {
+          'log-slave-updates': null,
+          'gtid-strict-mode': 'ON',
+          'slave-max-allowed-packet': PACKET_MAX,
+          'performance-schema': 'OFF',
+        }
+      : {
+          'gtid-mode': 'ON',
+          'enforce-gtid-consistency': 'ON',
+          'log-replica-updates': 'ON',
+          'replica-max-allowed-packet': PACKET_MAX,
+          mysqlx: 'OFF',
+          // The directory that is compiled in need not exist.
+          'secure-file-priv': 'NULL',
+        }),
+  }
+}
+
+function carriedOptions(carried: ServerIdentity['carried'], mariadb: boolean): Options {
+  const options: Record<string, string> = {}
+  for (const name of CARRIED_SETTINGS) {
+    const value = carried[name]
+    if (value === undefined || value === '') continue
+    // MySQL manages its undo tablespaces in the dictionary.
+    if (!mariadb && name === 'innodb_undo_tablespaces') continue
+    if (name === 'tx_isolation' && carried['transaction_isolation'] !== undefined) continue
+    options[OPTION_NAMES[name] ?? name.replaceAll('_', '-')] = value
+  }
+  return options
+}
+
+/** Follows production: nobody connects, nothing is lost in a crash, no log is removed but by us. */
+export function standbyOptions(identity: ServerIdentity, synchronous: boolean): Options {
+  const mariadb = identity.programs.version.product === 'mariadb'
+  return {
+    ...commonOptions(identity),
+    'skip-networking': null,
+    'event-scheduler': 'OFF',
+    'sync-binlog': '1',
+    'innodb-flush-log-at-trx-commit': '1',
+    'binlog-expire-logs-seconds': '0',
+    'relay-log-recovery': 'ON',
+    ...(mariadb
+      ? {
+          'read-only': 'ON',
+          // Commits of one group share their flushes; the order of commits is kept.
+          'slave-parallel-threads': '4',
+          'slave-parallel-mode': 'optimistic',
+        }
+      : { 'replica-preserve-commit-order': 'ON' }),
+    ...(synchronous && {
+      // Production is told that a transaction arrived: then it must be on the disk.
+      'sync-relay-log': '1',
+      ...(mariadb
+        ? { 'rpl-semi-sync-slave-enabled': 'ON' }
+        : { 'plugin-load-add': 'semisync_replica.so', 'rpl-semi-sync-replica-enabled': 'ON' }),
+    }),
+  }
+}
+
+/** Recovers a clone in peace: no network, no replication; its clean end makes it durable. */
+export function recoveryOptions(identity: ServerIdentity, settings: Options): Options {
+  const mariadb = identity.programs.version.product === 'mariadb'
+  return {
+    ...commonOptions(identity),
+    ...settings,
+    'skip-networking': null,
+    'event-scheduler': 'OFF',
+    'sync-binlog': '0',
+    'innodb-flush-log-at-trx-commit': '2',
+    'binlog-expire-logs-seconds': '0',
+    ...(mariadb ? { 'skip-slave-start': null } : { 'skip-replica-start': 'ON' }),
+  }
+}
+
+export interface Opening {
+  readonly port: number
+  readonly listen: readonly string[]
+  readonly settings: Options
+  /** Goes on following production: read-only. */
+  readonly follows: boolean
+}
+
+/** A server for its users. */
+export function instanceOptions(identity: ServerIdentity, opening: Opening): Options {
+  const mariadb = identity.programs.version.product === 'mariadb'
+  return {
+    ...commonOptions(identity),
+    // For readers of changes; nothing of ours needs it.
+    'binlog-expire-logs-seconds': '86400',
+    ...(opening.follows && {
+      'read-only': 'ON',
+      'relay-log-recovery': 'ON',
+      'event-scheduler': 'OFF',
+    }),
+    ...(!opening.follows && mariadb && { 'skip-slave-start': null }),
+    ...(!opening.follows && !mariadb && { 'skip-replica-start': 'ON' }),
+    ...opening.settings,
+    port: String(opening.port),
+    'bind-address': opening.listen.join(','),
+  }
+}
+
+/** Where it stands and who may come in is ours to say; the rest is the user's. */
+const OURS = new Set(
+  (
+    'datadir socket pid-file log-bin log-bin-index port bind-address server-id init-file user ' +
+    'skip-networking skip-grant-tables relay-log innodb-data-home-dir innodb-log-group-home-dir ' +
+    'innodb-undo-directory plugin-dir basedir chroot defaults-file log-error daemonize'
+  ).split(' '),
+)
+const SETTING_NAME = /^[a-z][a-z0-9_-]{0,63}$/
+/** An order holds no more than this. */
+export const SETTINGS_MAX = 200
+
+/** @throws MaasError CONFIG_INVALID */
+export function checkSettings(settings: Readonly<Record<string, string>>): Options {
+  const options: Record<string, string> = {}
+  for (const [name, value] of Object.entries(settings)) {
+    const option = name.toLowerCase().replaceAll('_', '-')
+    const refused = !SETTING_NAME.test(option) || OURS.has(option) || /[\0\n]/.test(value)
+    if (refused || Object.keys(options).length >= SETTINGS_MAX) {
+      const message = `the setting "${name.slice(0, 64)}" is not to be set on an instance`
+      throw new MaasError('CONFIG_INVALID', message, { setting: name.slice(0, 64) })
+    }
+    options[option] = value
+  }
+  return options
+}
+
+export function socketOf(layout: Pick<VolumeLayout, 'run'>): string {
+  return join(layout.run, 'mysql.sock')
+}
+
+/** The command itself; `--no-defaults` must be the first. */
+export function serverCommand(programs: Programs, options: Options): string[] {
+  const words = Object.entries(options).map(([name, value]) =>
+    value === null ? `--${name}` : `--${name}=${value}`,
+  )
+  return [programs.server, '--no-defaults', ...words]
+}
