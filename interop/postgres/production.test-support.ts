@@ -62,7 +62,8 @@ export class Production {
     const user = serverUser('postgres')
     if (user !== null) await chown(directory, user.uid, user.gid)
     const initdb = [join(production.#folder, 'initdb'), '-D', production.data, '-U', 'boss']
-    initdb.push('--locale=C', '--encoding=UTF8', '-A', 'trust', '--no-sync')
+    initdb.push('--locale=C', '--encoding=UTF8', '--auth-local=trust', '--no-sync')
+    initdb.push('--auth-host=scram-sha-256')
     if (options.checksums !== false) initdb.push('--data-checksums')
     await runProgram(initdb, { user })
     await production.start()
