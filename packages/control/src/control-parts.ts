@@ -11,6 +11,7 @@ import type { TicketKey } from '@openmaas/protocols/channel/ticket'
 import type { AuthContext } from './auth/auth-context.ts'
 import { PasswordHasher } from './auth/password.ts'
 import { loadServerKey } from './auth/server-key.ts'
+import { loadSecretVault } from './auth/secret-vault.ts'
 import { SettingsStore } from './auth/settings-store.ts'
 import { openCatalog } from './catalog/catalog.ts'
 import { EventFeed } from './catalog/events.ts'
@@ -78,6 +79,7 @@ export async function openParts(options: ControlOptions, stack: AsyncDisposableS
   makeDirectories(directory, 0o700)
   const catalog = stack.use(await openCatalog({ url: options.catalogUrl, clock }))
   const serverKey = loadServerKey(join(directory, 'server.key'), random)
+  const vault = loadSecretVault(join(directory, 'vault.key'))
   const ca = await CertificateAuthority.open({ directory: join(directory, 'ca'), clock, names })
   const settings = new SettingsStore(catalog, clock, serverKey)
   const hasher = new PasswordHasher(random)
@@ -98,6 +100,7 @@ export async function openParts(options: ControlOptions, stack: AsyncDisposableS
   return {
     catalog,
     serverKey,
+    vault,
     ca,
     settings,
     auth,

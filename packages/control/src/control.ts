@@ -12,6 +12,7 @@ import { makeDirectories } from '@openmaas/kernel/make-directories'
 import { makeLog } from '@openmaas/kernel/log'
 import { makeFirstAdmin } from './auth/first-admin.ts'
 import type { MadeAdmin } from './auth/first-admin.ts'
+import { openSecret } from './auth/secret-repository.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import { exportCatalog } from './catalog/export.ts'
 import { openApi } from './control-api.ts'
@@ -149,6 +150,7 @@ async function startJobs(
     random,
     targets,
     enqueue: (trx, request) => engine.enqueue(trx, request),
+    openSecret: (secretId) => openSecret(catalog.db, secretId, parts.vault.opener),
     exportCatalog: async (jobId) => {
       const path = exportPath(jobId)
       await rm(path, { force: true })

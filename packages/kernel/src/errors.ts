@@ -100,6 +100,7 @@ export const ERRORS = {
   DATABASE_CHAIN_BROKEN: { category: 'conflict', en: 'Log that the standby needs is gone for good: seed it anew; older points stay as they are.', zh: '备库所需的日志已永久缺失:请重新做初始复制;已有恢复点不受影响。' },
   DATABASE_BEHIND: { category: 'unavailable', en: 'The standby does not keep up or does not run; look at its state, then take the point again.', zh: '备库落后或未运行:请查看其状态后重新生成恢复点。' },
   DATABASE_TARGET_UNREACHABLE: { category: 'not_found', en: 'Choose a moment between the first and the last one the log covers, or take a point first.', zh: '请选择日志覆盖范围内的时刻,或先生成恢复点。' },
+  SOURCE_NOT_DATABASE: { category: 'invalid', en: 'Choose a source of kind postgres or mysql.', zh: '请选择类型为 postgres 或 mysql 的数据源。' },
   DATABASE_ENGINE_UNKNOWN: { category: 'unsupported', en: 'Install a plug-in for that engine on the host, or choose another host.', zh: '请在该主机安装此引擎的插件,或选择其他主机。' },
   DATABASE_NOT_OFFERED: { category: 'denied', en: 'Ask the owner of the source to offer it for self-service.', zh: '请联系数据源所有者开放自助服务。' },
   VIRTUAL_DATABASE_BUSY: { category: 'conflict', en: 'Wait for the job that works on it, or for another state; "openmaas vdb show" tells.', zh: '请等待正在处理它的作业结束或状态改变;可用 openmaas vdb show 查看。' },

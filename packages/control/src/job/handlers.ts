@@ -42,7 +42,16 @@ async function listJobs(context: HandlerContext, request: HandlerRequest<'listJo
   return { body: { items: page.rows.map((row) => showJob(row)), next: page.next } }
 }
 
-const NAMES = ['kind', 'sourceId', 'hostId', 'poolId', 'mediumId', 'pointId', 'actor'] as const
+const NAMES = [
+  'kind',
+  'sourceId',
+  'hostId',
+  'poolId',
+  'mediumId',
+  'pointId',
+  'virtualDatabaseId',
+  'actor',
+] as const
 
 async function getJobLog(context: HandlerContext, request: HandlerRequest<'getJobLog'>) {
   const { params, query } = request

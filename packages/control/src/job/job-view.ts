@@ -25,6 +25,7 @@ export function showJob(row: JobRow): Job {
     poolId: row.poolId,
     pointId: row.pointId,
     mediumId: row.mediumId,
+    virtualDatabaseId: row.virtualDatabaseId,
     policyId: row.policyId,
     parentId: row.parentId,
     retryOf: row.retryOf,

@@ -28,6 +28,7 @@ export interface JobRequest {
   readonly poolId?: string | null
   readonly pointId?: string | null
   readonly mediumId?: string | null
+  readonly virtualDatabaseId?: string | null
   readonly policyId?: string | null
   readonly labels: Readonly<Record<string, string>>
 }
@@ -75,6 +76,7 @@ function rowOf(services: QueueServices, definition: JobDefinition, request: JobR
     poolId: request.poolId ?? null,
     pointId: request.pointId ?? null,
     mediumId: request.mediumId ?? null,
+    virtualDatabaseId: request.virtualDatabaseId ?? null,
     policyId: request.policyId ?? null,
     parentId: request.parentId ?? null,
     retryOf: request.retryOf ?? null,
@@ -184,6 +186,7 @@ export async function retryJob(
     poolId: job.poolId,
     pointId: job.pointId,
     mediumId: job.mediumId,
+    virtualDatabaseId: job.virtualDatabaseId,
     policyId: job.policyId,
     labels: JSON.parse(job.labelsJson) as Record<string, string>,
   })

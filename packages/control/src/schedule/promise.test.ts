@@ -55,6 +55,7 @@ class Server {
         trx: Parameters<JobEngine['enqueue']>[0],
         request: Parameters<JobEngine['enqueue']>[1],
       ) => this.engine.enqueue(trx, request),
+      openSecret: () => Promise.reject(new Error('no secrets here')),
       exportCatalog: () => Promise.resolve('/tmp/catalog'),
       removeExport: () => Promise.resolve(),
     }

@@ -7,11 +7,12 @@ import type { ErrorCode } from '@openmaas/kernel/errors'
 import type { Clock } from '@openmaas/kernel/clock'
 import type { SeededRandom } from '@openmaas/kernel/random'
 import type { OrderGiver, Params, Result, Verb } from '@openmaas/protocols/channel/orders'
+import { FakeDatabases } from './databases.test-support.ts'
 import { policySpec } from '@openmaas/api/policy'
 import type { PolicySpecInput } from '@openmaas/api/policy'
 import type { Catalog } from '../../catalog/catalog.ts'
 
-interface StoredSnapshot {
+export interface StoredSnapshot {
   readonly snapshotId: string
   readonly sourceId: string
   readonly requestId: string
@@ -42,6 +43,7 @@ export class FakeHosts implements OrderGiver {
   /** Orders given, by verb. */
   readonly counts = new Map<Verb, number>()
   #snapshotCount = 0
+  readonly databases = new FakeDatabases(this)
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -91,11 +93,19 @@ export class FakeHosts implements OrderGiver {
 
   #do(order: Order): void {
     const code = this.fail(order.verb, order.params)
-    if (code === undefined) order.answer = { result: this.#result(order) }
-    else order.answer = { error: new MaasError(code, `${order.verb} failed`) }
+    if (code !== undefined) {
+      order.answer = { error: new MaasError(code, `${order.verb} failed`) }
+      return
+    }
+    try {
+      order.answer = { result: this.#result(order) }
+    } catch (error) {
+      if (!(error instanceof MaasError)) throw error
+      order.answer = { error }
+    }
   }
 
-  #result({ verb, params }: Order): unknown {
+  #result({ hostId, verb, params }: Order): unknown {
     switch (verb) {
       case 'source.capture':
         return this.#capture(params as Params<'source.capture'>)
@@ -137,20 +147,28 @@ export class FakeHosts implements OrderGiver {
       case 'host.discover':
         return { items: [{ kind: 'files', path: '/', sizeBytes: 1, detail: 'ext4' }] }
       default:
-        throw new Error(`no ${verb} here`)
+        return this.databases.result(hostId, verb, params)
     }
+  }
+
+  get clock(): Clock {
+    return this.#clock
+  }
+
+  /** Again for the same request: the same one. */
+  store(of: Pick<StoredSnapshot, 'sourceId' | 'requestId' | 'lockUntil' | 'tags'>): StoredSnapshot {
+    const known = [...this.snapshots.values()].find((each) => each.requestId === of.requestId)
+    if (known !== undefined) return known
+    this.#snapshotCount += 1
+    const snapshotId = `snp_${String(this.#snapshotCount).padStart(8, '0')}`
+    const row = { ...of, snapshotId, takenAt: this.#clock.wallMs() }
+    this.snapshots.set(snapshotId, row)
+    return row
   }
 
   #capture(params: Params<'source.capture'>): Result<'source.capture'> {
     const { requestId, sourceId, lockUntil, tags } = params
-    let row = [...this.snapshots.values()].find((each) => each.requestId === requestId)
-    if (row === undefined) {
-      this.#snapshotCount += 1
-      const snapshotId = `snp_${String(this.#snapshotCount).padStart(8, '0')}`
-      const takenAt = this.#clock.wallMs()
-      row = { snapshotId, sourceId, requestId, takenAt, lockUntil, tags }
-      this.snapshots.set(snapshotId, row)
-    }
+    const row = this.store({ sourceId, requestId, lockUntil, tags })
     return {
       snapshotId: row.snapshotId,
       kind: 'tree',

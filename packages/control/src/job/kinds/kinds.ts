@@ -8,6 +8,13 @@ import { makePlug } from './plug.ts'
 import { makeCheck, makeCollect, makeVerify } from './pool-care.ts'
 import { makeProtect } from './protect.ts'
 import { makeReconcilePoints } from './reconcile-points.ts'
+import { makeProtectDatabase } from './protect-database.ts'
+import { makeMakeVirtualDatabase } from './make-virtual-database.ts'
+import { makeRefreshVirtualDatabase } from './refresh-virtual-database.ts'
+import { makeStartVirtualDatabase, makeStopVirtualDatabase } from './run-virtual-database.ts'
+import { makeDropVirtualDatabase } from './drop-virtual-database.ts'
+import { makeDeleteBookmark, makeMakeBookmark } from './bookmark.ts'
+import { makeVerifyDatabase } from './verify-database.ts'
 import { makeReconcileMedia } from './reconcile-media.ts'
 import { makeRestore } from './restore.ts'
 import type { KindServices } from './services.ts'
@@ -26,5 +33,14 @@ export function makeJobKinds(services: KindServices): JobDefinition[] {
     makeCatalogBackup(services),
     makeReconcileMedia(services),
     makeReconcilePoints(services),
+    makeProtectDatabase(services),
+    makeVerifyDatabase(services),
+    makeMakeVirtualDatabase(services),
+    makeRefreshVirtualDatabase(services),
+    makeStartVirtualDatabase(services),
+    makeStopVirtualDatabase(),
+    makeMakeBookmark(),
+    makeDeleteBookmark(),
+    makeDropVirtualDatabase(),
   ]
 }

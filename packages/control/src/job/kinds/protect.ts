@@ -144,7 +144,9 @@ export function makeProtect(services: KindServices): JobDefinition {
       {
         name: 'capture',
         run: (context) => capture(services, context),
-        apply: (trx, context, result) => recordPoint(services, trx, context, result),
+        apply: async (trx, context, result) => {
+          await recordPoint(services, trx, context, result)
+        },
         undo: removeSnapshot,
       },
     ],

@@ -11,14 +11,26 @@ import type { Prepared, ProtectParams } from './prepare-capture.ts'
 import { settleRetention } from './retention-rows.ts'
 import type { KindServices } from './services.ts'
 
-type Context = StepContext<ProtectParams, { readonly prepare: Prepared }>
+/** What the first step of either kind of protect has decided. */
+type Decided = Pick<Prepared, 'poolId' | 'nodeId' | 'policyId' | 'labels' | 'lockUntil'> & {
+  readonly kind?: Prepared['kind']
+}
+type Context = StepContext<ProtectParams, { readonly prepare: Decided }>
 
+/** What a point of a database has beside. */
+export interface DatabasePointFacts {
+  readonly consistency: 'application' | 'crash'
+  readonly databaseJson: string
+}
+
+/** @returns the id of the point */
 export async function recordPoint(
   services: KindServices,
   trx: Trx,
   context: Context,
   result: Result<'source.capture'>,
-): Promise<void> {
+  database?: DatabasePointFacts,
+): Promise<string> {
   const { clock, job } = context
   const { sourceId, hostId } = context.params
   const { poolId, nodeId, policyId, labels, lockUntil, kind } = context.results.prepare
@@ -33,7 +45,8 @@ export async function recordPoint(
       poolId,
       snapshotId,
       kind: result.kind,
-      consistency: kind === 'disk' ? 'crash' : 'files',
+      consistency: database?.consistency ?? (kind === 'disk' ? 'crash' : 'files'),
+      databaseJson: database?.databaseJson ?? null,
       takenAt,
       sizeBytes,
       addedBytes,
@@ -77,6 +90,7 @@ export async function recordPoint(
   const event = { topic: 'points', type: 'point.created', subject: point.id, labels, data } as const
   await appendEvent(trx, event, clock)
   await expireOld(services, trx, { sourceId, policyId, labels, now })
+  return point.id
 }
 
 async function addSamples(

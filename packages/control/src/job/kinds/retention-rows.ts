@@ -21,10 +21,7 @@ export interface ExpiredPoint {
 }
 
 /** @returns point → one of the media that stand on it */
-export async function pointsInUse(
-  trx: Db,
-  sourceId: string,
-): Promise<ReadonlyMap<string, string>> {
+export async function pointsInUse(trx: Db, sourceId: string): Promise<ReadonlyMap<string, string>> {
   const rows = await trx
     .selectFrom('medium')
     .select(['pointId', 'id'])

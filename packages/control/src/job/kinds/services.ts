@@ -38,6 +38,12 @@ export interface KindServices {
   readonly targets: TargetChooser
   /** What follows from a job: the engine's own `enqueue`. */
   enqueue(trx: Trx, request: JobRequest): Promise<string>
+  /**
+   * A secret of a protected system, or of a virtual database.
+   *
+   * @throws MaasError SECRET_NOT_FOUND, SEALED_INVALID
+   */
+  openSecret(secretId: string): Promise<string>
   /** Writes a copy of the catalog where the node can read it. @returns its path */
   exportCatalog(jobId: string): Promise<string>
   /** Removes it. */

@@ -36,6 +36,7 @@ export class KindSite {
           Promise.resolve({ address: 'node:8733', exportName, fingerprint: 'f', ticket: 't' }),
       },
       enqueue: (trx, request) => this.engine.enqueue(trx, request),
+      openSecret: (secretId) => Promise.resolve(`secret of ${secretId}`),
       exportCatalog: (jobId) => Promise.resolve(`/export/${jobId}`),
       removeExport: () => Promise.resolve(),
     })

@@ -1,0 +1,174 @@
+/**
+ * Media below databases: the volume that a standby lives on, and the clones of virtual databases.
+ * No lease ends them and nobody ejects them by hand: what stands on them does that.
+ *
+ * They always go over NBD, also within one machine: so a standby and a virtual database look the
+ * same everywhere, and a server that is restarted only makes them wait.
+ */
+import type { Insertable } from 'kysely'
+import { isMaasError, MaasError } from '@openmaas/kernel/errors'
+import type { Clock } from '@openmaas/kernel/clock'
+import type { CatalogTables } from '../../catalog/schema.ts'
+import type { StepContext, Trx } from '../definition.ts'
+import { changeMedium } from './medium-rows.ts'
+import { ORDER_TIMEOUT_MS } from './services.ts'
+import type { KindServices } from './services.ts'
+
+export const VOLUME_PURPOSE = 'volume'
+export const CLONE_PURPOSE = 'virtual-database'
+/** The log of a later point, beside a clone while that is recovered. */
+export const LOG_PURPOSE = 'virtual-database-log'
+/** Their states are those of what stands on them: reconcile-databases looks after them. */
+export const DATABASE_PURPOSES: readonly string[] = [VOLUME_PURPOSE, CLONE_PURPOSE, LOG_PURPOSE]
+
+/** A directory of its own for each medium, wherever it is attached. */
+const MOUNT_ROOT = '/mnt/openmaas'
+export const mountPathOf = (mediumId: string): string => `${MOUNT_ROOT}/${mediumId}`
+
+export interface MediumPlace {
+  readonly mediumId: string
+  readonly poolId: string
+  readonly nodeId: string
+  readonly hostId: string
+  readonly sourceId: string
+  readonly sourceName: string
+  readonly snapshotId: string
+  readonly quotaBytes: number | null
+}
+
+type AnyContext = StepContext<unknown, unknown>
+
+/**
+ * Served and mounted when this answers. What is so already is left as it is; what a crash or a
+ * boot has interrupted is done again.
+ */
+export async function plugPlace(
+  services: KindServices,
+  context: AnyContext,
+  place: MediumPlace,
+  format: 'ext4' | null = null,
+): Promise<{ readonly poolMediumId: string; readonly device: string }> {
+  const { mediumId, poolId, nodeId, hostId, sourceId } = place
+  const { snapshotId, sourceName, quotaBytes } = place
+  const options = { timeoutMs: ORDER_TIMEOUT_MS, signal: context.signal }
+  const served = await context.orders.order(
+    nodeId,
+    'medium.serve',
+    {
+      mediumId,
+      poolId,
+      snapshotId,
+      sourceName,
+      // Also where only a log is read: the journal of its file system is played back first.
+      readOnly: false,
+      quotaBytes,
+      bytesPerSecond: null,
+      local: null,
+    },
+    { ...options, key: context.key(`serve:${mediumId}`) },
+  )
+  const exportName = served.exportName ?? mediumId
+  const wanted = { hostId, nodeId, poolId, sourceId, mediumId, exportName }
+  const nbd = await services.targets.medium(wanted)
+  const attached = await context.orders.order(
+    hostId,
+    'medium.attach',
+    { mediumId, readOnly: false, mountPath: mountPathOf(mediumId), format, nbd },
+    { ...options, key: context.key(`attach:${mediumId}`) },
+  )
+  return { poolMediumId: served.poolMediumId, device: attached.device }
+}
+
+/** @param suffix of the keys, where a step takes the same medium away more than once */
+export async function unplugPlace(
+  context: AnyContext,
+  place: Pick<MediumPlace, 'mediumId' | 'poolId' | 'nodeId' | 'hostId'>,
+  options: { readonly force: boolean; readonly suffix?: string },
+): Promise<void> {
+  const { mediumId, poolId, nodeId, hostId } = place
+  const { force, suffix = '' } = options
+  const timeoutMs = ORDER_TIMEOUT_MS
+  try {
+    await context.orders.order(
+      hostId,
+      'medium.detach',
+      { mediumId, force },
+      { timeoutMs, key: context.key(`detach:${mediumId}${suffix}`) },
+    )
+  } catch (error) {
+    // A host that is gone cannot let go; when it comes back, reconciliation detaches it.
+    if (!force || !isMaasError(error, 'HOST_OFFLINE')) throw error
+    context.log('warning', error.code, error.message)
+  }
+  await context.orders.order(
+    nodeId,
+    'medium.withdraw',
+    { mediumId, poolId, force: true },
+    { timeoutMs, key: context.key(`withdraw:${mediumId}${suffix}`) },
+  )
+}
+
+/** The row, before anything of it is made: whoever reconciles knows then whose it is. */
+export async function insertMedium(
+  trx: Trx,
+  place: MediumPlace,
+  more: {
+    readonly name: string
+    readonly purpose: string
+    readonly pointId: string
+    readonly labelsJson: string
+    readonly createdBy: string
+    readonly clock: Clock
+  },
+): Promise<void> {
+  const { clock, ...rest } = more
+  const { mediumId: id, poolId, nodeId, hostId, sourceId, quotaBytes } = place
+  const row: Insertable<CatalogTables['medium']> = {
+    ...rest,
+    id,
+    poolId,
+    nodeId,
+    hostId,
+    sourceId,
+    quotaBytes,
+    protocol: 'nbd',
+    readOnly: 0,
+    mountPath: mountPathOf(id),
+    device: null,
+    state: 'plugging',
+    leaseUntil: null,
+    bytesPerSecond: null,
+    poolMediumId: null,
+    createdAt: clock.wallMs(),
+    endedAt: null,
+    problemJson: null,
+    version: 1,
+  }
+  await trx
+    .insertInto('medium')
+    .values(row)
+    .onConflict((conflict) => conflict.column('id').doNothing())
+    .execute()
+}
+
+export function notePlugged(
+  trx: Trx,
+  mediumId: string,
+  told: { readonly poolMediumId: string; readonly device: string },
+  clock: Clock,
+): Promise<void> {
+  const changes = { ...told, state: 'plugged', problemJson: null, endedAt: null } as const
+  return changeMedium(trx, mediumId, changes, clock)
+}
+
+export function noteEjected(trx: Trx, mediumId: string, clock: Clock): Promise<void> {
+  const changes = { state: 'ejected', device: null, endedAt: clock.wallMs() } as const
+  return changeMedium(trx, mediumId, changes, clock)
+}
+
+/** @throws MaasError OBJECT_IN_USE: what stands on it ends it */
+export function requireFreeMedium(medium: { readonly id: string; readonly purpose: string }): void {
+  if (!DATABASE_PURPOSES.includes(medium.purpose)) return
+  const message = 'a database stands on the medium: drop or unprotect that instead'
+  throw new MaasError('OBJECT_IN_USE', message, { mediumId: medium.id, purpose: medium.purpose })
+}

@@ -1,0 +1,262 @@
+/**
+ * Databases on the hosts of hosts.test-support.ts: a volume holds what production had committed
+ * when it was frozen, an instance what its clone held; ports and mounts are counted, so that a
+ * test sees what was left behind. Orders may be repeated, as real plug-ins allow.
+ */
+import { MaasError } from '@openmaas/kernel/errors'
+import type { Params, Result, Verb } from '@openmaas/protocols/channel/orders'
+import type { Catalog } from '../../catalog/catalog.ts'
+import type { FakeHosts } from './hosts.test-support.ts'
+import { mountPathOf } from './database-media.ts'
+
+interface Instance {
+  readonly hostId: string
+  readonly id: string
+  readonly directory: string
+  readonly port: number
+  readonly password: string
+}
+
+const FIRST_PORT = 20_000
+
+export class FakeDatabases {
+  readonly #hosts: FakeHosts
+  /** Standby, by id of its source. */
+  readonly following = new Map<string, string>()
+  readonly seeded = new Set<string>()
+  readonly instances = new Map<string, Instance>()
+  /** Activations that found no log behind their clone: snapshots that fail so. */
+  readonly unreachable = new Set<string>()
+  checkOk = true
+  verifyOk = true
+
+  constructor(hosts: FakeHosts) {
+    this.#hosts = hosts
+  }
+
+  result(hostId: string, verb: Verb, params: unknown): unknown {
+    switch (verb) {
+      case 'volume.create': {
+        const { requestId } = params as Params<'volume.create'>
+        const tags = {}
+        return { snapshotId: this.#hosts.store(stored('', `volume:${requestId}`, tags)).snapshotId }
+      }
+      case 'medium.freeze':
+        this.#medium((params as Params<'medium.freeze'>).mediumId)
+        return { frozenAt: this.#hosts.clock.wallMs() }
+      case 'medium.seal':
+        return this.#seal(params as Params<'medium.seal'>)
+      case 'database.check':
+        return this.#check()
+      case 'database.seed':
+        this.#mounted(hostId, (params as Params<'database.seed'>).directory)
+        this.seeded.add((params as Params<'database.seed'>).id)
+        return { version: '15.1', sizeBytes: 1000, position: { position: '0/1', detail: '1' } }
+      case 'database.follow': {
+        const { id, directory } = params as Params<'database.follow'>
+        this.#mounted(hostId, directory)
+        if (!this.seeded.has(id)) throw new MaasError('DATABASE_NOT_SEEDED', 'not seeded')
+        this.following.set(id, directory)
+        return this.#status(id)
+      }
+      case 'database.status':
+        return this.#status((params as Params<'database.status'>).id)
+      case 'database.mark':
+        return this.#mark(params as Params<'database.mark'>)
+      case 'database.unfollow':
+        this.following.delete((params as Params<'database.unfollow'>).id)
+        return {}
+      case 'database.activate':
+        return this.#activate(hostId, params as Params<'database.activate'>)
+      case 'database.deactivate':
+        return { stopped: this.#stop(params as Params<'database.deactivate'>) }
+      case 'database.verify':
+        return {
+          ok: this.verifyOk,
+          checks: [{ name: 'pg_amcheck', ok: this.verifyOk, evidence: 'x', tookMs: 5 }],
+        }
+      default:
+        throw new Error(`no ${verb} here`)
+    }
+  }
+
+  #mark({ id }: Params<'database.mark'>): Result<'database.mark'> {
+    const atMs = this.#hosts.clock.wallMs()
+    const isKnown = this.following.has(id) || [...this.instances.values()].some((i) => i.id === id)
+    if (!isKnown) throw new MaasError('DATABASE_BEHIND', 'nothing follows')
+    const position = { position: `0/${atMs.toString(16)}`.slice(0, 10), detail: '1' }
+    const consistency = 'application' as const
+    return { atMs, position, consistency, logFromMs: null, prunedBytes: 0 }
+  }
+
+  #seal({ requestId, tags, lockUntil, mediumId }: Params<'medium.seal'>): unknown {
+    this.#medium(mediumId)
+    const sourceId = tags['openmaas.source'] ?? ''
+    const row = this.#hosts.store({ ...stored(sourceId, requestId, tags), lockUntil })
+    return {
+      snapshotId: row.snapshotId,
+      kind: 'volume',
+      takenAt: row.takenAt,
+      sizeBytes: 1000,
+      addedBytes: 10,
+      readBytes: 20,
+      itemCount: 0,
+      warningCount: 0,
+      warnings: [],
+      waits: {},
+    }
+  }
+
+  #check(): Result<'database.check'> {
+    const message = this.checkOk ? '' : 'wal_level is minimal'
+    const remedy = this.checkOk ? '' : "ALTER SYSTEM SET wal_level = 'replica'"
+    const checks = [{ name: 'wal-level', ok: this.checkOk, message, remedy }]
+    return { version: '15.1', sizeBytes: 1000, identity: '7', checks }
+  }
+
+  #status(id: string): Result<'database.status'> {
+    const isFollowing = this.following.has(id)
+    return {
+      state: isFollowing ? 'following' : 'stopped',
+      reason: '',
+      mustReseed: false,
+      received: null,
+      applied: null,
+      lagBytes: 0,
+      lagMs: 0,
+      retainedBytes: 0,
+      retainedLimitBytes: 1000,
+      logBytes: 0,
+    }
+  }
+
+  #activate(hostId: string, params: Params<'database.activate'>): Result<'database.activate'> {
+    const { id, directory, port: wanted, password } = params
+    for (const each of [directory, ...params.logDirectories]) this.#mounted(hostId, each)
+    const mediumId = directory.slice(directory.lastIndexOf('/') + 1)
+    if (this.unreachable.has(this.#medium(mediumId).snapshotId)) {
+      throw new MaasError('DATABASE_TARGET_UNREACHABLE', 'the log ends before the target')
+    }
+    const taken = new Set([...this.instances.values()].map((each) => each.port))
+    const own = this.instances.get(directory)
+    let port = own?.port ?? wanted ?? FIRST_PORT
+    if (own === undefined && wanted !== null && taken.has(wanted)) {
+      throw new MaasError('PORT_TAKEN', 'the port is in use', { port: wanted })
+    }
+    while (own === undefined && wanted === null && taken.has(port)) port += 1
+    this.instances.set(directory, { hostId, id, directory, port, password })
+    return {
+      pid: 1,
+      version: '15.1',
+      port,
+      socket: '/run',
+      recoveredTo: { position: '0/2', detail: '1', timeMs: null },
+      databases: ['app'],
+    }
+  }
+
+  #stop({ directory }: Params<'database.deactivate'>): boolean {
+    return this.instances.delete(directory)
+  }
+
+  #medium(mediumId: string) {
+    const served = this.#hosts.served.get(mediumId)
+    if (served === undefined) throw new MaasError('MEDIUM_NOT_FOUND', 'no such medium')
+    return served
+  }
+
+  #mounted(hostId: string, directory: string): void {
+    const isMounted = [...this.#hosts.attached.keys()].some((id) => mountPathOf(id) === directory)
+    if (!isMounted) throw new MaasError('FS_NOT_FOUND', `nothing at ${directory} of ${hostId}`)
+  }
+}
+
+const stored = (sourceId: string, requestId: string, tags: Record<string, string>) => ({
+  sourceId,
+  requestId,
+  tags,
+  lockUntil: null,
+})
+
+/** A source of kind postgres, beside what addSource makes. */
+export async function addDatabase(
+  catalog: Catalog,
+  sourceId: string,
+  more: { readonly selfService?: 'off' | 'approval' | 'on' } = {},
+): Promise<void> {
+  const { db } = catalog
+  const connection = { host: 'db', port: 5432, user: 'backup', tls: 'off', ca: null }
+  const postgres = { kind: 'postgres', path: 'db:5432' } as const
+  await db.updateTable('source').set(postgres).where('id', '=', sourceId).execute()
+  await db
+    .insertInto('sourceDatabase')
+    .values({
+      sourceId,
+      stagingHostId: null,
+      connectionJson: JSON.stringify(connection),
+      secretId: 'sec_1',
+      volumeBytes: null,
+      retainedLimitBytes: 1000,
+      synchronous: 0,
+      selfService: more.selfService ?? 'off',
+      engineVersion: '',
+      identity: '',
+      mediumId: null,
+      seededAt: null,
+      statusJson: null,
+      statusAt: null,
+    })
+    .execute()
+}
+
+/** The row as a request makes it. */
+export async function addVirtualDatabase(
+  catalog: Catalog,
+  id: string,
+  of: { readonly sourceId: string; readonly hostId: string; readonly poolId: string },
+): Promise<void> {
+  const now = catalog.clock.wallMs()
+  await catalog.db
+    .insertInto('virtualDatabase')
+    .values({
+      ...of,
+      id,
+      name: id,
+      engine: 'postgres',
+      engineVersion: '',
+      parentId: null,
+      pointId: null,
+      bookmarkId: null,
+      targetJson: '{"kind":"point"}',
+      nodeId: '',
+      mediumId: null,
+      state: 'creating',
+      dataAt: null,
+      position: null,
+      address: null,
+      port: null,
+      userName: 'openmaas',
+      secretId: `sec_${id}`,
+      databasesJson: '[]',
+      listenJson: '["127.0.0.1"]',
+      settingsJson: '{}',
+      leaseUntil: null,
+      quotaBytes: null,
+      writtenBytes: null,
+      autoRefreshJson: null,
+      nextRefreshAt: null,
+      lastRefreshAt: null,
+      liveSync: 0,
+      kept: 0,
+      directory: null,
+      purpose: '',
+      labelsJson: '{}',
+      createdBy: 'user:usr_1',
+      createdAt: now,
+      readyAt: null,
+      endedAt: null,
+      problemJson: null,
+      version: 1,
+    })
+    .execute()
+}

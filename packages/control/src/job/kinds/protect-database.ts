@@ -1,0 +1,291 @@
+/**
+ * protect-database: a new recovery point of a database (decision 0012). The first makes the
+ * volume and the copy; every one sees to it that the standby follows, and freezes the volume at a
+ * moment that the plug-in has marked. Nothing of the volume is undone when a step fails: the next
+ * run finds what is there, and goes on with it.
+ */
+import type { DatabaseStatus } from '@openmaas/protocols/channel/database-orders'
+import type { Result } from '@openmaas/protocols/channel/orders'
+import { type DatabaseMark, DATABASE_TAG } from '../../database/points.ts'
+import { connectionOf, loadSourceDatabase, saveStatus } from '../../database/source-database.ts'
+import type { Db } from '../../http/handler-context.ts'
+import { recordOutcome } from '../../schedule/outcome.ts'
+import { defineJob } from '../definition.ts'
+import type { JobDefinition, StepContext } from '../definition.ts'
+import type { JobRequest } from '../queue.ts'
+import { insertMedium, notePlugged, plugPlace, VOLUME_PURPOSE } from './database-media.ts'
+import { changeMedium } from './medium-rows.ts'
+import { protectParams } from './prepare-capture.ts'
+import type { ProtectParams } from './prepare-capture.ts'
+import { prepareDatabase } from './prepare-database.ts'
+import type { PreparedDatabase } from './prepare-database.ts'
+import { recordPoint } from './record-point.ts'
+import { DATA_TIMEOUT_MS, ORDER_TIMEOUT_MS } from './services.ts'
+import type { KindServices } from './services.ts'
+
+/** A mark waits until the standby has what was committed: that may be a long way. */
+const MARK_TIMEOUT_MS = 30 * 60_000
+/** Set by the node on what a capture stores; a seal is told. */
+const SOURCE_TAG = 'openmaas.source'
+
+interface Results {
+  readonly prepare: PreparedDatabase
+  /** Of the empty volume, when one was made. */
+  readonly volume: { readonly snapshotId: string | null }
+  readonly attach: { readonly poolMediumId: string; readonly device: string }
+  readonly seed: { readonly version: string } | null
+  readonly follow: DatabaseStatus
+  readonly mark: Result<'database.mark'>
+  readonly freeze: Result<'medium.freeze'>
+  readonly seal: Result<'medium.seal'>
+}
+type Context = StepContext<ProtectParams, Results>
+
+/** What `engine.enqueue` takes to protect this database. */
+export function protectDatabaseRequest(
+  source: {
+    readonly id: string
+    readonly hostId: string
+    readonly poolId: string | null
+    readonly labelsJson: string
+  },
+  more: {
+    readonly actor: string
+    readonly priority?: number
+    readonly policyId?: string | null
+    readonly lockUntil?: number | null
+    readonly labels?: Readonly<Record<string, string>>
+  },
+): JobRequest {
+  const { actor, priority = 0, policyId = null, lockUntil = null, labels = {} } = more
+  const { id: sourceId, hostId, poolId } = source
+  return {
+    kind: 'protect-database',
+    params: { sourceId, hostId, poolId, lockUntil, labels },
+    actor,
+    priority,
+    activeKey: `protect:${sourceId}`,
+    sourceId,
+    hostId,
+    poolId,
+    policyId,
+    labels: JSON.parse(source.labelsJson) as Record<string, string>,
+  }
+}
+
+const placeOf = ({ params, results: { prepare } }: Context) => ({
+  engine: prepare.engine,
+  id: params.sourceId,
+  directory: prepare.directory,
+})
+
+async function connection(services: KindServices, context: Context) {
+  const row = await loadSourceDatabase(context.catalog.db, context.params.sourceId)
+  return { row, connection: await connectionOf(row, (id) => services.openSecret(id)) }
+}
+
+async function makeVolume(context: Context): Promise<Results['volume']> {
+  const { newVolumeBytes, nodeId, poolId, sourceName } = context.results.prepare
+  if (newVolumeBytes === null) return { snapshotId: null }
+  return context.orders.order(
+    nodeId,
+    'volume.create',
+    { poolId, requestId: context.job.id, sourceName, sizeBytes: newVolumeBytes },
+    { key: context.key(), timeoutMs: ORDER_TIMEOUT_MS, signal: context.signal },
+  )
+}
+
+/** The row of the volume, and whose it is: from here on every run finds it. */
+async function recordVolume(
+  trx: Parameters<typeof insertMedium>[0],
+  context: Context,
+  { snapshotId }: Results['volume'],
+): Promise<void> {
+  if (snapshotId === null) return
+  const { prepare } = context.results
+  const { mediumId, sourceName, newVolumeBytes, identity, engineVersion } = prepare
+  const { sourceId } = context.params
+  const place = { ...prepare, sourceId, snapshotId, quotaBytes: null }
+  await insertMedium(trx, place, {
+    name: sourceName,
+    purpose: VOLUME_PURPOSE,
+    // Until there is one.
+    pointId: '',
+    labelsJson: JSON.stringify(prepare.labels),
+    createdBy: context.job.actor,
+    clock: context.clock,
+  })
+  await trx
+    .updateTable('sourceDatabase')
+    .set({ mediumId, volumeBytes: newVolumeBytes, identity, engineVersion })
+    .where('sourceId', '=', sourceId)
+    .execute()
+}
+
+async function seed(services: KindServices, context: Context): Promise<Results['seed']> {
+  if (context.results.prepare.isSeeded) return null
+  const asked = await connection(services, context)
+  return context.orders.order(
+    context.results.prepare.hostId,
+    'database.seed',
+    { ...placeOf(context), connection: asked.connection },
+    {
+      key: context.key(),
+      timeoutMs: DATA_TIMEOUT_MS,
+      signal: context.signal,
+      onProgress: context.progress,
+    },
+  )
+}
+
+async function follow(services: KindServices, context: Context): Promise<DatabaseStatus> {
+  const asked = await connection(services, context)
+  const { retainedLimitBytes, synchronous } = asked.row
+  return context.orders.order(
+    context.results.prepare.hostId,
+    'database.follow',
+    {
+      ...placeOf(context),
+      connection: asked.connection,
+      retainedLimitBytes,
+      synchronous: synchronous === 1,
+    },
+    { key: context.key(), timeoutMs: ORDER_TIMEOUT_MS, signal: context.signal },
+  )
+}
+
+async function mark(services: KindServices, context: Context): Promise<Results['mark']> {
+  const asked = await connection(services, context)
+  return context.orders.order(
+    context.results.prepare.hostId,
+    'database.mark',
+    { ...placeOf(context), connection: asked.connection },
+    { key: context.key(), timeoutMs: MARK_TIMEOUT_MS, signal: context.signal },
+  )
+}
+
+async function markOf(db: Db, context: Context): Promise<DatabaseMark> {
+  const { prepare, mark: marked, seed: seeded } = context.results
+  const row = await loadSourceDatabase(db, context.params.sourceId)
+  const { position, detail } = marked.position
+  return {
+    engine: prepare.engine,
+    engineVersion: seeded?.version ?? prepare.engineVersion,
+    position,
+    detail,
+    atMs: marked.atMs,
+    logFromMs: marked.logFromMs,
+    consistency: marked.consistency,
+    connection: JSON.parse(row.connectionJson) as NonNullable<DatabaseMark['connection']>,
+  }
+}
+
+async function seal(context: Context): Promise<Results['seal']> {
+  const { prepare } = context.results
+  const { mediumId, poolId, nodeId, sourceName, lockUntil } = prepare
+  const tags = {
+    ...prepare.tags,
+    [SOURCE_TAG]: context.params.sourceId,
+    [DATABASE_TAG]: JSON.stringify(await markOf(context.catalog.db, context)),
+  }
+  const order = { mediumId, poolId, requestId: context.job.id, sourceName, lockUntil }
+  return context.orders.order(
+    nodeId,
+    'medium.seal',
+    { ...order, tags, rebase: true },
+    {
+      key: context.key(),
+      timeoutMs: DATA_TIMEOUT_MS,
+      signal: context.signal,
+      onProgress: context.progress,
+    },
+  )
+}
+
+export function makeProtectDatabase(services: KindServices): JobDefinition {
+  return defineJob<ProtectParams, Results>({
+    kind: 'protect-database',
+    params: protectParams,
+    slots: ({ sourceId, hostId, poolId }) => [
+      `source:${sourceId}`,
+      `host:${hostId}`,
+      `pool:${poolId ?? 'any'}`,
+    ],
+    steps: [
+      { name: 'prepare', run: (context) => prepareDatabase(services, context) },
+      { name: 'volume', run: makeVolume, apply: recordVolume },
+      {
+        name: 'attach',
+        run: (context) => {
+          const { prepare, volume } = context.results
+          const snapshotId = volume.snapshotId ?? prepare.snapshotId
+          const { sourceId } = context.params
+          const place = { ...prepare, sourceId, snapshotId, quotaBytes: null }
+          return plugPlace(services, context, place, 'ext4')
+        },
+        apply: async (trx, { results: { prepare }, clock }, told) => {
+          const row = await trx
+            .selectFrom('medium')
+            .select('state')
+            .where('id', '=', prepare.mediumId)
+            .executeTakeFirst()
+          // Once a minute: an event only when something has become so.
+          if (row?.state !== 'plugged') await notePlugged(trx, prepare.mediumId, told, clock)
+        },
+      },
+      {
+        name: 'seed',
+        run: (context) => seed(services, context),
+        apply: async (trx, { params: { sourceId }, clock }, seeded) => {
+          if (seeded === null) return
+          await trx
+            .updateTable('sourceDatabase')
+            .set({ seededAt: clock.wallMs(), engineVersion: seeded.version })
+            .where('sourceId', '=', sourceId)
+            .execute()
+        },
+      },
+      {
+        name: 'follow',
+        run: (context) => follow(services, context),
+        apply: (trx, { params: { sourceId }, clock }, status) =>
+          saveStatus(trx, sourceId, status, clock.wallMs()),
+      },
+      { name: 'mark', run: (context) => mark(services, context) },
+      {
+        name: 'freeze',
+        run: (context) => {
+          const { mediumId, nodeId, poolId } = context.results.prepare
+          const order = { mediumId, poolId, requestId: context.job.id }
+          const options = { timeoutMs: ORDER_TIMEOUT_MS, signal: context.signal }
+          const key = context.key()
+          return context.orders.order(nodeId, 'medium.freeze', order, { ...options, key })
+        },
+      },
+      {
+        name: 'seal',
+        run: seal,
+        apply: async (trx, context, result) => {
+          const marked = await markOf(trx, context)
+          const pointId = await recordPoint(services, trx, context, result, {
+            consistency: marked.consistency,
+            databaseJson: JSON.stringify(marked),
+          })
+          // What the volume stands on from now on: retention leaves it.
+          const { mediumId } = context.results.prepare
+          await changeMedium(trx, mediumId, { pointId }, context.clock)
+        },
+      },
+    ],
+    attemptMax: 4,
+    deadlineMs: DATA_TIMEOUT_MS,
+    conclude: ({ prepare: { poolId, mediumId }, mark: marked, seal: result }) => {
+      const { consistency, position, prunedBytes } = marked
+      const { warnings, ...stored } = result
+      const more = { poolId, mediumId, consistency, position: position.position, prunedBytes }
+      return { result: { ...stored, ...more, warnings: warnings.slice(0, 20) } }
+    },
+    ended: (trx, { params: { sourceId }, job, clock }, { state }) =>
+      recordOutcome(trx, { sourceId, purpose: 'protect', jobId: job.id, state, clock }),
+  })
+}

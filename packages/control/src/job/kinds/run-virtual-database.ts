@@ -1,0 +1,123 @@
+/** start- and stop-virtual-database: the instance; its clone stays plugged. */
+import { z } from 'zod'
+import type { RunningInstance } from '@openmaas/protocols/channel/database-orders'
+import { changeVirtualDatabase, loadVirtualDatabase } from '../../virtual-database/rows.ts'
+import { defineJob } from '../definition.ts'
+import type { JobDefinition, StepContext } from '../definition.ts'
+import { mountPathOf, notePlugged, plugPlace } from './database-media.ts'
+import { loadMedium, problemOf } from './medium-rows.ts'
+import { ORDER_TIMEOUT_MS } from './services.ts'
+import type { KindServices } from './services.ts'
+import { startInstance } from './start-instance.ts'
+import { slotsOf } from './virtual-database-params.ts'
+
+const startParams = z.object({ virtualDatabaseId: z.string(), hostId: z.string() })
+const stopParams = startParams.extend({ immediate: z.boolean() })
+type StartParams = z.infer<typeof startParams>
+type StopParams = z.infer<typeof stopParams>
+
+/** A clone that a boot or a crash has taken from its host is plugged again. */
+async function plugAgain(
+  services: KindServices,
+  context: StepContext<StartParams, unknown>,
+  mediumId: string,
+) {
+  const medium = await loadMedium(context.catalog.db, mediumId)
+  const { poolId, nodeId, hostId, sourceId, quotaBytes, name: sourceName } = medium
+  // Its node knows the medium already, and what it stands on.
+  const place = { mediumId, poolId, nodeId, hostId, sourceId, sourceName, quotaBytes }
+  return plugPlace(services, context, { ...place, snapshotId: '' })
+}
+
+interface StartResults {
+  readonly place: { readonly poolMediumId: string; readonly device: string } | null
+  readonly activate: RunningInstance
+}
+
+export function makeStartVirtualDatabase(services: KindServices): JobDefinition {
+  return defineJob<StartParams, StartResults>({
+    kind: 'start-virtual-database',
+    params: startParams,
+    slots: slotsOf,
+    steps: [
+      {
+        name: 'place',
+        run: async (context) => {
+          const row = await loadVirtualDatabase(
+            context.catalog.db,
+            context.params.virtualDatabaseId,
+          )
+          // One that was promoted stands on a local directory.
+          if (row.directory !== null || row.mediumId === null) return null
+          return plugAgain(services, context, row.mediumId)
+        },
+        apply: async (trx, { params: { virtualDatabaseId: id }, clock }, told) => {
+          const { mediumId } = await loadVirtualDatabase(trx, id)
+          if (told === null || mediumId === null) return
+          const { state } = await loadMedium(trx, mediumId)
+          if (state !== 'plugged') await notePlugged(trx, mediumId, told, clock)
+        },
+      },
+      {
+        name: 'activate',
+        run: async (context) => {
+          const row = await loadVirtualDatabase(
+            context.catalog.db,
+            context.params.virtualDatabaseId,
+          )
+          return startInstance(services, context, row, {
+            mediumId: row.mediumId ?? row.id,
+            hostId: row.hostId,
+          })
+        },
+        apply: (trx, { params: { virtualDatabaseId: id }, clock }, instance) => {
+          const { port, version: engineVersion } = instance
+          const databasesJson = JSON.stringify(instance.databases)
+          const changes = { state: 'running', port, engineVersion, databasesJson } as const
+          return changeVirtualDatabase(trx, id, { ...changes, problemJson: null }, clock)
+        },
+      },
+    ],
+    attemptMax: 3,
+    deadlineMs: 2 * 3_600_000,
+    conclude: ({ activate: { port, version } }) => ({ result: { port, version } }),
+    ended: async (trx, { params: { virtualDatabaseId: id }, clock }, { state, problem }) => {
+      if (state === 'succeeded' || state === 'warning') return
+      const changes = { state: 'stopped', problemJson: problemOf(problem) } as const
+      await changeVirtualDatabase(trx, id, changes, clock)
+    },
+  })
+}
+
+export function makeStopVirtualDatabase(): JobDefinition {
+  return defineJob<StopParams, { readonly deactivate: { readonly stopped: boolean } }>({
+    kind: 'stop-virtual-database',
+    params: stopParams,
+    slots: slotsOf,
+    steps: [
+      {
+        name: 'deactivate',
+        run: async (context) => {
+          const { virtualDatabaseId, immediate } = context.params
+          const row = await loadVirtualDatabase(context.catalog.db, virtualDatabaseId)
+          const { engine, id, hostId, mediumId } = row
+          const directory = row.directory ?? mountPathOf(mediumId ?? id)
+          const order = { engine, id, directory, immediate }
+          const options = { timeoutMs: ORDER_TIMEOUT_MS, signal: context.signal }
+          const key = context.key()
+          return context.orders.order(hostId, 'database.deactivate', order, { ...options, key })
+        },
+        apply: (trx, { params: { virtualDatabaseId: id }, clock }) =>
+          changeVirtualDatabase(trx, id, { state: 'stopped', problemJson: null }, clock),
+      },
+    ],
+    attemptMax: 3,
+    deadlineMs: 3_600_000,
+    conclude: ({ deactivate: { stopped } }) => ({ result: { stopped } }),
+    ended: async (trx, { params: { virtualDatabaseId: id }, clock }, { state, problem }) => {
+      if (state === 'succeeded' || state === 'warning') return
+      const changes = { state: 'running', problemJson: problemOf(problem) } as const
+      await changeVirtualDatabase(trx, id, changes, clock)
+    },
+  })
+}
