@@ -13,6 +13,9 @@ export const englishServerRun = {
   'job.cancelled': 'Job {id} was cancelled.',
   'job.failed': 'Job {id} failed. What it said: openmaas job log {id}',
   'job.ended': 'Job {id} ({kind}) has ended.',
+  'source.added': '{name} ({id}) is protected now: {path} on {host}.',
+  'source.noPolicy':
+    'No policy holds for it yet. Give it one: openmaas source change {name} --policy <policy>',
   'protect.done': 'Point {id} of {name}. Mount it: openmaas mount {name}',
   'point.restored': 'Restored to {to} on {host}.',
   'point.verified': 'The point is whole.',
@@ -129,6 +132,8 @@ export const englishServerRun = {
   'col.url': 'ADDRESS',
   'col.topics': 'TOPICS',
   'col.event': 'EVENT',
+  'col.rules': 'ALERTS',
+  'col.channels': 'CHANNELS',
   'col.attempts': 'ATTEMPTS',
   'col.answer': 'ANSWER',
   'col.number': 'NO',

@@ -12,6 +12,7 @@ import {
   TTL,
   WAIT,
 } from './server-options.ts'
+import { NOTIFY_COMMANDS } from './server-notify-tree.ts'
 import { WATCH_COMMANDS } from './server-watch-tree.ts'
 
 const login = async (name: keyof typeof import('../server-client/verbs/login.ts')): Promise<Run> =>
@@ -418,4 +419,5 @@ export const ADMIN_COMMANDS: readonly CommandSpec[] = [
   ...POOLS,
   ...PEOPLE,
   ...WATCH_COMMANDS,
+  ...NOTIFY_COMMANDS,
 ]

@@ -1,5 +1,7 @@
+import { writeFileSync } from 'node:fs'
+import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
 import { expect, test } from 'vitest'
-import { parseDocuments } from './documents.ts'
+import { parseDocuments, readText } from './documents.ts'
 
 /** 10⁹ values from some hundred bytes. */
 function aliasesOfAliases(): string {
@@ -21,4 +23,18 @@ test.each([
   [aliasesOfAliases(), /^x\.yaml: Excessive alias count/],
 ])('bad YAML is named with its line: %j', (text, message) => {
   expect(() => parseDocuments(text, 'x.yaml')).toThrowError(message)
+})
+
+test('what is longer than the server takes is refused before it is parsed', () => {
+  using site = new TemporaryDirectory()
+  const limit = 8 * 1024 * 1024
+  writeFileSync(site.join('fits.yaml'), Buffer.alloc(limit, '#'))
+  writeFileSync(site.join('long.yaml'), Buffer.alloc(limit + 1, '#'))
+  expect(readText('fits.yaml', { directory: site.path })).toHaveLength(limit)
+  expect(() => readText('long.yaml', { directory: site.path })).toThrowError(
+    expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('8.00 MiB') }),
+  )
+  expect(() => readText('none.yaml', { directory: site.path })).toThrowError(
+    expect.objectContaining({ code: 'FS_NOT_FOUND' }),
+  )
 })

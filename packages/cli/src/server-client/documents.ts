@@ -1,11 +1,13 @@
 /** `openmaas apply` and `openmaas export`: the configuration as YAML documents. */
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 import path from 'node:path'
 import { parseAllDocuments } from 'yaml'
 import type { Document } from 'yaml'
 import type { ApplyResult } from '@openmaas/api/resources/document'
+import { ROUTES } from '@openmaas/api/routes/routes'
 import { toMaasError } from '@openmaas/kernel/error-message'
 import { MaasError } from '@openmaas/kernel/errors'
+import { formatBytes } from '@openmaas/kernel/units'
 import { printable } from '../format/width.ts'
 import type { Color } from '../program/output.ts'
 import type { Site } from '../program/site.ts'
@@ -14,12 +16,32 @@ import { formatOf, showRow, yamlOf } from './show.ts'
 
 const STDIN = 0
 
-function readText(file: string, site: Site): string {
+/** What the server takes; parsing more of it would take minutes, for a refusal. */
+const TEXT_BYTES_MAX = ROUTES.applyDocuments.bodyBytesMax
+const PIECE_BYTES = 64 * 1024
+
+/** @throws MaasError CONFIG_INVALID: more than the server takes; no more of it is read */
+export function readText(file: string, site: Pick<Site, 'directory'>): string {
+  const pieces: Buffer[] = []
+  let size = 0
   try {
-    return readFileSync(file === '-' ? STDIN : path.resolve(site.directory, file), 'utf8')
+    const fd = file === '-' ? STDIN : openSync(path.resolve(site.directory, file), 'r')
+    try {
+      while (size <= TEXT_BYTES_MAX) {
+        const piece = Buffer.alloc(PIECE_BYTES)
+        const length = readSync(fd, piece)
+        if (length === 0) return Buffer.concat(pieces).toString('utf8')
+        pieces.push(piece.subarray(0, length))
+        size += length
+      }
+    } finally {
+      if (fd !== STDIN) closeSync(fd)
+    }
   } catch (error) {
     throw toMaasError(error)
   }
+  const message = `${file} is longer than ${formatBytes(TEXT_BYTES_MAX)}: apply it in parts`
+  throw new MaasError('CONFIG_INVALID', message, { path: file, bytesMax: TEXT_BYTES_MAX })
 }
 
 /** @throws MaasError CONFIG_INVALID, with the line */

@@ -23,6 +23,8 @@ export const KINDS = {
   policy: { id: 'policy', list: 'listPolicies', noun: 'policy' },
   user: { id: 'user', list: 'listUsers', noun: 'user' },
   webhook: { id: 'webhook', list: 'listWebhooks', noun: 'webhook' },
+  channel: { id: 'channel', list: 'listChannels', noun: 'channel' },
+  notifyRule: { id: 'notifyRule', list: 'listNotificationRules', noun: 'rule' },
 } as const satisfies Record<string, Kind>
 export type KindName = keyof typeof KINDS
 

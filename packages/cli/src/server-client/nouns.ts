@@ -250,6 +250,28 @@ export const NOUNS = {
     ],
     filters: [],
   },
+  channel: {
+    list: 'listChannels',
+    get: 'getChannel',
+    param: 'channelId',
+    columns: [NAME, KIND, ENABLED, WIDE_ID, CREATED],
+    filters: [BY_NAME, BY_KIND],
+  },
+  notifyRule: {
+    list: 'listNotificationRules',
+    get: 'getNotificationRule',
+    param: 'ruleId',
+    columns: [
+      NAME,
+      { title: 'col.severity', field: 'match.severities', kind: 'list' },
+      { title: 'col.rules', field: 'match.rules', kind: 'list' },
+      { title: 'col.channels', field: 'channels', kind: 'references' },
+      ENABLED,
+      WIDE_ID,
+    ],
+    filters: [BY_NAME],
+    references: ['channel'],
+  },
   delivery: {
     list: 'listDeliveries',
     columns: [

@@ -28,6 +28,7 @@ export type CellKind =
   | 'duration'
   /** An id, shown by the name of what it is the id of. */
   | 'reference'
+  | 'references'
 
 export interface ColumnSpec {
   readonly title: TitleKey
@@ -63,6 +64,10 @@ export function formatCell(value: unknown, kind: CellKind, site: Site, names: Na
   if (value === null || value === undefined || value === '') return ''
   if (kind === 'labels') return joinLabels(value)
   if (kind === 'list') return (value as readonly unknown[]).map(String).join(',')
+  if (kind === 'references') {
+    const ids = value as readonly unknown[]
+    return ids.map((id) => printable(names.get(textOf(id)) ?? textOf(id))).join(',')
+  }
   if (kind === 'reference') return printable(names.get(textOf(value)) ?? textOf(value))
   if (!out.isTerminal) return textOf(value)
   if (kind === 'bytes') return formatBytes(Number(value))

@@ -11,6 +11,7 @@ import { doDangerous } from '../danger.ts'
 import { followJob } from '../job-watch.ts'
 import { listOf, showOf } from '../lists.ts'
 import { findId, findPointId, timeOf } from '../names.ts'
+import { ProblemError } from '../problem-error.ts'
 import { onServer, textOf } from '../server.ts'
 import type { Row, Server } from '../server.ts'
 import { formatOf, showRow } from '../show.ts'
@@ -110,13 +111,26 @@ export const cat = onServer(async (server, input, site) => {
   await pipeline(Readable.fromWeb(response.body as never), file)
 })
 
+/** The host that the source is on now; where it was when the source has gone. */
+async function hostOfSource(server: Server, pointId: string): Promise<string> {
+  const { body: point } = await server.request('getPoint', { params: { pointId } })
+  try {
+    const params = { sourceId: textOf(point['sourceId']) }
+    const { body: source } = await server.request('getSource', { params })
+    return textOf(source['hostId'])
+  } catch (error) {
+    if (!(error instanceof ProblemError) || error.category !== 'not_found') throw error
+    return textOf(point['hostId'])
+  }
+}
+
 export const restore = onServer(async (server, input, site) => {
   const pointId = await pointOf(server)
   const to = input.text('to')
-  const host = input.text('host')
-  if (to === undefined || host === undefined) {
-    throw new MaasError('USAGE', 'a restore wants --host and --to', { option: 'to' })
+  if (to === undefined) {
+    throw new MaasError('USAGE', 'a restore wants --to: the directory', { option: 'to' })
   }
+  const host = input.text('host') ?? (await hostOfSource(server, pointId))
   const bytesPerSecond = input.size('rate')
   const body = {
     hostId: await findId(server, 'host', host),

@@ -6,7 +6,7 @@ import { loadObject, listOf, showOf } from '../lists.ts'
 import { findId, timeOf } from '../names.ts'
 import { onServer, textOf } from '../server.ts'
 import type { Row, Server, ServerRun } from '../server.ts'
-import { labelsOf, showRow } from '../show.ts'
+import { formatOf, labelsOf, showRow } from '../show.ts'
 
 export const list = onServer(listOf('source'))
 export const show = onServer(showOf('source'))
@@ -51,7 +51,16 @@ export const add = onServer(async (server, input, site) => {
     ...(await placeOf(server)),
   }
   const { body: source } = await server.request('createSource', { body })
-  showRow(source, { site, input })
+  if (formatOf(input, site) !== 'table') {
+    showRow(source, { site, input })
+    return
+  }
+  const { out, text } = site
+  const id = textOf(source['id'])
+  if (out.isTerminal) out.say(text('source.added', { id, name, path, host }))
+  else out.line(id)
+  // Under none, it is captured only when somebody says so.
+  if (source['effectivePolicyId'] === null) out.note(text('source.noPolicy', { name }))
 })
 
 export const change = onServer(async (server, input, site) => {
