@@ -68,29 +68,40 @@ async function recover(
   params: Params,
   { signal, progress }: PluginContext,
 ): Promise<RecoveredTo> {
-  const { layout, dialect } = volume
+  const { layout } = volume
   const settings = checkSettings(params.settings)
   const buffer = settings['innodb-buffer-pool-size']
   const chosen = buffer === undefined ? {} : { 'innodb-buffer-pool-size': buffer }
   removeServerIdentity(volume)
   progress({ phase: 'recover', bytesDone: 0, bytesTotal: null })
-  await using session = await startPrivate(volume, {
+  const session = await startPrivate(volume, {
     options: recoveryOptions(volume.identity, chosen),
     restart: false,
     signal,
   })
   try {
-    if (params.follow === null) await dialect.forgetReplica(session)
-    // An instance that was stopped is where it was; a branch is where its bookmark was.
-    const { state } = volume
-    const before = state.role === 'instance' ? state.recoveredTo : null
-    const recoveredTo = before ?? (await replayTo(volume, session, params, signal))
-    await grantUser(session, params)
-    saveState(layout, { ...state, role: 'instance', marks: [], recoveredTo })
-    return recoveredTo
+    return await recoverBy(session, volume, params, signal)
   } finally {
+    // Before the shutdown: it would wait for the connection.
+    await session[Symbol.asyncDispose]()
     await stopPrivate(layout, { immediate: false })
   }
+}
+
+async function recoverBy(
+  session: Session,
+  volume: Volume,
+  params: Params,
+  signal: AbortSignal,
+): Promise<RecoveredTo> {
+  const { state, dialect, layout } = volume
+  if (params.follow === null) await dialect.forgetReplica(session)
+  // An instance that was stopped is where it was; a branch is where its bookmark was.
+  const before = state.role === 'instance' ? state.recoveredTo : null
+  const recoveredTo = before ?? (await replayTo(volume, session, params, signal))
+  await grantUser(session, params)
+  saveState(layout, { ...state, role: 'instance', marks: [], recoveredTo })
+  return recoveredTo
 }
 
 async function replayTo(

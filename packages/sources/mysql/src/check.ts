@@ -110,7 +110,8 @@ function logChecks(product: Product, variables: Variables): Check[] {
   const value = (name: string): string => variables.get(name) ?? ''
   const setting = (name: string, wanted: readonly string[], remedy: string): Check => {
     const ok = wanted.includes(value(name).toUpperCase())
-    const message = `${name} is ${value(name) || 'unknown'}${ok ? '' : `, and must be ${wanted[0]}`}`
+    const wish = ok ? '' : `, and must be ${wanted[0]}`
+    const message = `${name} is ${value(name) || 'unknown'}${wish}`
     return { name, ok, message, remedy: ok ? '' : remedy }
   }
   const id = Number(value('server_id'))

@@ -116,11 +116,14 @@ export async function connectLocal(layout: VolumeLayout): Promise<Session> {
   const admin = readState(adminPath(layout), adminRecord)
   if (admin === null)
     throw new MaasError('DATABASE_UNREACHABLE', 'no server runs on the volume', {})
-  return Session.open('the server on the volume', {
+  const session = await Session.open('the server on the volume', {
     socketPath: socketOf(layout),
     user: LOCAL_ADMIN,
     password: admin.password,
   })
+  // Our quoting is understood whatever production was set to.
+  await session.run("SET SESSION sql_mode = ''")
+  return session
 }
 
 /** @returns false when none ran */

@@ -22,7 +22,8 @@ export async function openProduction(connection: DatabaseConnection): Promise<Pr
   try {
     const version = parseVersion((await session.value('SELECT VERSION()')) ?? '')
     requireSupported(version)
-    await session.run("SET SESSION time_zone = '+00:00'")
+    // Times in UTC, and our quoting is understood whatever production is set to.
+    await session.run("SET SESSION time_zone = '+00:00', sql_mode = ''")
     return { session, version }
   } catch (error) {
     await session[Symbol.asyncDispose]()

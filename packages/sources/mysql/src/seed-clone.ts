@@ -7,8 +7,11 @@ import { join } from 'node:path'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { OsUser } from '@openmaas/source-kit/os-user'
 import { runProgram } from '@openmaas/source-kit/run-program'
+import type { FollowSource } from './dialect.ts'
+import { MYSQL } from './dialect-mysql.ts'
 import { startPrivate, stopPrivate } from './private-server.ts'
 import { followSource } from './production.ts'
+import type { Session } from './session.ts'
 import type { SeedRequest } from './seed-request.ts'
 import { recoveryOptions, serverIdOf } from './server-options.ts'
 
@@ -52,36 +55,15 @@ export async function cloneMysql(request: SeedRequest): Promise<string> {
       restart: false,
       signal,
     })
-    const { bytesPerSecond } = params
-    const limit = bytesPerSecond === null ? 0 : Math.max(1, Math.floor(bytesPerSecond / MEBIBYTE))
-    await session.run(`SET GLOBAL clone_max_data_bandwidth = ${limit}`)
-    await session.run(`SET GLOBAL clone_valid_donor_list = '${source.host}:${source.port}'`)
-    if (source.caFile !== null) {
-      await session.run(`SET GLOBAL clone_ssl_ca = ${session.quote(source.caFile)}`)
-    }
-    const { user: name, password, tls } = params.connection
-    const account = `${session.quote(name)}@${session.quote(source.host)}:${source.port}`
-    const sql =
-      `CLONE INSTANCE FROM ${account} IDENTIFIED BY ${session.quote(password ?? '')} ` +
-      `DATA DIRECTORY = ${session.quote(copy)} ` +
-      (tls === 'off' ? 'REQUIRE NO SSL' : 'REQUIRE SSL')
-    const cancel = (): void => session.destroy()
-    signal.addEventListener('abort', cancel)
-    try {
-      await session.run(sql, [], CLONE_MS)
-    } finally {
-      signal.removeEventListener('abort', cancel)
-    }
-    if (signal.aborted) throw new MaasError('CANCELLED', 'the copy was cancelled', {})
-    const position = await session.value(
-      'SELECT GTID_EXECUTED FROM performance_schema.clone_status',
-    )
+    // The copy knows its own position when a server starts on it; it is this one or a later one.
+    const atLeast = await MYSQL.position(production.session)
+    await copyInto(copy, session, request, source)
     if (!existsSync(join(copy, 'ibdata1'))) {
       throw new MaasError('DATABASE_REFUSED', 'the clone plugin left no copy', {})
     }
     rmSync(layout.data, { recursive: true, force: true })
     renameSync(copy, layout.data)
-    return (position ?? '').replace(/\s+/g, '')
+    return atLeast
   } finally {
     await stopPrivate(recipient, { immediate: true })
     rmSync(folder, { recursive: true, force: true })
@@ -90,6 +72,37 @@ export async function cloneMysql(request: SeedRequest): Promise<string> {
 
 /** A clone takes days at a terabyte and 10 MB/s; a timer of Node holds 24 of them. */
 const CLONE_MS = 2 ** 31 - 1
+
+async function copyInto(
+  copy: string,
+  session: Session,
+  { params, context: { signal } }: SeedRequest,
+  source: FollowSource,
+): Promise<void> {
+  const { bytesPerSecond, connection } = params
+  const limit = bytesPerSecond === null ? 0 : Math.max(1, Math.floor(bytesPerSecond / MEBIBYTE))
+  const donor = session.quote(`${source.host}:${source.port}`)
+  await session.run(`SET GLOBAL clone_max_data_bandwidth = ${limit}`)
+  await session.run(`SET GLOBAL clone_valid_donor_list = ${donor}`)
+  if (source.caFile !== null) {
+    await session.run(`SET GLOBAL clone_ssl_ca = ${session.quote(source.caFile)}`)
+  }
+  const account = `${session.quote(connection.user)}@${session.quote(source.host)}:${source.port}`
+  const sql =
+    `CLONE INSTANCE FROM ${account} IDENTIFIED BY ${session.quote(connection.password ?? '')} ` +
+    `DATA DIRECTORY = ${session.quote(copy)} ` +
+    (connection.tls === 'off' ? 'REQUIRE NO SSL' : 'REQUIRE SSL')
+  const cancel = (): void => session.destroy()
+  signal.addEventListener('abort', cancel)
+  try {
+    await session.run(sql, [], CLONE_MS)
+  } catch (error) {
+    if (signal.aborted) throw new MaasError('CANCELLED', 'the copy was cancelled', {})
+    throw error
+  } finally {
+    signal.removeEventListener('abort', cancel)
+  }
+}
 
 /** What cannot be changed after a data directory was made must be production's. */
 function carriedAtBirth({ state }: SeedRequest): string[] {

@@ -10,18 +10,23 @@ export type Row = Readonly<Record<string, string | null>>
 const CONNECT_MS = 10_000
 /** Longer than any statement of ours that does not say so itself. */
 const STATEMENT_MS = 60_000
+/** Of the farewell: a server that hangs does not answer it. */
+const END_MS = 5000
 /** Of an error's text in ours: the reason is at its beginning. */
 const MESSAGE_MAX = 500
 
 export class Session implements AsyncDisposable {
   readonly #connection: Connection
   readonly #where: string
+  /** Rejected when it is given up: the driver says nothing to those who wait then. */
+  readonly #gone = Promise.withResolvers<never>()
 
   private constructor(connection: Connection, where: string) {
     this.#connection = connection
     this.#where = where
     // What breaks between two statements is met by the next one.
     connection.on('error', () => {})
+    this.#gone.promise.catch(() => {})
   }
 
   /** @throws MaasError DATABASE_UNREACHABLE, DATABASE_DENIED */
@@ -59,15 +64,16 @@ export class Session implements AsyncDisposable {
     timeoutMs = STATEMENT_MS,
   ): Promise<Row[]> {
     try {
-      const [rows] = await this.#connection.query<RowDataPacket[]>(
+      const asked = this.#connection.query<RowDataPacket[]>(
         { sql, timeout: timeoutMs, typeCast: (field) => field.string() },
         [...values],
       )
+      const [rows] = await Promise.race([asked, this.#gone.promise])
       return Array.isArray(rows) ? (rows as Row[]) : []
     } catch (error) {
       const code = (error as { code?: string }).code
       // The answer may come still, and would be taken for that of the next statement.
-      if (code === 'PROTOCOL_SEQUENCE_TIMEOUT') this.#connection.destroy()
+      if (code === 'PROTOCOL_SEQUENCE_TIMEOUT') this.destroy()
       throw wrap(error, `${this.#where} refused "${firstWords(sql)}"`)
     }
   }
@@ -92,11 +98,19 @@ export class Session implements AsyncDisposable {
 
   /** Ends what waits on it: a statement that runs for minutes is given up with its order. */
   destroy(): void {
+    this.#gone.reject(new Error('the connection was given up'))
     this.#connection.destroy()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#connection.end().catch(() => this.#connection.destroy())
+    const limit = setTimeout(() => this.destroy(), END_MS)
+    try {
+      await Promise.race([this.#connection.end(), this.#gone.promise])
+    } catch {
+      this.#connection.destroy() // It was gone already.
+    } finally {
+      clearTimeout(limit)
+    }
   }
 }
 
@@ -115,6 +129,9 @@ function tlsOptions(tls: 'require' | 'verify', ca: string | null): { [key: strin
 /** Refusals of who or what we are, by the numbers of the manual (ER_*). */
 const DENIED = new Set([1044, 1045, 1142, 1143, 1227, 1370, 1410, 1698, 3118])
 
+/** Of a server that ends or is full: it will be back. */
+const GOING = new Set([1040, 1053, 1079, 1152, 1158, 1159, 1160, 1161, 1203, 1317, 1927, 3032])
+
 function wrap(thrown: unknown, doing: string): MaasError {
   const error = thrown as { errno?: number; code?: string; message?: string; fatal?: boolean }
   const reason = (error.message ?? String(thrown)).slice(0, MESSAGE_MAX)
@@ -123,8 +140,9 @@ function wrap(thrown: unknown, doing: string): MaasError {
   if (error.errno !== undefined && DENIED.has(error.errno)) {
     return new MaasError('DATABASE_DENIED', `${doing}: ${reason}`, details, options)
   }
-  // Errors of the network, of the driver, and of a server that goes.
-  const refused = error.errno !== undefined && error.errno >= 1000 && error.fatal !== true
+  // Errors of the network and of the driver have no number of the manual.
+  const number = error.errno ?? 0
+  const refused = number >= 1000 && error.fatal !== true && !GOING.has(number)
   const code = refused ? 'DATABASE_REFUSED' : 'DATABASE_UNREACHABLE'
   return new MaasError(code, `${doing}: ${reason}`, details, options)
 }
