@@ -2,7 +2,13 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Params } from '@openmaas/protocols/channel/orders'
 import { ORDERS } from '@openmaas/protocols/channel/orders'
+import { NbdClient } from '@openmaas/protocols/nbd/client'
+import { parseNbdAddress } from '@openmaas/protocols/nbd/listen-address'
 import { makeData } from '@openmaas/testkit/data'
+import { requires } from '@openmaas/testkit/requires'
+import { Pki } from './data/pki.test-support.ts'
+import { findServed } from './handlers/medium-handlers.ts'
+import { MediumExports } from './medium-exports.ts'
 import { NodeSite } from './node.test-support.ts'
 
 /** Of which 400,000 pass at once: what comes from and to a pool of this process takes a second. */
@@ -66,6 +72,64 @@ test('so do those of a disk', async () => {
   expect(captureMs).toBeGreaterThan(LEAST_MS)
   const again = restore(snapshotId, 'back', { kind: 'volume', bytesPerSecond: RATE })
   expect(await millisecondsOf(() => again())).toBeGreaterThan(LEAST_MS)
+})
+
+/** What a node serves with a limit. */
+const serve = async (local: Params<'medium.serve'>['local']) => {
+  const { snapshotId } = await site.capture(source)
+  return site.order('medium.serve', {
+    mediumId: 'mnt_slow',
+    poolId: site.poolId,
+    snapshotId,
+    sourceName: 'source',
+    readOnly: true,
+    quotaBytes: null,
+    bytesPerSecond: RATE,
+    local,
+  })
+}
+const withdraw = () =>
+  site.order('medium.withdraw', { mediumId: 'mnt_slow', poolId: site.poolId, force: true })
+
+requires({ paths: ['/dev/fuse', '/dev/loop-control'], root: true }, () => {
+  test('a medium that is mounted where it is served keeps to the limit', async () => {
+    const mountPath = site.files.join('mounted')
+    await serve({ mountPath })
+    try {
+      let bytes = Buffer.alloc(0)
+      const readMs = await millisecondsOf(() => {
+        bytes = readFileSync(`${mountPath}/data`)
+        return Promise.resolve()
+      })
+      expect(bytes.equals(makeData('random', SIZE, 1))).toBe(true)
+      expect(readMs).toBeGreaterThan(LEAST_MS)
+    } finally {
+      await withdraw()
+    }
+  })
+})
+
+requires(['openssl'], () => {
+  test('a medium that other hosts reach keeps to the limit in its engine', async () => {
+    mkdirSync(site.files.join('pki'))
+    const pki = new Pki(site.files.join('pki'))
+    const tickets = { check: () => expect.unreachable('nobody connects to the node') }
+    await using exports = new MediumExports({ node: site.node, tls: pki.node, tickets })
+    site.exports = exports
+    await serve(null)
+    try {
+      const served = findServed(await site.node.pool(site.poolId), 'mnt_slow')!
+      const address = parseNbdAddress(served.record.attachment!.nbd!)
+      await using device = await NbdClient.connect({ address, exportName: served.record.id })
+      const piece = Buffer.alloc(SIZE / 10)
+      const readMs = await millisecondsOf(async () => {
+        for (let at = 0; at < SIZE; at += piece.length) await device.read(at, piece)
+      })
+      expect(readMs).toBeGreaterThan(LEAST_MS)
+    } finally {
+      await withdraw()
+    }
+  })
 })
 
 test('whoever waits for a turn hears that the order was cancelled', async () => {

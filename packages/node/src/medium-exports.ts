@@ -9,13 +9,10 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { PeerCertificate } from 'node:tls'
-import type { BlockDevice } from '@openmaas/kernel/block-device'
 import { toMaasError } from '@openmaas/kernel/error-message'
 import { MaasError } from '@openmaas/kernel/errors'
-import { Throttle } from '@openmaas/kernel/throttle'
 import { listMediaStatus } from '@openmaas/agent/media/reconcile'
 import type { MediumRecord } from '@openmaas/medium/media/record'
-import { passAwaited, ThrottledDevice } from '@openmaas/medium/stack/throttled-device'
 import { hostOfCertificate } from '@openmaas/protocols/data/peer'
 import { NbdClient } from '@openmaas/protocols/nbd/client'
 import type { NbdExport, NbdExports } from '@openmaas/protocols/nbd/export'
@@ -35,16 +32,10 @@ export interface MediumExportsOptions {
 const ENGINE_TIMEOUT_MS = 300_000
 const RETRY_PAUSE_MS = 250
 
-interface Served {
-  readonly client: NbdClient
-  /** What hosts get. */
-  readonly device: BlockDevice
-}
-
 export class MediumExports implements AsyncDisposable {
   readonly #options: MediumExportsOptions
   readonly #server: NbdServer
-  readonly #served = new Map<string, Served>()
+  readonly #served = new Map<string, NbdClient>()
   /** Which hosts have shown a good ticket: they come back after its time, while it is served. */
   readonly #admitted = new Map<string, Set<string>>()
   readonly #closing = new AbortController()
@@ -81,27 +72,22 @@ export class MediumExports implements AsyncDisposable {
     if (before === undefined) return
     this.#served.set(mediumId, await this.#reach(record))
     this.#server.disconnect(mediumId)
-    await before.client.close()
+    await before.close()
   }
 
   /** @throws MaasError NBD_UNREACHABLE, NBD_EXPORT_UNKNOWN */
-  async #reach(record: MediumRecord): Promise<Served> {
+  async #reach(record: MediumRecord): Promise<NbdClient> {
     const address = record.attachment?.nbd
     if (address === undefined) {
       throw new MaasError('NBD_EXPORT_UNKNOWN', 'the medium is not exported', { id: record.id })
     }
-    const client = await NbdClient.connect({
+    return NbdClient.connect({
       address: parseNbdAddress(address),
       exportName: record.id,
+      mayGrow: true, // By `reopen`, or by an order that ended with the node before this one.
       reconnectTimeoutMs: ENGINE_TIMEOUT_MS,
       signal: this.#closing.signal,
     })
-    const { bytesPerSecond } = record
-    const device =
-      bytesPerSecond === undefined
-        ? client
-        : new ThrottledDevice(client, passAwaited(new Throttle(Throttle.allocate(bytesPerSecond))))
-    return { client, device }
   }
 
   /** Its clients are let go; what they had in flight is answered. */
@@ -111,7 +97,7 @@ export class MediumExports implements AsyncDisposable {
     this.#served.delete(mediumId)
     this.#admitted.delete(mediumId)
     this.#server.disconnect(mediumId)
-    await served.client.close()
+    await served.close()
   }
 
   /** The node's certificate is a new one. */
@@ -169,7 +155,7 @@ export class MediumExports implements AsyncDisposable {
   #admit(peer: PeerCertificate, name: string): NbdExport | undefined {
     const at = name.indexOf(NBD_TICKET_SEPARATOR)
     const mediumId = name.slice(0, Math.max(0, at))
-    const device = this.#served.get(mediumId)?.device
+    const device = this.#served.get(mediumId)
     const hostId = hostOfCertificate(peer)
     if (device === undefined || hostId === undefined) return undefined
     const admitted = this.#admitted.get(mediumId)
