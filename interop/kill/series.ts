@@ -1,4 +1,4 @@
-/** Many trials, as many at a time as there are cores, their points spread by a seed. */
+/** Many trials, one more at a time than there are cores, their points spread by a seed. */
 import { availableParallelism } from 'node:os'
 import process from 'node:process'
 import { SeededRandom } from '@openmaas/kernel/random'
@@ -44,7 +44,7 @@ export async function runSeries(options: SeriesOptions): Promise<void> {
       }
     }
   }
-  await Promise.all(Array.from({ length: Math.max(2, availableParallelism()) }, work))
+  await Promise.all(Array.from({ length: availableParallelism() + 1 }, work))
   process.stdout.write(`${name}: ${count} points, ${met} met, ${failures.length} failed\n`)
   if (failures.length > 0) throw new Error(failures.join('\n\n'))
   if (met < count * MET_SHARE_MIN) throw new Error(`only ${met} of ${count} faults were met`)

@@ -44,13 +44,18 @@ export async function storedPoints(pool: string, passphrase: string): Promise<St
   const unlock = { passphrase }
   const reader = await PoolReader.open({ path: pool, unlock, fs: new NodeFs(), clock: systemClock })
   try {
-    const rows = reader.snapshots().toSorted((a, b) => b.seq - a.seq)
-    return rows.map(({ id, root }) => {
-      return { id, contents: treeContents(new TreeReader(reader.chunks, Buffer.from(root, 'hex'))) }
-    })
+    return pointsOf(reader)
   } finally {
     reader.close()
   }
+}
+
+/** The same of a pool that is open. @throws MaasError as storedPoints */
+export function pointsOf(pool: Pick<PoolReader, 'snapshots' | 'chunks'>): StoredPoint[] {
+  const rows = pool.snapshots().toSorted((a, b) => b.seq - a.seq)
+  return rows.map(({ id, root }) => {
+    return { id, contents: treeContents(new TreeReader(pool.chunks, Buffer.from(root, 'hex'))) }
+  })
 }
 
 export interface StoredPoint {

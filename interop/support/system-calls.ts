@@ -53,11 +53,12 @@ export function killAt({ call, when }: FaultPoint, follow = true): string[] {
 /** In front of a command: the call fails, and is not made. */
 export function failAt({ call, when }: FaultPoint, errno: string): string[] {
   const inject = `inject=${call}:error=${errno}:when=${when}`
-  return [...strace(true), '-o', '/dev/null', '-e', `trace=${call}`, '-e', inject]
+  // The other calls go unseen, which halves what the program costs.
+  return [...strace(true), '--seccomp-bpf', '-o', '/dev/null', '-e', `trace=${call}`, '-e', inject]
 }
 
 function strace(follow: boolean): string[] {
-  // Not --seccomp-bpf, which would be faster: with it strace 6.1 injects nothing.
+  // --seccomp-bpf would be faster: with it strace 6.1 injects errors, and no signals.
   return ['strace', ...(follow ? ['-f'] : []), '-qq']
 }
 
