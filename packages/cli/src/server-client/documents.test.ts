@@ -32,7 +32,10 @@ test('what is longer than the server takes is refused before it is parsed', () =
   writeFileSync(site.join('long.yaml'), Buffer.alloc(limit + 1, '#'))
   expect(readText('fits.yaml', { directory: site.path })).toHaveLength(limit)
   expect(() => readText('long.yaml', { directory: site.path })).toThrowError(
-    expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('8.00 MiB') }),
+    expect.objectContaining({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('8.00 MiB'),
+    }),
   )
   expect(() => readText('none.yaml', { directory: site.path })).toThrowError(
     expect.objectContaining({ code: 'FS_NOT_FOUND' }),
