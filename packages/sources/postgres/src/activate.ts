@@ -21,7 +21,13 @@ import { type ControlData, readControlData } from './control-data.ts'
 import { makeAdministrator, readInstance } from './instance.ts'
 import { localConnection, type Place, placeOf, type PostgresOptions } from './place.ts'
 import { Programs } from './programs.ts'
-import { checkReachable, coveredUntilMs, isEndBeforeTarget, recoverySettings } from './recovery.ts'
+import {
+  checkReachable,
+  coveredUntilMs,
+  isBeforeConsistency,
+  isEndBeforeTarget,
+  recoverySettings,
+} from './recovery.ts'
 import { commonSettings, type ServerSettings, standbyMinima } from './server-settings.ts'
 import { writeServerFiles } from './server-settings.ts'
 import {
@@ -94,19 +100,24 @@ async function recover(activation: Activation): Promise<void> {
   try {
     await replay(activation, recoverySettings(place, params))
   } catch (error) {
-    const coveredMs = coveredUntilMs(place, params.logDirectories)
+    if (isBeforeConsistency(error)) throw unreachable(params, 'the copy is newer than it', error)
     if (!isEndBeforeTarget(error)) throw error
     const { target } = params
+    const coveredMs = coveredUntilMs(place, params.logDirectories)
     if (target.kind !== 'time' || coveredMs === null || coveredMs < target.atMs) {
-      const message = 'the log ends before the target'
-      const details = { target: JSON.stringify(target) }
-      throw new MaasError('DATABASE_TARGET_UNREACHABLE', message, details, { cause: error })
+      throw unreachable(params, 'the log ends before it', error)
     }
     // The log reaches beyond that moment, and nothing was committed after it: its end is it.
     await replay(activation, recoverySettings(place, { ...params, target: { kind: 'end' } }))
   }
   const recovered = { ...instance, recovered: true }
   saveState(place.layout, { ...state, phase: 'activated', instance: recovered })
+}
+
+function unreachable({ target }: ActivateParams, why: string, cause: unknown): MaasError {
+  const details = { target: JSON.stringify(target) }
+  const message = `that moment cannot be recovered from this copy: ${why}`
+  return new MaasError('DATABASE_TARGET_UNREACHABLE', message, details, { cause })
 }
 
 async function replay(activation: Activation, recovery: ServerSettings): Promise<void> {

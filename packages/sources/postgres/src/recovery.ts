@@ -12,7 +12,7 @@ import type { ControlData } from './control-data.ts'
 import { formatLsn, lsn, parseLsn } from './lsn.ts'
 import type { Place } from './place.ts'
 import { type ServerSettings, shellQuote } from './server-settings.ts'
-import { findState, type PostgresState } from './state.ts'
+import { findState, type Mark, type PostgresState } from './state.ts'
 
 /** `end`: of all log there is; for a moment that no commit follows. */
 export type ReplayTarget = RecoveryTarget | { readonly kind: 'end' }
@@ -86,8 +86,7 @@ export function checkReachable(
   { marks }: PostgresState,
   control: ControlData,
 ): void {
-  const newest = marks.at(-1)
-  if (target.kind === 'time' && (newest === undefined || target.atMs < newest.atMs)) {
+  if (target.kind === 'time' && !isAfterMark(target.atMs, marks, control)) {
     // pg_control tells whole seconds: what was committed within that one may be in already.
     const earliestMs = control.checkpointAtMs + 1000
     if (target.atMs < earliestMs) throw tooEarly(new Date(earliestMs).toISOString())
@@ -97,6 +96,11 @@ export function checkReachable(
     const minimum = control.minimumRecovery === '0/0' ? control.redo : control.minimumRecovery
     if (position !== null && position < lsn(minimum)) throw tooEarly(minimum)
   }
+}
+
+/** Replay begins at or before that mark, so it meets every commit which followed the mark. */
+function isAfterMark(atMs: number, marks: readonly Mark[], control: ControlData): boolean {
+  return marks.some((mark) => mark.atMs <= atMs && lsn(control.redo) <= lsn(mark.lsn))
 }
 
 function tooEarly(earliest: string): MaasError {
@@ -116,7 +120,15 @@ const startFailure = z.object({ log: z.string() })
 
 /** PostgreSQL 13 and later refuse to open before the target rather than open somewhere else. */
 export function isEndBeforeTarget(error: unknown): boolean {
-  if (!isMaasError(error, 'DATABASE_START_FAILED')) return false
-  const { data } = startFailure.safeParse(error.details)
-  return data?.log.includes('recovery ended before configured recovery target') === true
+  return logOf(error).includes('recovery ended before configured recovery target')
+}
+
+/** Pages were written that hold later changes: only replay beyond the target mends them. */
+export function isBeforeConsistency(error: unknown): boolean {
+  return logOf(error).includes('recovery stop point is before consistent recovery point')
+}
+
+function logOf(error: unknown): string {
+  if (!isMaasError(error, 'DATABASE_START_FAILED')) return ''
+  return startFailure.safeParse(error.details).data?.log ?? ''
 }
