@@ -71,6 +71,10 @@ export class NodeProcess {
     return started
   }
 
+  get pid(): number {
+    return this.#child.pid!
+  }
+
   order<V extends Verb>(verb: V, params: Params<V>): Promise<Result<V>> {
     return this.#ask(verb, params) as Promise<Result<V>>
   }
