@@ -18,7 +18,7 @@ import type { Attachment } from '@openmaas/medium/media/record'
 import { mediumBusy } from '../media/mount-users.ts'
 import { listMounts, unmountIfMounted } from './fuse-mount.ts'
 import { detachNbdDisk, refuseBusyNbdDisk } from './kernel-nbd.ts'
-import { runMountProcess } from './mount-process.ts'
+import { type MountRequest, type MountWait, runMountProcess } from './mount-process.ts'
 
 /** @returns the path of the loop device. @throws MaasError FS_* */
 export function attachDisk(
@@ -43,8 +43,10 @@ export type Attached = Pick<Attachment, 'fuseMount' | 'kernelNbd'>
  * take, so that whoever gave it learns the reason.
  */
 const UNMOUNT_TIMEOUT_MS = 120_000
-/** A medium that is given up has had its name taken away by then; no more is waited for. */
+/** A medium that is given up loses its name; what it writes back then is waited for so long. */
 const FORCED_TIMEOUT_MS = 3_000
+/** Until the process that takes the name away has begun, on a machine in trouble. */
+const FORCED_BEGIN_MS = 60_000
 const RELEASE_PAUSE_MS = 50
 
 export interface DetachOptions {
@@ -67,9 +69,7 @@ export async function detachDisk(attached: Attached, options: DetachOptions): Pr
   const loops = attached.fuseMount === undefined ? [] : loopsOf(attached.fuseMount)
   // By what they are, not by their number: that may be somebody else's disk by now.
   const devices = [...loops, attached.kernelNbd && findNbdDisk(attached.kernelNbd.identity)]
-  // Other mounts of the same disk (a bind, a namespace of the user) keep it busy, too.
-  const mounts = listMounts().filter(({ source }) => devices.includes(source))
-  for (const { target } of mounts.toReversed()) await unmountDisk(target, options)
+  await unmountDisks(devices, options)
   if (!options.force) for (const loop of loops) await waitForRelease(loop, options)
   for (const loop of loops) detachLoop(loop)
   if (attached.fuseMount !== undefined) unmountIfMounted(attached.fuseMount, { force: true })
@@ -80,16 +80,50 @@ export async function detachDisk(attached: Attached, options: DetachOptions): Pr
   }
 }
 
+/** Wherever they are mounted. @throws MaasError as detachDisk */
+export async function unmountDisks(
+  devices: readonly (string | undefined)[],
+  options: DetachOptions,
+): Promise<void> {
+  // Other mounts of the same disk (a bind, a namespace of the user) keep it busy, too.
+  const mounts = listMounts().filter(({ source }) => devices.includes(source))
+  for (const { target } of mounts.toReversed()) await unmountDisk(target, options)
+}
+
 async function unmountDisk(target: string, options: DetachOptions): Promise<void> {
   const { force, signal, unmountTimeoutMs = UNMOUNT_TIMEOUT_MS } = options
-  const timeoutMs = force ? FORCED_TIMEOUT_MS : unmountTimeoutMs
+  const timeoutMs = force ? FORCED_BEGIN_MS : unmountTimeoutMs
   const request = { do: 'unmount', target, flags: force ? MNT_DETACH : 0 } as const
   // Bounded by the mounts stacked on one path, of which we make one.
   while (listMounts().some((entry) => entry.target === target)) {
-    const done = await runMountProcess(request, { timeoutMs, signal: force ? undefined : signal })
+    const wait = { timeoutMs, signal: force ? undefined : signal }
+    const done = await (force ? dropName(request, wait) : runMountProcess(request, wait))
     if (done === false) throw mediumBusy(target)
-    if (done === undefined && !force) throw unmountSlow(target)
-    if (done === undefined) return // Its name is gone; the rest goes with the engine.
+    if (done === undefined) throw unmountSlow(target)
+  }
+}
+
+/** The kernel takes the name away at once, and only then waits for the disk. */
+async function dropName(
+  request: Extract<MountRequest, { do: 'unmount' }>,
+  wait: MountWait,
+): Promise<string | boolean | undefined> {
+  const nameless = new AbortController()
+  const isNamed = (): boolean => listMounts().some(({ target }) => target === request.target)
+  let namelessMs = 0
+  const look = setInterval(() => {
+    if (isNamed()) return
+    namelessMs += RELEASE_PAUSE_MS
+    if (namelessMs >= FORCED_TIMEOUT_MS) nameless.abort()
+  }, RELEASE_PAUSE_MS)
+  try {
+    return await runMountProcess(request, { ...wait, signal: nameless.signal })
+  } catch (error) {
+    // The rest goes with the engine, which is ended next.
+    if (nameless.signal.aborted) return true
+    throw error
+  } finally {
+    clearInterval(look)
   }
 }
 

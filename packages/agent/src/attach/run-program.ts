@@ -33,7 +33,11 @@ export async function runProgram(
   { timeoutMs, signal }: RunOptions,
 ): Promise<ProgramResult> {
   if (signal?.aborted === true) throw cancelled(program)
-  const env = { ...process.env, PATH: `${process.env['PATH'] ?? '/usr/bin:/bin'}:${SBIN}`, LC_ALL: 'C' }
+  const env = {
+    ...process.env,
+    PATH: `${process.env['PATH'] ?? '/usr/bin:/bin'}:${SBIN}`,
+    LC_ALL: 'C',
+  }
   // In "/", so that no file system is kept busy.
   const child = spawn(program, args, { cwd: '/', env, stdio: ['ignore', 'pipe', 'pipe'] })
   const givenUp = Promise.withResolvers<never>()
@@ -73,7 +77,8 @@ export async function requireProgram(
 ): Promise<string> {
   const { status, stdout, said } = await runProgram(program, args, options)
   if (status === 0) return stdout
-  const message = `${program} ended with status ${status}`
+  const last = said.trim().split('\n').at(-1) ?? ''
+  const message = `${program} ended with status ${status}: ${last}`
   throw new MaasError('MEDIUM_ATTACH_FAILED', message, { program, args: args.join(' '), said })
 }
 

@@ -15,6 +15,7 @@ import { systemClock } from '@openmaas/kernel/clock'
 import type { Clock } from '@openmaas/kernel/clock'
 import { makeLog } from '@openmaas/kernel/log'
 import { makeNodeHandlers } from '@openmaas/node/handlers'
+import { makeLocalMedia } from '@openmaas/node/local-media'
 import { makeLocalPools } from '@openmaas/node/local-pools'
 import { Node } from '@openmaas/node/node'
 import type { NodeTls } from '@openmaas/node/security'
@@ -90,7 +91,7 @@ function makeAgentPart(
   const ports = {
     local: makeLocalPools(node),
     remote: makeRemotePools(identity),
-    media: makeMediumPort({ data: agentDirectory(config), identity }),
+    media: makeLocalMedia(node, makeMediumPort({ data: agentDirectory(config), identity })),
   }
   return {
     kind: 'agent',

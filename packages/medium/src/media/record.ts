@@ -84,6 +84,8 @@ export interface MediumRecord {
   readonly sizeBytes?: number
   /** What was frozen by request and waits for its seal, the oldest first. */
   readonly freezes?: readonly Freeze[]
+  /** A file system is being made on a disk that was blank. */
+  readonly formatting?: boolean
   /** Layers that are sealed: nothing reads them any more, their files may still be there. */
   readonly dropping?: readonly LayerId[]
   /** Bytes the file system of an ext4 view has for new data. */
