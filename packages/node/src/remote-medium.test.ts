@@ -19,7 +19,8 @@ import { HOST_ID, Pki } from './data/pki.test-support.ts'
 import { NodeProcess } from './node-process.test-support.ts'
 
 const refused = (code: string): Error => expect.objectContaining({ code }) as Error
-const MEDIUM = 'mnt_remote1'
+// Of this process alone: what is attached has a place of its own in /run.
+const MEDIUM = `mnt_remote${process.pid}`
 
 requires({ programs: ['openssl'], paths: ['/dev/fuse', '/dev/loop-control'], root: true }, () => {
   let site: TemporaryDirectory
