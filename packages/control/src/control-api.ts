@@ -8,6 +8,11 @@ import { RefusalRecorder } from './audit/refusals.ts'
 import { makeAuthenticate } from './auth/authenticate.ts'
 import { authHandlers } from './auth/handlers.ts'
 import { startAuthHousekeeping } from './auth/housekeeping.ts'
+import { openSecret } from './auth/secret-repository.ts'
+import { makeDatabaseHandlers } from './database/handlers.ts'
+import { makeVirtualDatabaseHandlers } from './virtual-database/handlers.ts'
+import { makeVirtualDatabaseListHandlers } from './virtual-database/list.ts'
+import { makeVirtualDatabaseVerbs } from './virtual-database/verbs.ts'
 import type { ControlOptions, Listen, Parts } from './control-parts.ts'
 import { makeDocumentHandlers } from './documents/handlers.ts'
 import { makeHostChannelHandlers } from './host/channel-handlers.ts'
@@ -158,6 +163,8 @@ function makeHandlers(
     anchors: () => anchors.read(),
     support: options.support,
     checks: monitor.checks,
+    sealer: parts.vault.sealer,
+    openSecret: (secretId: string) => openSecret(parts.catalog.db, secretId, parts.vault.opener),
     channelUrl: () => urlOf(options, { ...options.channel, port: parts.channel.port }),
   }
   return registerHandlers(
@@ -181,6 +188,10 @@ function makeHandlers(
     makePoolMakingHandlers(context),
     makeMediumListHandlers(context),
     makeMediumHandlers(context),
+    makeDatabaseHandlers(context),
+    makeVirtualDatabaseListHandlers(context),
+    makeVirtualDatabaseHandlers(context),
+    makeVirtualDatabaseVerbs(context),
     makeJobHandlers(context),
     makeWebhookHandlers(context),
     makeDocumentHandlers(context),

@@ -1,6 +1,7 @@
 /** The agent on a machine of its own. `<data>/agent` holds its identity and what is attached. */
 import path from 'node:path'
 import { makeMediumPort } from '@openmaas/agent/attach/remote-attach'
+import { makeBuiltInPlugins } from '@openmaas/agent/database/built-in'
 import { makeRemotePools } from '@openmaas/agent/remote/remote-pools'
 import { makeAgentHandlers } from '@openmaas/agent/session/handlers'
 import { loadIdentity } from '@openmaas/agent/session/identity'
@@ -27,6 +28,7 @@ export async function startAgent(config: AgentConfig): Promise<Role> {
   const ports = {
     remote: makeRemotePools(() => identity),
     media: makeMediumPort({ data: directory, identity: () => identity }),
+    databases: makeBuiltInPlugins(),
   }
   const session = new AgentSession({
     identity,

@@ -4,6 +4,7 @@
  */
 import path from 'node:path'
 import { makeMediumPort } from '@openmaas/agent/attach/remote-attach'
+import { makeBuiltInPlugins } from '@openmaas/agent/database/built-in'
 import type { AgentIdentity } from '@openmaas/agent/remote/channel-messages'
 import { makeRemotePools } from '@openmaas/agent/remote/remote-pools'
 import { makeAgentHandlers } from '@openmaas/agent/session/handlers'
@@ -92,6 +93,7 @@ function makeAgentPart(
     local: makeLocalPools(node),
     remote: makeRemotePools(identity),
     media: makeLocalMedia(node, makeMediumPort({ data: agentDirectory(config), identity })),
+    databases: makeBuiltInPlugins(),
   }
   return {
     kind: 'agent',

@@ -63,10 +63,14 @@ export interface Consent {
   use(trx: Db): Promise<void>
 }
 
-/** @throws MaasError CONSENT_MISSING, APPROVAL_REQUIRED, APPROVAL_NOT_FOUND, APPROVAL_NOT_USABLE */
+/**
+ * @param options.always whether four eyes are switched on or not
+ * @throws MaasError CONSENT_MISSING, APPROVAL_REQUIRED, APPROVAL_NOT_FOUND, APPROVAL_NOT_USABLE
+ */
 export async function requireConsent(
   context: ConsentContext,
   request: DangerousRequest,
+  options: { readonly always?: boolean } = {},
 ): Promise<Consent> {
   const { name, danger, principal } = request
   const { confirm, reason, approvalId } = danger
@@ -76,7 +80,8 @@ export async function requireConsent(
   }
   const { fourEyes } = await context.settings.load()
   // The server's own work was consented to when its policy was written.
-  if (!fourEyes || principal.actor === 'system') return { reason, use: () => Promise.resolve() }
+  const isAsked = fourEyes || options.always === true
+  if (!isAsked || principal.actor === 'system') return { reason, use: () => Promise.resolve() }
   if (approvalId === undefined) return askFirst(context, request)
   const expected = { ...request, reason }
   checkUsable(await loadApproval(context.catalog.db, approvalId), expected, context.clock.wallMs())

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Clock } from '@openmaas/kernel/clock'
 import { systemRandom } from '@openmaas/kernel/random'
 import { ServerKey } from '../auth/server-key.ts'
+import type { SecretSealer } from '../auth/secret-vault.ts'
 import { SettingsStore } from '../auth/settings-store.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { ComplianceBoard } from '../monitor/board.ts'
@@ -19,9 +20,30 @@ import { makePoolHandlers } from '../pools/handlers.ts'
 import { makeSourceHandlers } from '../sources/handlers.ts'
 import { makeSourceListHandlers } from '../sources/list.ts'
 import { makeStatusHandlers } from '../monitor/status-handlers.ts'
+import { makeVirtualDatabaseHandlers } from '../virtual-database/handlers.ts'
+import { makeVirtualDatabaseListHandlers } from '../virtual-database/list.ts'
+import { makeVirtualDatabaseVerbs } from '../virtual-database/verbs.ts'
 import { makeWebhookHandlers } from '../webhook/handlers.ts'
 
-const KINDS = ['protect', 'collect', 'check', 'verify', 'restore', 'expire', 'plug', 'eject']
+const KINDS = [
+  'protect',
+  'collect',
+  'check',
+  'verify',
+  'restore',
+  'expire',
+  'plug',
+  'eject',
+  'protect-database',
+  'unprotect-database',
+  'make-virtual-database',
+  'refresh-virtual-database',
+  'start-virtual-database',
+  'stop-virtual-database',
+  'drop-virtual-database',
+  'make-bookmark',
+  'delete-bookmark',
+]
 const definitions = new Map(
   KINDS.map((kind): [string, JobDefinition] => [
     kind,
@@ -54,7 +76,9 @@ export function makeHandlers(
   const { catalog, clock } = parts
   const settings = new SettingsStore(catalog, clock, SERVER_KEY)
   const jobs = makeJobControl(parts)
-  const context = { catalog, clock, random: systemRandom, settings, jobs }
+  const sealer = { seal: (_: string, plain: string) => plain } as unknown as SecretSealer
+  const openSecret = (id: string) => Promise.resolve(`secret of ${id}`)
+  const context = { catalog, clock, random: systemRandom, settings, jobs, sealer, openSecret }
   return registerHandlers(
     makeSourceListHandlers(context),
     makeSourceHandlers(context),
@@ -63,6 +87,9 @@ export function makeHandlers(
     makePoolHandlers(context),
     makePointListHandlers(context),
     makeMediumListHandlers(context),
+    makeVirtualDatabaseListHandlers(context),
+    makeVirtualDatabaseHandlers(context),
+    makeVirtualDatabaseVerbs(context),
     makeStatusHandlers({ ...context, board: new ComplianceBoard(context), version: '0.0.0' }),
     makeWebhookHandlers({ ...context, serverKey: SERVER_KEY, post }),
     { getHealth: () => Promise.resolve({ body: { status: 'ok' } }) },

@@ -8,7 +8,15 @@ import type { CatalogTables } from '../catalog/schema.ts'
 import { requestInvalid } from './handler.ts'
 
 /** Tables whose rows are seen by their labels. */
-type Labelled = 'source' | 'host' | 'pool' | 'point' | 'job' | 'medium' | 'alert'
+type Labelled =
+  | 'source'
+  | 'host'
+  | 'pool'
+  | 'point'
+  | 'job'
+  | 'medium'
+  | 'virtualDatabase'
+  | 'alert'
 
 export interface ListQuery {
   readonly limit: number

@@ -17,6 +17,7 @@ import type { MediumRow } from './list.ts'
 import { loadPoint, requireAvailable } from '../points/list.ts'
 import type { PointRow } from '../points/list.ts'
 import { loadHost } from '../host/host-repository.ts'
+import { requireFreeMedium } from '../job/kinds/database-media.ts'
 import { nodeOfPool } from '../job/kinds/choose-pool.ts'
 import { ejectRequest, plugRequest } from '../job/kinds/medium-requests.ts'
 
@@ -178,6 +179,7 @@ async function eject(context: MediaContext, request: HandlerRequest<'ejectMedium
       const details = { mediumId: row.id, state: row.state }
       throw new MaasError('MEDIUM_NOT_PLUGGED', 'the medium is not plugged in', details)
     }
+    requireFreeMedium(row)
     // Somebody who changed their mind need not wait for the plug to end.
     await cancelPlug(trx, context, row.id)
     const wanted = ejectRequest(row, { actor: ownerOf(principal), force: body.force })

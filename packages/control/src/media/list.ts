@@ -62,6 +62,8 @@ async function listMedia(context: MediumContext, request: HandlerRequest<'listMe
   const { query, principal } = request
   const { db } = context.catalog
   let rows = whereVisible(db.selectFrom('medium').selectAll(), 'medium', context.catalog, request)
+  // A volume is a medium like others once it stands on a point.
+  rows = rows.where('pointId', '!=', '')
   if (seesOwnOnly(principal, 'medium.read')) {
     rows = rows.where('createdBy', '=', ownerOf(principal))
   }

@@ -2,6 +2,7 @@
 import type { Selectable } from 'kysely'
 import { type Point, point } from '@openmaas/api/resources/point'
 import { MaasError } from '@openmaas/kernel/errors'
+import { showMark } from '../database/points.ts'
 import type { CatalogTables } from '../catalog/schema.ts'
 import { type HandlerRequest, type Handlers, objectNotFound } from '../http/handler.ts'
 import { labelsOf, timeOf, timeOrNull } from '../http/columns.ts'
@@ -53,6 +54,7 @@ export function showPoint(row: PointRow): Point {
     reasons: point.shape.reasons.parse(JSON.parse(row.reasonsJson)),
     lockUntil: timeOrNull(row.lockUntil),
     verifiedAt: timeOrNull(row.verifiedAt),
+    database: showMark(row),
     labels: labelsOf(row.labelsJson),
   }
 }

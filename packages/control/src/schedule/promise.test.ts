@@ -47,6 +47,7 @@ class Server {
     const services = {
       random,
       targets: {
+        isLocal: () => false,
         target: ({ poolId }: { readonly poolId: string }) =>
           Promise.resolve({ kind: 'local' as const, poolId }),
         medium: () => Promise.reject(new Error('none here')),

@@ -13,6 +13,7 @@ export interface DueRow extends ScheduleRow {
   readonly hostId: string
   /** The one that its source names, else where its last point is. */
   readonly poolId: string | null
+  readonly kind: CatalogTables['source']['kind']
   readonly labelsJson: string
 }
 
@@ -24,7 +25,8 @@ export async function listDue(db: Db, now: number, limit: number): Promise<DueRo
     .innerJoin('host', 'host.id', 'source.hostId')
     .leftJoin('point', 'point.id', 'source.lastPointId')
     .selectAll('schedule')
-    .select(['source.hostId', 'source.poolId', 'source.labelsJson', 'point.poolId as lastPoolId'])
+    .select(['source.hostId', 'source.poolId', 'source.kind', 'source.labelsJson'])
+    .select('point.poolId as lastPoolId')
     .where('schedule.nextRunAt', '<=', now)
     .where('source.paused', '=', 0)
     .where('host.drained', '=', 0)

@@ -6,6 +6,7 @@
  * and calls it by hand.
  */
 import { setImmediate as turn } from 'node:timers/promises'
+import { isDatabaseKind } from '@openmaas/api/resources/source'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { Random } from '@openmaas/kernel/random'
 import type { Catalog } from '../catalog/catalog.ts'
@@ -13,6 +14,8 @@ import { appendEvent } from '../catalog/events.ts'
 import type { Trx } from '../job/definition.ts'
 import { findActiveJob } from '../job/job-repository.ts'
 import { verifyRequest } from '../job/kinds/pool-care.ts'
+import { protectDatabaseRequest } from '../job/kinds/protect-database.ts'
+import { verifyDatabaseRequest } from '../job/kinds/verify-database.ts'
 import { protectRequest } from '../job/kinds/protect.ts'
 import type { JobRequest } from '../job/queue.ts'
 import { loadPolicies, Policies } from '../policy/resolve.ts'
@@ -261,6 +264,10 @@ export class Scheduler {
 function requestOf(row: DueRow, policy: Policy): JobRequest {
   const { sourceId: id, hostId, poolId, labelsJson } = row
   const { priority, verify } = policy.spec
+  if (row.purpose === 'verify' && isDatabaseKind(row.kind)) {
+    const request = verifyDatabaseRequest({ id, labelsJson }, { actor: 'system' })
+    return { ...request, policyId: policy.id }
+  }
   if (row.purpose === 'verify') {
     const request = verifyRequest(
       { id, labelsJson },
@@ -269,5 +276,6 @@ function requestOf(row: DueRow, policy: Policy): JobRequest {
     return { ...request, policyId: policy.id }
   }
   const source = { id, hostId, poolId, labelsJson }
-  return protectRequest(source, { actor: 'system', priority, policyId: policy.id })
+  const make = isDatabaseKind(row.kind) ? protectDatabaseRequest : protectRequest
+  return make(source, { actor: 'system', priority, policyId: policy.id })
 }

@@ -1,8 +1,15 @@
 /** Sources: making, changing, pausing, removing them, and protecting them now. */
 import { makeControlId } from '@openmaas/api/ids'
 import { type Principal, matchesLabels, ownerOf } from '@openmaas/api/permissions'
+import { isDatabaseKind } from '@openmaas/api/resources/source'
 import { MaasError } from '@openmaas/kernel/errors'
 import { consentTo } from '../auth/consent.ts'
+import {
+  changeSourceDatabase,
+  insertSourceDatabase,
+  placeText,
+  type SealingContext,
+} from '../database/source-database.ts'
 import { labelsOf } from '../http/columns.ts'
 import { requireInScope } from '../http/gate.ts'
 import { requireNameFree } from '../http/names.ts'
@@ -16,10 +23,14 @@ import {
   requireVersion,
 } from '../http/handler.ts'
 import { protectRequest } from '../job/kinds/protect.ts'
+import { protectDatabaseRequest } from '../job/kinds/protect-database.ts'
+import { requestUnprotect } from '../database/unprotect.ts'
 import { loadPolicies } from '../policy/resolve.ts'
-import { type SourceRow, loadSource, showSource, showSources } from './list.ts'
+import { type SourceRow, loadSource, showSource } from './list.ts'
 
-export function makeSourceHandlers(context: HandlerContext) {
+export type SourceContext = HandlerContext & SealingContext
+
+export function makeSourceHandlers(context: SourceContext) {
   return {
     createSource: (request) => createSource(context, request),
     changeSource: (request) => changeSource(context, request),
@@ -30,16 +41,17 @@ export function makeSourceHandlers(context: HandlerContext) {
   } satisfies Handlers
 }
 
-async function createSource(context: HandlerContext, request: HandlerRequest<'createSource'>) {
+async function createSource(context: SourceContext, request: HandlerRequest<'createSource'>) {
   const { catalog, clock, random } = context
   const { body, principal } = request
   requireInScope(principal, body.labels)
+  const { database } = body
   const row: SourceRow = {
     id: makeControlId('source', clock, random),
     name: body.name,
     hostId: body.hostId,
     kind: body.kind,
-    path: body.path ?? '',
+    path: database === undefined ? (body.path ?? '') : placeText(database.connection),
     optionsJson: JSON.stringify(body.options),
     labelsJson: JSON.stringify(body.labels),
     policyId: body.policyId,
@@ -54,6 +66,10 @@ async function createSource(context: HandlerContext, request: HandlerRequest<'cr
     await checkReferences(trx, row)
     await requireNameFree(trx, 'source', row.name)
     await trx.insertInto('source').values(row).execute()
+    if (database !== undefined) {
+      await checkStagingHost(trx, principal, database.stagingHostId)
+      await insertSourceDatabase(trx, context, { sourceId: row.id, protection: database })
+    }
     const after = await showSource(trx, row)
     await recordChange(trx, context, request, {
       action: 'createSource',
@@ -89,17 +105,44 @@ async function checkReferences(trx: Trx, row: SourceRow): Promise<void> {
   if (policy === undefined) throw requestInvalid('/policyId', `there is no policy ${row.policyId}`)
 }
 
-async function changeSource(context: HandlerContext, request: HandlerRequest<'changeSource'>) {
+/** Where the standby runs: the gate looks at the host of the source only. */
+async function checkStagingHost(
+  trx: Trx,
+  principal: Principal,
+  hostId: string | null | undefined,
+): Promise<void> {
+  if (hostId === null || hostId === undefined) return
+  const host = await trx
+    .selectFrom('host')
+    .select(['kind', 'state', 'labelsJson'])
+    .where('id', '=', hostId)
+    .executeTakeFirst()
+  const isThere = host !== undefined && host.state !== 'removed' && host.kind === 'agent'
+  if (isThere && matchesLabels(principal.scope, labelsOf(host.labelsJson))) return
+  throw requestInvalid('/database/stagingHostId', `there is no host ${hostId} with an agent`)
+}
+
+async function changeSource(context: SourceContext, request: HandlerRequest<'changeSource'>) {
   const { params, body, principal } = request
   if (body.labels !== undefined) requireInScope(principal, body.labels)
-  const { labels, options, ...plain } = body
+  const { labels, options, database, ...plain } = body
   const fields = Object.entries(plain).filter(([, value]) => value !== undefined)
   const changes: Partial<SourceRow> = {
     ...(Object.fromEntries(fields) as Partial<SourceRow>),
     ...(labels !== undefined && { labelsJson: JSON.stringify(labels) }),
     ...(options !== undefined && { optionsJson: JSON.stringify(options) }),
   }
-  return update(context, request, params.sourceId, { action: 'changeSource', changes })
+  return update(context, request, params.sourceId, {
+    action: 'changeSource',
+    changes,
+    ...(database !== undefined && {
+      within: async (trx) => {
+        await checkStagingHost(trx, principal, database.stagingHostId)
+        const change = { sourceId: params.sourceId, change: database }
+        return { path: await changeSourceDatabase(trx, context, change) }
+      },
+    }),
+  })
 }
 
 function setPaused(
@@ -136,29 +179,36 @@ async function update(
     readonly requestId: string
   },
   id: string,
-  change: { readonly action: string; readonly changes: Partial<SourceRow> },
+  change: {
+    readonly action: string
+    readonly changes: Partial<SourceRow>
+    /** More to change in the transaction; what it says of the row counts too. */
+    readonly within?: (trx: Trx) => Promise<Partial<SourceRow>>
+  },
 ) {
   const { action, changes } = change
   return context.catalog.transaction(async (trx) => {
     const row = await loadSource(trx, id)
     requireVersion(row, request)
-    const next: SourceRow = { ...row, ...changes, version: row.version + 1 }
+    const before = await showSource(trx, row)
+    const more = (await change.within?.(trx)) ?? {}
+    const next: SourceRow = { ...row, ...changes, ...more, version: row.version + 1 }
     await checkReferences(trx, next)
     await checkMove(trx, request.principal, row, next)
     if (next.name !== row.name) await requireNameFree(trx, 'source', next.name)
     await trx.updateTable('source').set(next).where('id', '=', id).execute()
-    const [before, after] = await showSources(trx, [row, next])
+    const after = await showSource(trx, next)
     await recordChange(trx, context, request, {
       action,
       topic: 'sources',
       type: 'source.changed',
-      before,
+      before: before,
       after,
       id,
       name: next.name,
       labels: labelsOf(next.labelsJson),
     })
-    return { body: after!, etag: next.version }
+    return { body: after, etag: next.version }
   })
 }
 
@@ -187,6 +237,7 @@ async function deleteSource(context: HandlerContext, request: HandlerRequest<'de
       throw new MaasError('OBJECT_IN_USE', 'a job works on the source', { jobId: active.id })
     }
     await trx.deleteFrom('schedule').where('sourceId', '=', row.id).execute()
+    await requestUnprotect(trx, context, current, ownerOf(request.principal))
     await trx.deleteFrom('source').where('id', '=', row.id).execute()
     await recordChange(trx, context, request, {
       action: 'deleteSource',
@@ -208,7 +259,8 @@ async function protectSource(context: HandlerContext, request: HandlerRequest<'p
     const row = await loadSource(trx, params.sourceId)
     const labels = labelsOf(row.labelsJson)
     const policy = (await loadPolicies(trx)).resolve({ policyId: row.policyId, labels })
-    const wanted = protectRequest(row, {
+    const make = isDatabaseKind(row.kind) ? protectDatabaseRequest : protectRequest
+    const wanted = make(row, {
       actor: ownerOf(principal),
       priority: policy?.spec.priority ?? 0,
       policyId: policy?.id ?? null,

@@ -1,7 +1,9 @@
 /** Sources: reading what the catalog has of them. */
 import type { Selectable } from 'kysely'
-import { type Source, sourceOptions } from '@openmaas/api/resources/source'
+import { hasLimitedPlug } from '@openmaas/api/permissions'
+import { isDatabaseKind, type Source, sourceOptions } from '@openmaas/api/resources/source'
 import type { CatalogTables } from '../catalog/schema.ts'
+import { showDatabase } from '../database/source-database.ts'
 import { labelsOf, objectOf, timeOf, timeOrNull } from '../http/columns.ts'
 import type { Db, HandlerContext } from '../http/handler-context.ts'
 import { type HandlerRequest, type Handlers, objectNotFound } from '../http/handler.ts'
@@ -14,9 +16,10 @@ type SourceContext = Pick<HandlerContext, 'catalog'>
 export function makeSourceListHandlers(context: SourceContext) {
   return {
     listSources: (request) => listSources(context, request),
-    getSource: async ({ params }) => {
+    getSource: async ({ params, principal }) => {
       const row = await loadSource(context.catalog.db, params.sourceId)
-      return { body: await showSource(context.catalog.db, row), etag: row.version }
+      const full = !hasLimitedPlug(principal)
+      return { body: await showSource(context.catalog.db, row, full), etag: row.version }
     },
   } satisfies Handlers
 }
@@ -27,7 +30,12 @@ export async function loadSource(db: Db, id: string): Promise<SourceRow> {
   return row
 }
 
-function sourceView(row: SourceRow, policies: Policies, nextRunAt: number | null): Source {
+function sourceView(
+  row: SourceRow,
+  policies: Policies,
+  nextRunAt: number | null,
+  database: Source['database'],
+): Source {
   const labels = labelsOf(row.labelsJson)
   return {
     id: row.id,
@@ -36,6 +44,7 @@ function sourceView(row: SourceRow, policies: Policies, nextRunAt: number | null
     kind: row.kind,
     path: row.path,
     options: sourceOptions.parse(objectOf(row.optionsJson)),
+    database,
     labels,
     policyId: row.policyId,
     effectivePolicyId: policies.resolve({ policyId: row.policyId, labels })?.id ?? null,
@@ -49,8 +58,16 @@ function sourceView(row: SourceRow, policies: Policies, nextRunAt: number | null
   }
 }
 
-/** Many at once, with one query for their policies and one for their schedules. */
-export async function showSources(db: Db, rows: readonly SourceRow[]): Promise<Source[]> {
+/**
+ * Many at once, with one query for their policies and one for their schedules.
+ *
+ * @param full false for one who may only make virtual databases: not how production is reached
+ */
+export async function showSources(
+  db: Db,
+  rows: readonly SourceRow[],
+  full = true,
+): Promise<Source[]> {
   if (rows.length === 0) return []
   const policies = await loadPolicies(db)
   const due = await db
@@ -64,16 +81,26 @@ export async function showSources(db: Db, rows: readonly SourceRow[]): Promise<S
     )
     .execute()
   const nextRuns = new Map(due.map((row) => [row.sourceId, row.nextRunAt]))
-  return rows.map((row) => sourceView(row, policies, nextRuns.get(row.id) ?? null))
+  const ids = rows.filter(({ kind }) => isDatabaseKind(kind)).map(({ id }) => id)
+  const databases =
+    ids.length === 0
+      ? []
+      : await db.selectFrom('sourceDatabase').selectAll().where('sourceId', 'in', ids).execute()
+  const known = new Map(databases.map((row) => [row.sourceId, row]))
+  return rows.map((row) => {
+    const database = known.get(row.id)
+    const shown = database === undefined ? null : showDatabase(database, row, full)
+    return sourceView(row, policies, nextRuns.get(row.id) ?? null, shown)
+  })
 }
 
-export async function showSource(db: Db, row: SourceRow): Promise<Source> {
-  const [shown] = await showSources(db, [row])
+export async function showSource(db: Db, row: SourceRow, full = true): Promise<Source> {
+  const [shown] = await showSources(db, [row], full)
   return shown!
 }
 
 async function listSources(context: SourceContext, request: HandlerRequest<'listSources'>) {
-  const { query } = request
+  const { query, principal } = request
   const { db } = context.catalog
   let rows = whereVisible(db.selectFrom('source').selectAll(), 'source', context.catalog, request)
   const name = query['filter[name]']
@@ -87,5 +114,6 @@ async function listSources(context: SourceContext, request: HandlerRequest<'list
   if (policyId !== undefined) rows = rows.where('policyId', '=', policyId)
   if (paused !== undefined) rows = rows.where('paused', '=', paused === 'true' ? 1 : 0)
   const page = await readPage(rows, query, { table: 'source', nullable: ['lastSuccessAt'] })
-  return { body: { items: await showSources(db, page.rows), next: page.next } }
+  const full = !hasLimitedPlug(principal)
+  return { body: { items: await showSources(db, page.rows, full), next: page.next } }
 }

@@ -21,6 +21,7 @@ import {
   type MediumPlace,
   mountPathOf,
   noteEjected,
+  type PluggedPlace,
   plugPlace,
   unplugPlace,
 } from './database-media.ts'
@@ -49,7 +50,7 @@ export interface Chosen {
 }
 export interface Recovered {
   readonly candidate: ChosenCandidate
-  readonly told: { readonly poolMediumId: string; readonly device: string }
+  readonly told: PluggedPlace
   readonly instance: RunningInstance
 }
 

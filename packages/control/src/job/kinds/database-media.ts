@@ -2,8 +2,8 @@
  * Media below databases: the volume that a standby lives on, and the clones of virtual databases.
  * No lease ends them and nobody ejects them by hand: what stands on them does that.
  *
- * They always go over NBD, also within one machine: so a standby and a virtual database look the
- * same everywhere, and a server that is restarted only makes them wait.
+ * On the node's own machine they are disks of its engine, which a restart of the server does not
+ * touch; on others they are attached over NBD, and wait while the node is away.
  */
 import type { Insertable } from 'kysely'
 import { isMaasError, MaasError } from '@openmaas/kernel/errors'
@@ -36,6 +36,12 @@ export interface MediumPlace {
   readonly quotaBytes: number | null
 }
 
+export interface PluggedPlace {
+  readonly poolMediumId: string
+  readonly device: string
+  readonly protocol: 'local' | 'nbd'
+}
+
 type AnyContext = StepContext<unknown, unknown>
 
 /**
@@ -47,10 +53,11 @@ export async function plugPlace(
   context: AnyContext,
   place: MediumPlace,
   format: 'ext4' | null = null,
-): Promise<{ readonly poolMediumId: string; readonly device: string }> {
+): Promise<PluggedPlace> {
   const { mediumId, poolId, nodeId, hostId, sourceId } = place
   const { snapshotId, sourceName, quotaBytes } = place
   const options = { timeoutMs: ORDER_TIMEOUT_MS, signal: context.signal }
+  const isLocal = services.targets.isLocal(hostId, nodeId)
   const served = await context.orders.order(
     nodeId,
     'medium.serve',
@@ -63,20 +70,21 @@ export async function plugPlace(
       readOnly: false,
       quotaBytes,
       bytesPerSecond: null,
-      local: null,
+      local: isLocal ? { mountPath: null } : null,
     },
     { ...options, key: context.key(`serve:${mediumId}`) },
   )
   const exportName = served.exportName ?? mediumId
   const wanted = { hostId, nodeId, poolId, sourceId, mediumId, exportName }
-  const nbd = await services.targets.medium(wanted)
+  const nbd = isLocal ? null : await services.targets.medium(wanted)
   const attached = await context.orders.order(
     hostId,
     'medium.attach',
     { mediumId, readOnly: false, mountPath: mountPathOf(mediumId), format, nbd },
     { ...options, key: context.key(`attach:${mediumId}`) },
   )
-  return { poolMediumId: served.poolMediumId, device: attached.device }
+  const protocol = isLocal ? 'local' : 'nbd'
+  return { poolMediumId: served.poolMediumId, device: attached.device, protocol }
 }
 
 /** @param suffix of the keys, where a step takes the same medium away more than once */
@@ -154,7 +162,7 @@ export async function insertMedium(
 export function notePlugged(
   trx: Trx,
   mediumId: string,
-  told: { readonly poolMediumId: string; readonly device: string },
+  told: PluggedPlace,
   clock: Clock,
 ): Promise<void> {
   const changes = { ...told, state: 'plugged', problemJson: null, endedAt: null } as const

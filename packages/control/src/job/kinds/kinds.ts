@@ -14,6 +14,7 @@ import { makeRefreshVirtualDatabase } from './refresh-virtual-database.ts'
 import { makeStartVirtualDatabase, makeStopVirtualDatabase } from './run-virtual-database.ts'
 import { makeDropVirtualDatabase } from './drop-virtual-database.ts'
 import { makeDeleteBookmark, makeMakeBookmark } from './bookmark.ts'
+import { makeUnprotectDatabase } from './unprotect-database.ts'
 import { makeVerifyDatabase } from './verify-database.ts'
 import { makeReconcileMedia } from './reconcile-media.ts'
 import { makeRestore } from './restore.ts'
@@ -35,6 +36,7 @@ export function makeJobKinds(services: KindServices): JobDefinition[] {
     makeReconcilePoints(services),
     makeProtectDatabase(services),
     makeVerifyDatabase(services),
+    makeUnprotectDatabase(services),
     makeMakeVirtualDatabase(services),
     makeRefreshVirtualDatabase(services),
     makeStartVirtualDatabase(services),

@@ -5,6 +5,7 @@
  * A medium that has no row is left alone and told about: after a rebuild of the catalog it may be
  * a clone with somebody's work in it. One whose row has ended is what a crash left behind.
  */
+import { DATABASE_PURPOSES } from './database-media.ts'
 import type { MediumRow } from './medium-rows.ts'
 
 export interface Served {
@@ -20,7 +21,7 @@ export interface Attached {
 export interface MediaState {
   readonly rows: readonly Pick<
     MediumRow,
-    'id' | 'state' | 'protocol' | 'nodeId' | 'poolId' | 'hostId'
+    'id' | 'state' | 'protocol' | 'nodeId' | 'poolId' | 'hostId' | 'purpose'
   >[]
   readonly served: readonly Served[]
   readonly attached: readonly Attached[]
@@ -63,6 +64,8 @@ export function planMedia(state: MediaState): MediaAction[] {
   for (const row of state.rows) {
     if (state.busy.has(row.id) || ENDED.has(row.state)) continue
     const mediumId = row.id
+    // What stands on those decides: reconcile-databases.
+    if (DATABASE_PURPOSES.includes(row.purpose)) continue
     // Nobody works on it any more, so nobody will finish it.
     if (row.state === 'plugging') actions.push({ kind: 'fail', mediumId })
     if (row.state === 'ejecting') actions.push({ kind: 'eject', mediumId })

@@ -115,7 +115,14 @@ describeBothCatalogs('media', (make) => {
 })
 
 describe('the plan of a reconciliation', () => {
-  const row = { id: 'm', protocol: 'nbd', nodeId: 'n', poolId: 'p', hostId: 'h' } as const
+  const row = {
+    id: 'm',
+    protocol: 'nbd',
+    nodeId: 'n',
+    poolId: 'p',
+    hostId: 'h',
+    purpose: '',
+  } as const
   const plan = (more: Partial<MediaState>) =>
     planMedia({
       rows: [],

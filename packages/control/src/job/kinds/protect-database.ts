@@ -13,7 +13,13 @@ import { recordOutcome } from '../../schedule/outcome.ts'
 import { defineJob } from '../definition.ts'
 import type { JobDefinition, StepContext } from '../definition.ts'
 import type { JobRequest } from '../queue.ts'
-import { insertMedium, notePlugged, plugPlace, VOLUME_PURPOSE } from './database-media.ts'
+import {
+  insertMedium,
+  notePlugged,
+  type PluggedPlace,
+  plugPlace,
+  VOLUME_PURPOSE,
+} from './database-media.ts'
 import { changeMedium } from './medium-rows.ts'
 import { protectParams } from './prepare-capture.ts'
 import type { ProtectParams } from './prepare-capture.ts'
@@ -32,7 +38,7 @@ interface Results {
   readonly prepare: PreparedDatabase
   /** Of the empty volume, when one was made. */
   readonly volume: { readonly snapshotId: string | null }
-  readonly attach: { readonly poolMediumId: string; readonly device: string }
+  readonly attach: PluggedPlace
   readonly seed: { readonly version: string } | null
   readonly follow: DatabaseStatus
   readonly mark: Result<'database.mark'>

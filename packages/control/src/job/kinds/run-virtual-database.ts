@@ -4,7 +4,7 @@ import type { RunningInstance } from '@openmaas/protocols/channel/database-order
 import { changeVirtualDatabase, loadVirtualDatabase } from '../../virtual-database/rows.ts'
 import { defineJob } from '../definition.ts'
 import type { JobDefinition, StepContext } from '../definition.ts'
-import { mountPathOf, notePlugged, plugPlace } from './database-media.ts'
+import { mountPathOf, notePlugged, type PluggedPlace, plugPlace } from './database-media.ts'
 import { loadMedium, problemOf } from './medium-rows.ts'
 import { ORDER_TIMEOUT_MS } from './services.ts'
 import type { KindServices } from './services.ts'
@@ -30,7 +30,7 @@ async function plugAgain(
 }
 
 interface StartResults {
-  readonly place: { readonly poolMediumId: string; readonly device: string } | null
+  readonly place: PluggedPlace | null
   readonly activate: RunningInstance
 }
 

@@ -28,6 +28,8 @@ export interface MediumTargetRequest {
 
 /** How hosts reach nodes: in this process, or over the network with a ticket. */
 export interface TargetChooser {
+  /** Host and node are one machine, in one process: what the node serves is a disk there. */
+  isLocal(hostId: string, nodeId: string): boolean
   /** @throws MaasError HOST_OFFLINE when the node is not known to be anywhere */
   target(request: TargetRequest): Promise<PoolTarget>
   medium(request: MediumTargetRequest): Promise<NonNullable<Params<'medium.attach'>['nbd']>>

@@ -31,6 +31,7 @@ export class KindSite {
     const definitions = makeJobKinds({
       random,
       targets: {
+        isLocal: () => false,
         target: ({ poolId }) => Promise.resolve({ kind: 'local', poolId }),
         medium: ({ exportName }) =>
           Promise.resolve({ address: 'node:8733', exportName, fingerprint: 'f', ticket: 't' }),

@@ -31,6 +31,10 @@ export class TicketTargets implements TargetChooser {
     this.#options = options
   }
 
+  isLocal(hostId: string, nodeId: string): boolean {
+    return this.#options.isEmbedded(hostId, nodeId)
+  }
+
   async target(request: TargetRequest): Promise<PoolTarget> {
     const { poolId, nodeId, hostId, sourceId, purpose, snapshotIds, channels } = request
     if (this.#options.isEmbedded(hostId, nodeId)) return { kind: 'local', poolId }

@@ -33,7 +33,8 @@ export function virtualDatabaseRequest(
     params: { virtualDatabaseId: id, hostId, ...more.params },
     actor: more.actor,
     priority: PRIORITY,
-    activeKey: `${kind}:${id}`,
+    // Of one bookmark: several may be wanted at once.
+    activeKey: [kind, id, more.params?.['bookmarkId']].filter(Boolean).join(':'),
     ...(more.dependsOn !== undefined && { dependsOn: more.dependsOn }),
     virtualDatabaseId: id,
     sourceId,

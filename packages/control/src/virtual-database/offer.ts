@@ -1,0 +1,69 @@
+/** What of a source is offered to whom: data consumers get what its owner has opened to them. */
+import { hasLimitedPlug, ownerOf, type Principal } from '@openmaas/api/permissions'
+import { MaasError } from '@openmaas/kernel/errors'
+import { type Consent, requireConsent } from '../auth/consent.ts'
+import { findSourceDatabase } from '../database/source-database.ts'
+import type { HandlerContext } from '../http/handler-context.ts'
+import { requestInvalid } from '../http/handler.ts'
+
+/** As of media: a lease of more than a month is nobody's test. */
+const LIMITED_LIFETIME_MAX_SECONDS = 31 * 86_400
+
+export interface OfferRequest {
+  readonly principal: Principal
+  readonly address: string
+  readonly requestId: string
+  readonly body: {
+    readonly name: string
+    readonly reason?: string | undefined
+    readonly approvalId?: string | undefined
+    readonly [field: string]: unknown
+  }
+}
+
+/** @throws MaasError REQUEST_INVALID */
+export function checkLifetime(principal: Principal, lifetimeSeconds: number | null): void {
+  if (!hasLimitedPlug(principal)) return
+  if (lifetimeSeconds !== null && lifetimeSeconds <= LIMITED_LIFETIME_MAX_SECONDS) return
+  throw requestInvalid('/lifetimeSeconds', 'your role keeps virtual databases for 31 days at most')
+}
+
+/** @throws MaasError REQUEST_INVALID: a clone without a quota could fill the pool */
+export function checkQuota(principal: Principal, quotaBytes: number | null): void {
+  if (!hasLimitedPlug(principal) || quotaBytes !== null) return
+  throw requestInvalid('/quotaBytes', 'your role needs a quota')
+}
+
+/**
+ * @returns the consent to use in the transaction of the change
+ * @throws MaasError DATABASE_NOT_OFFERED, APPROVAL_REQUIRED, APPROVAL_NOT_USABLE
+ */
+export async function requireOffer(
+  context: HandlerContext,
+  request: OfferRequest,
+  sourceId: string,
+): Promise<Pick<Consent, 'use'>> {
+  const { principal, body, address, requestId } = request
+  if (!hasLimitedPlug(principal)) return { use: () => Promise.resolve() }
+  const row = await findSourceDatabase(context.catalog.db, sourceId)
+  const offered = row?.selfService ?? 'off'
+  if (offered === 'off') {
+    const message = 'the source is not offered for self-service'
+    throw new MaasError('DATABASE_NOT_OFFERED', message, { sourceId })
+  }
+  if (offered === 'on') return { use: () => Promise.resolve() }
+  const { reason = `self-service of ${ownerOf(principal)}`, approvalId, ...params } = body
+  return requireConsent(
+    context,
+    {
+      principal,
+      action: 'createVirtualDatabase',
+      object: sourceId,
+      params,
+      name: body.name,
+      danger: { confirm: body.name, reason, approvalId },
+      caller: { address, requestId },
+    },
+    { always: true },
+  )
+}

@@ -1,0 +1,358 @@
+/** The verbs of a virtual database: each becomes a job, and a state that says so until it ends. */
+import { makeControlId } from '@openmaas/api/ids'
+import { ownerOf } from '@openmaas/api/permissions'
+import type { AuditedRequest } from '../audit/audited.ts'
+import { MaasError } from '@openmaas/kernel/errors'
+import { findWay, type Moment } from '../database/moment.ts'
+import { listDatabasePoints } from '../database/points.ts'
+import { labelsOf } from '../http/columns.ts'
+import { requireInScope } from '../http/gate.ts'
+import { recordChange, type Trx } from '../http/handler-context.ts'
+import { acceptedJob, type HandlerRequest, type Handlers, planned } from '../http/handler.ts'
+import { virtualDatabaseRequest } from '../job/kinds/virtual-database-params.ts'
+import { loadSource } from '../sources/list.ts'
+import { describeConnection } from './connection.ts'
+import { insertRow, momentOf, targetFor, type VirtualDatabaseContext } from './handlers.ts'
+import { checkLifetime, checkQuota } from './offer.ts'
+import { requestPoint } from './point-first.ts'
+import {
+  changeVirtualDatabase,
+  listenOf,
+  loadBookmark,
+  loadVirtualDatabase,
+  showVirtualDatabase,
+  targetOf,
+  type VirtualDatabaseRow,
+} from './rows.ts'
+
+type State = VirtualDatabaseRow['state']
+
+export interface VerbContext extends VirtualDatabaseContext {
+  /** The opening half of the vault, for what its owner may see. */
+  openSecret(secretId: string): Promise<string>
+}
+
+export function makeVirtualDatabaseVerbs(context: VerbContext) {
+  return {
+    refreshVirtualDatabase: (request) => refresh(context, request),
+    resetVirtualDatabase: (request) => reset(context, request),
+    startVirtualDatabase: (request) => start(context, request),
+    stopVirtualDatabase: (request) => stop(context, request),
+    branchVirtualDatabase: (request) => branch(context, request),
+    dropVirtualDatabase: (request) => drop(context, request),
+    revealConnection: (request) => reveal(context, request),
+    createBookmark: (request) => createBookmark(context, request),
+    deleteBookmark: (request) => deleteBookmark(context, request),
+  } satisfies Handlers
+}
+
+interface Verb {
+  readonly action: string
+  readonly kind: string
+  /** States in which it can be. */
+  readonly from: readonly State[]
+  /** Until the job has ended; null: it stays as it is. */
+  readonly to: State | null
+  readonly params?: Readonly<Record<string, unknown>>
+  readonly dependsOn?: readonly string[]
+}
+
+type VerbRequest = AuditedRequest & {
+  readonly params: { readonly virtualDatabaseId: string }
+}
+
+/** @throws MaasError VIRTUAL_DATABASE_BUSY */
+function requireState(row: VirtualDatabaseRow, from: readonly State[]): void {
+  if (from.includes(row.state)) return
+  const details = { virtualDatabaseId: row.id, state: row.state }
+  throw new MaasError('VIRTUAL_DATABASE_BUSY', `it is ${row.state}`, details)
+}
+
+async function queue(
+  trx: Trx,
+  context: VerbContext,
+  request: VerbRequest,
+  verb: Verb & { readonly row: VirtualDatabaseRow },
+): Promise<string> {
+  const { row, action, kind, from, to, params = {}, dependsOn = [] } = verb
+  requireState(row, from)
+  const actor = ownerOf(request.principal)
+  const jobId = await context.jobs.enqueue(
+    trx,
+    virtualDatabaseRequest(kind, row, { actor, params, dependsOn }),
+  )
+  if (to !== null) await changeVirtualDatabase(trx, row.id, { state: to }, context.clock)
+  await recordChange(trx, context, request, {
+    action,
+    topic: 'virtual-databases',
+    type: 'virtual-database.asked',
+    id: row.id,
+    name: row.name,
+    labels: labelsOf(row.labelsJson),
+    after: { jobId, ...params },
+  })
+  return jobId
+}
+
+const REFRESHABLE: readonly State[] = ['running', 'stopped', 'lost']
+
+function refresh(context: VerbContext, request: HandlerRequest<'refreshVirtualDatabase'>) {
+  const { params, body } = request
+  const moment = momentOf(body, context.clock.wallMs())
+  return context.catalog.transaction(async (trx) => {
+    const row = await loadVirtualDatabase(trx, params.virtualDatabaseId)
+    requireState(row, REFRESHABLE)
+    const source = await loadSource(trx, row.sourceId)
+    const actor = ownerOf(request.principal)
+    const dependsOn = await requestPoint(trx, context, { source, moment, actor, forId: row.id })
+    const jobId = await queue(trx, context, request, {
+      row,
+      action: 'refreshVirtualDatabase',
+      kind: 'refresh-virtual-database',
+      from: REFRESHABLE,
+      to: 'refreshing',
+      params: {
+        of: { moment },
+        target: targetFor(moment),
+        bookmarkId: null,
+        wasRunning: row.state === 'running',
+      },
+      dependsOn,
+    })
+    return acceptedJob(jobId)
+  })
+}
+
+/** Of a bookmark, or of how it was made or refreshed. */
+async function resetOf(trx: Trx, row: VirtualDatabaseRow, bookmarkId: string | null) {
+  const wanted = bookmarkId ?? row.bookmarkId
+  if (bookmarkId !== null) {
+    await loadBookmark(trx, { virtualDatabaseId: row.id, bookmarkId })
+  }
+  if (wanted !== null) {
+    const target = { kind: 'bookmark', bookmarkId: wanted } as const
+    return { of: { bookmarkId: wanted }, target, bookmarkId: wanted }
+  }
+  const target = targetOf(row)
+  const moment: Moment =
+    target.kind === 'time'
+      ? { kind: 'time', atMs: Date.parse(target.at) }
+      : target.kind === 'transaction' || target.kind === 'position'
+        ? target
+        : { kind: 'point', pointId: row.pointId ?? '' }
+  // Said now, not by a job that fails: what it was made of may have expired.
+  findWay(await listDatabasePoints(trx, row.sourceId), moment)
+  return { of: { moment }, target, bookmarkId: null }
+}
+
+function reset(context: VerbContext, request: HandlerRequest<'resetVirtualDatabase'>) {
+  const { params, body } = request
+  return context.catalog.transaction(async (trx) => {
+    const row = await loadVirtualDatabase(trx, params.virtualDatabaseId)
+    requireState(row, REFRESHABLE)
+    const jobId = await queue(trx, context, request, {
+      row,
+      action: 'resetVirtualDatabase',
+      kind: 'refresh-virtual-database',
+      from: REFRESHABLE,
+      to: 'resetting',
+      params: {
+        ...(await resetOf(trx, row, body.bookmarkId)),
+        wasRunning: row.state === 'running',
+      },
+    })
+    return acceptedJob(jobId)
+  })
+}
+
+function start(context: VerbContext, request: HandlerRequest<'startVirtualDatabase'>) {
+  return context.catalog.transaction(async (trx) => {
+    const row = await loadVirtualDatabase(trx, request.params.virtualDatabaseId)
+    const verb = { action: 'startVirtualDatabase', kind: 'start-virtual-database' }
+    const states = { from: ['stopped', 'lost'], to: 'starting' } as const
+    return acceptedJob(await queue(trx, context, request, { ...verb, ...states, row }))
+  })
+}
+
+function stop(context: VerbContext, request: HandlerRequest<'stopVirtualDatabase'>) {
+  const { immediate } = request.body
+  return context.catalog.transaction(async (trx) => {
+    const row = await loadVirtualDatabase(trx, request.params.virtualDatabaseId)
+    const verb = { action: 'stopVirtualDatabase', kind: 'stop-virtual-database' }
+    const states = { from: ['running'], to: 'stopping', params: { immediate } } as const
+    return acceptedJob(await queue(trx, context, request, { ...verb, ...states, row }))
+  })
+}
+
+async function branch(context: VerbContext, request: HandlerRequest<'branchVirtualDatabase'>) {
+  const { params, body, principal } = request
+  checkLifetime(principal, body.lifetimeSeconds)
+  checkQuota(principal, body.quotaBytes)
+  const actor = ownerOf(principal)
+  return context.catalog.transaction(async (trx) => {
+    const parent = await loadVirtualDatabase(trx, params.virtualDatabaseId)
+    requireState(parent, ['running', 'stopped'])
+    const source = await loadSource(trx, parent.sourceId)
+    const labels = { ...labelsOf(parent.labelsJson), ...body.labels }
+    requireInScope(principal, labels)
+    let { bookmarkId } = body
+    const dependsOn: string[] = []
+    if (bookmarkId === null) {
+      const name = `branch ${body.name}`
+      bookmarkId = await insertBookmark(trx, context, { row: parent, name, actor })
+      const wanted = { actor, params: { bookmarkId } }
+      dependsOn.push(
+        await context.jobs.enqueue(trx, virtualDatabaseRequest('make-bookmark', parent, wanted)),
+      )
+    } else await loadBookmark(trx, { virtualDatabaseId: parent.id, bookmarkId })
+    const { parentId, pointId, dataAt, position } = { ...parent, parentId: parent.id }
+    const targetJson = JSON.stringify({ kind: 'bookmark', bookmarkId })
+    const row = await insertRow(trx, context, {
+      principal,
+      source,
+      wish: { ...body, labels, hostId: body.hostId ?? parent.hostId },
+      moment: { kind: 'newest' },
+      more: { parentId, pointId, bookmarkId, targetJson, dataAt, position },
+    })
+    const wanted = { actor, params: { of: { bookmarkId } }, dependsOn }
+    const request_ = virtualDatabaseRequest('make-virtual-database', row, wanted)
+    const jobId = await context.jobs.enqueue(trx, request_)
+    await recordChange(trx, context, request, {
+      action: 'branchVirtualDatabase',
+      topic: 'virtual-databases',
+      type: 'virtual-database.creating',
+      id: row.id,
+      name: row.name,
+      labels,
+      after: showVirtualDatabase(row),
+    })
+    return acceptedJob(jobId, { virtualDatabaseId: row.id })
+  })
+}
+
+async function drop(context: VerbContext, request: HandlerRequest<'dropVirtualDatabase'>) {
+  const { params, body, dryRun } = request
+  if (dryRun) {
+    const row = await loadVirtualDatabase(context.catalog.db, params.virtualDatabaseId)
+    const warnings = row.kept === 1 ? ['It is marked to be kept.'] : []
+    return planned('drop it with its bookmarks; nothing of it stays', row, warnings)
+  }
+  return context.catalog.transaction(async (trx) => {
+    const row = await loadVirtualDatabase(trx, params.virtualDatabaseId)
+    if (row.kept === 1) {
+      const details = { virtualDatabaseId: row.id }
+      throw new MaasError('VIRTUAL_DATABASE_KEPT', 'it is marked to be kept', details)
+    }
+    if (row.state === 'dropped') requireState(row, [])
+    // Somebody who changed their mind need not wait for what is under way to end.
+    await trx
+      .updateTable('job')
+      .set({ cancelRequestedAt: context.clock.wallMs() })
+      .where('virtualDatabaseId', '=', row.id)
+      .where('kind', '!=', 'drop-virtual-database')
+      .where('endedAt', 'is', null)
+      .where('cancelRequestedAt', 'is', null)
+      .execute()
+    const jobId = await queue(trx, context, request, {
+      row,
+      action: 'dropVirtualDatabase',
+      kind: 'drop-virtual-database',
+      from: [row.state],
+      to: 'dropping',
+      params: { force: body.force },
+    })
+    return acceptedJob(jobId)
+  })
+}
+
+/** The password is shown, and who saw it is written down. */
+async function reveal(context: VerbContext, request: HandlerRequest<'revealConnection'>) {
+  const { params } = request
+  const row = await loadVirtualDatabase(context.catalog.db, params.virtualDatabaseId)
+  const { port, engine, userName: user } = row
+  if (port === null || row.endedAt !== null) {
+    const details = { virtualDatabaseId: row.id, state: row.state }
+    throw new MaasError('VIRTUAL_DATABASE_BUSY', 'it has no port yet', details)
+  }
+  const password = await context.openSecret(row.secretId)
+  await context.catalog.transaction((trx) =>
+    recordChange(trx, context, request, {
+      action: 'revealConnection',
+      topic: 'virtual-databases',
+      type: 'virtual-database.revealed',
+      id: row.id,
+      name: row.name,
+      labels: labelsOf(row.labelsJson),
+    }),
+  )
+  const isLocal = listenOf(row).every((each) => each.startsWith('127.') || each === '::1')
+  const host = isLocal ? '127.0.0.1' : (row.address ?? row.hostId)
+  const { databases } = showVirtualDatabase(row)
+  return { body: describeConnection({ engine, host, port, user, password, databases }) }
+}
+
+async function insertBookmark(
+  trx: Trx,
+  { clock, random }: VerbContext,
+  of: { readonly row: VirtualDatabaseRow; readonly name: string; readonly actor: string },
+): Promise<string> {
+  const id = makeControlId('bookmark', clock, random)
+  const { row, name, actor } = of
+  await trx
+    .insertInto('bookmark')
+    .values({
+      id,
+      name,
+      virtualDatabaseId: row.id,
+      state: 'creating',
+      poolId: row.poolId,
+      snapshotId: null,
+      takenAt: null,
+      sizeBytes: null,
+      addedBytes: null,
+      createdBy: actor,
+      createdAt: clock.wallMs(),
+      problemJson: null,
+    })
+    .execute()
+  return id
+}
+
+function createBookmark(context: VerbContext, request: HandlerRequest<'createBookmark'>) {
+  const { params, body, principal } = request
+  return context.catalog.transaction(async (trx) => {
+    const row = await loadVirtualDatabase(trx, params.virtualDatabaseId)
+    requireState(row, ['running', 'stopped'])
+    const actor = ownerOf(principal)
+    const bookmarkId = await insertBookmark(trx, context, { row, name: body.name, actor })
+    const jobId = await queue(trx, context, request, {
+      row,
+      action: 'createBookmark',
+      kind: 'make-bookmark',
+      from: ['running', 'stopped'],
+      to: null,
+      params: { bookmarkId },
+    })
+    return acceptedJob(jobId, { bookmarkId })
+  })
+}
+
+function deleteBookmark(context: VerbContext, request: HandlerRequest<'deleteBookmark'>) {
+  const { params } = request
+  return context.catalog.transaction(async (trx) => {
+    const row = await loadVirtualDatabase(trx, params.virtualDatabaseId)
+    const { id: bookmarkId, state } = await loadBookmark(trx, params)
+    if (state === 'creating') requireState(row, [])
+    const deleting = { state: 'deleting' } as const
+    await trx.updateTable('bookmark').set(deleting).where('id', '=', bookmarkId).execute()
+    const jobId = await queue(trx, context, request, {
+      row,
+      action: 'deleteBookmark',
+      kind: 'delete-bookmark',
+      from: [row.state],
+      to: null,
+      params: { bookmarkId },
+    })
+    return acceptedJob(jobId)
+  })
+}
