@@ -12,13 +12,14 @@ import { readState, writeState } from '@openmaas/source-kit/state-file'
 import type { PluginContext } from '@openmaas/source-kit/plugin'
 import { findServer } from '@openmaas/source-kit/server-process'
 import { lastTransaction, listLogFiles, planReplay } from './binlog/plan.ts'
+import type { LoggedTransaction } from './binlog/log-file.ts'
 import type { ReplayPlan } from './binlog/plan.ts'
 import { followProduction } from './follow.ts'
 import { connectLocal, placeOf, startPrivate, stopPrivate } from './private-server.ts'
 import { replay } from './replay.ts'
 import { checkSettings, instanceOptions, recoveryOptions, socketOf } from './server-options.ts'
 import type { Session } from './session.ts'
-import { loadState, recoveredTo as recoveredSchema, saveState } from './state.ts'
+import { loadSeeded, loadState, recoveredTo as recoveredSchema, saveState } from './state.ts'
 import { listDatabases } from './tables.ts'
 import { openVolume } from './volume.ts'
 import type { PluginOptions, Volume } from './volume.ts'
@@ -48,9 +49,13 @@ export async function activate(
   if (running !== null) return describe(volume, running)
   // One that was left half way: what it did is done again, or is found done.
   await stopPrivate(volume.layout, { immediate: false })
-  const recoveredTo = await recover(volume, params, context)
-  const port = await open(volume, { params, settings, recoveredTo }, context)
-  return describe(volume, { port, recoveredTo })
+  if (isReplayed(volume, params)) await recover(volume, params, context)
+  return describe(volume, await open(volume, { params, settings }, context))
+}
+
+/** Else the clone is what is wanted as it is, and one start is enough. */
+function isReplayed({ state }: Volume, { target }: Params): boolean {
+  return state.role === 'standby' && target.kind !== 'snapshot'
 }
 
 function activationPath({ layout }: Volume): string {
@@ -67,7 +72,7 @@ async function recover(
   volume: Volume,
   params: Params,
   { signal, progress }: PluginContext,
-): Promise<RecoveredTo> {
+): Promise<void> {
   const { layout } = volume
   const settings = checkSettings(params.settings)
   const buffer = settings['innodb-buffer-pool-size']
@@ -80,7 +85,10 @@ async function recover(
     signal,
   })
   try {
-    return await recoverBy(session, volume, params, signal)
+    if (params.follow === null) await volume.dialect.forgetReplica(session)
+    const plan = await plannedReplay(volume, session, params)
+    await replay(volume, plan, signal)
+    await becomeInstance(session, volume, plan.last)
   } finally {
     // Before the shutdown: it would wait for the connection.
     await session[Symbol.asyncDispose]()
@@ -88,33 +96,20 @@ async function recover(
   }
 }
 
-async function recoverBy(
+/** From here on the clone is a database of its own: where it stands is written down once. */
+async function becomeInstance(
   session: Session,
   volume: Volume,
-  params: Params,
-  signal: AbortSignal,
+  replayed: LoggedTransaction | null,
 ): Promise<RecoveredTo> {
   const { state, dialect, layout } = volume
-  if (params.follow === null) await dialect.forgetReplica(session)
   // An instance that was stopped is where it was; a branch is where its bookmark was.
-  const before = state.role === 'instance' ? state.recoveredTo : null
-  const recoveredTo = before ?? (await replayTo(volume, session, params, signal))
-  await grantUser(session, params)
+  if (state.role === 'instance' && state.recoveredTo !== null) return state.recoveredTo
+  const position = await dialect.applied(session)
+  const last = replayed ?? lastTransaction(listLogFiles([layout.log]))
+  const recoveredTo = { position, detail: last?.gtid ?? '', timeMs: last?.atMs ?? null }
   saveState(layout, { ...state, role: 'instance', marks: [], recoveredTo })
   return recoveredTo
-}
-
-async function replayTo(
-  volume: Volume,
-  session: Session,
-  params: Params,
-  signal: AbortSignal,
-): Promise<RecoveredTo> {
-  const plan = await plannedReplay(volume, session, params)
-  await replay(volume, plan, signal)
-  const position = await volume.dialect.applied(session)
-  const last = plan.last ?? lastTransaction(listLogFiles([volume.layout.log]))
-  return { position, detail: last?.gtid ?? '', timeMs: last?.atMs ?? null }
 }
 
 async function plannedReplay(
@@ -172,14 +167,13 @@ async function grantUser(session: Session, { user, password, follow }: Params): 
 interface OpenRequest {
   readonly params: Params
   readonly settings: ReturnType<typeof checkSettings>
-  readonly recoveredTo: RecoveredTo
 }
 
 async function open(
   volume: Volume,
-  { params, settings, recoveredTo }: OpenRequest,
+  { params, settings }: OpenRequest,
   { signal }: PluginContext,
-): Promise<number> {
+): Promise<Activation> {
   for (let attempt = 1; ; attempt += 1) {
     const port = params.port ?? (await freePort(params.listen))
     if (params.port !== null && !(await isPortFree(port, params.listen))) {
@@ -193,14 +187,25 @@ async function open(
         restart: true,
         signal,
       })
-      if (params.follow !== null) await followProduction(volume, session, params.follow)
-      writeState(activationPath(volume), { port, recoveredTo })
-      return port
+      const opened = { port, recoveredTo: await settle(session, volume, params) }
+      writeState(activationPath(volume), opened)
+      return opened
     } catch (error) {
       const taken = !(await isPortFree(port, params.listen))
       if (params.port !== null || !taken || attempt === START_ATTEMPTS_MAX) throw error
     }
   }
+}
+
+/** Its user comes last: before, nobody has a password for it. */
+async function settle(session: Session, volume: Volume, params: Params): Promise<RecoveredTo> {
+  if (params.follow === null) await volume.dialect.forgetReplica(session)
+  // What recovery wrote down stands on the volume, and was not there when it was opened.
+  const state = loadSeeded(volume.layout)
+  const recoveredTo = await becomeInstance(session, { ...volume, state }, null)
+  await grantUser(session, params)
+  if (params.follow !== null) await followProduction(volume, session, params.follow)
+  return recoveredTo
 }
 
 async function describe(volume: Volume, { port, recoveredTo }: Activation): Promise<Result> {

@@ -76,7 +76,6 @@ function commonOptions({ layout, programs, id, carried }: ServerIdentity): Optio
           'log-slave-updates': null,
           'gtid-strict-mode': 'ON',
           'slave-max-allowed-packet': PACKET_MAX,
-          'performance-schema': 'OFF',
         }
       : {
           'gtid-mode': 'ON',
@@ -113,6 +112,7 @@ export function standbyOptions(identity: ServerIdentity, synchronous: boolean): 
     'sync-binlog': '1',
     'innodb-flush-log-at-trx-commit': '1',
     'binlog-expire-logs-seconds': '0',
+    'performance-schema': 'OFF', // A third of its start, and 200 MB.
     'relay-log-recovery': 'ON',
     ...(mariadb
       ? {
@@ -143,6 +143,9 @@ export function recoveryOptions(identity: ServerIdentity, settings: Options): Op
     'sync-binlog': '0',
     'innodb-flush-log-at-trx-commit': '2',
     'binlog-expire-logs-seconds': '0',
+    'performance-schema': 'OFF',
+    'innodb-buffer-pool-dump-at-shutdown': 'OFF',
+    'innodb-buffer-pool-load-at-startup': 'OFF',
     ...(mariadb ? { 'skip-slave-start': null } : { 'skip-replica-start': 'ON' }),
   }
 }

@@ -55,8 +55,8 @@ export interface GtidEvent {
   readonly atMs: number
   /** The last moment at which it may have committed: `atMs`, or the end of its second. */
   readonly byMs: number
-  /** MariaDB: one statement without BEGIN and COMMIT. */
-  readonly standalone: boolean
+  /** One statement without BEGIN and COMMIT; null: its first event tells (MySQL). */
+  readonly standalone: boolean | null
 }
 
 const MARIADB_STANDALONE = 1
@@ -86,7 +86,7 @@ export function decodeMysqlGtid(header: EventHeader, body: Buffer): GtidEvent {
   const gtid = `${uuidText(body, 1)}:${body.readBigInt64LE(17)}`
   if (body.length < 49) {
     const atMs = header.timestamp * 1000
-    return { gtid, atMs, byMs: atMs + 999, standalone: false }
+    return { gtid, atMs, byMs: atMs + 999, standalone: null }
   }
   let microseconds = readU56(body, 42)
   if ((microseconds & ORIGINAL_FOLLOWS) !== 0n) {
@@ -94,7 +94,7 @@ export function decodeMysqlGtid(header: EventHeader, body: Buffer): GtidEvent {
     microseconds = readU56(body, 49)
   }
   const atMs = Number(microseconds) / 1000
-  return { gtid, atMs, byMs: atMs, standalone: false }
+  return { gtid, atMs, byMs: atMs, standalone: null }
 }
 
 function readU56(body: Buffer, offset: number): bigint {

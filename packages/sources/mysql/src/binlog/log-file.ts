@@ -75,6 +75,7 @@ interface Event {
 
 /** Those whose bodies are read. */
 const LOOKED_INTO = new Set<number>([
+  EVENT.FORMAT_DESCRIPTION,
   EVENT.QUERY,
   EVENT.GTID,
   EVENT.PREVIOUS_GTIDS,
@@ -123,19 +124,18 @@ export function previousPosition(path: string): string | null {
 
 /** Whole transactions only. */
 export function* readTransactions(path: string): Generator<LoggedTransaction> {
-  let open: { gtid: GtidEvent; begin: number; events: number; grouped: boolean } | undefined
+  let open: { gtid: GtidEvent; begin: number; standalone: boolean | null } | undefined
   for (const { header, body, begin, end } of readEvents(path)) {
     const gtid = gtidOf(header, body)
     if (gtid !== null || header.type === EVENT.ROTATE || header.type === EVENT.STOP) {
       // Another begins, or the file ends in order: the one before was whole, whatever it held.
       if (open !== undefined) yield { ...open.gtid, begin: open.begin, end: begin }
-      open = gtid === null ? undefined : { gtid, begin, events: 0, grouped: !gtid.standalone }
+      open = gtid === null ? undefined : { gtid, begin, standalone: gtid.standalone }
       continue
     }
     if (open === undefined) continue
-    open.events += 1
-    if (open.events === 1 && isAlone(header, body)) open.grouped = false
-    if (!endsTransaction(header, body, open)) continue
+    open.standalone ??= isAlone(header, body)
+    if (!endsTransaction(header, body, open.standalone)) continue
     yield { ...open.gtid, begin: open.begin, end }
     open = undefined
   }
@@ -163,13 +163,9 @@ function isAlone(header: EventHeader, body: Buffer): boolean {
   return !text.startsWith('BEGIN') && !text.startsWith('XA START')
 }
 
-function endsTransaction(
-  { type }: EventHeader,
-  body: Buffer,
-  open: { readonly grouped: boolean },
-): boolean {
-  if (type === EVENT.XID || type === EVENT.XA_PREPARE || type === EVENT.TRANSACTION_PAYLOAD)
-    return true
+function endsTransaction({ type }: EventHeader, body: Buffer, standalone: boolean): boolean {
+  const last: readonly number[] = [EVENT.XID, EVENT.XA_PREPARE, EVENT.TRANSACTION_PAYLOAD]
+  if (last.includes(type)) return true
   if (type !== EVENT.QUERY) return false
-  return !open.grouped || /^(?:COMMIT|ROLLBACK)(?![\w ])/.test(decodeQuery(body))
+  return standalone || /^(?:COMMIT|ROLLBACK)(?![\w ])/.test(decodeQuery(body))
 }
