@@ -29,7 +29,12 @@ export interface LiveStackParts {
   readonly description: StackDescription
   readonly frozen: readonly FrozenLayer[]
   readonly overlay: PreparedOverlay | undefined
+  /** By default a DeviceStack. */
+  readonly open?: (handoff: StackHandoff) => LiveDevice
 }
+
+/** What the owner of the stack needs of its own device. */
+export type LiveDevice = Pick<DeviceStack, 'size' | 'overlayBytes' | 'flush' | 'close'>
 
 /** An empty layer, ready to take the writes. */
 export interface NextTop {
@@ -44,7 +49,8 @@ export class LiveStack {
   #reader: ReaderHandoff
   #frozen: readonly FrozenLayer[]
   #overlay: PreparedOverlay | undefined
-  #device: DeviceStack
+  #device: LiveDevice
+  readonly #open: (handoff: StackHandoff) => LiveDevice
 
   constructor(parts: LiveStackParts) {
     this.#fs = parts.fs
@@ -54,7 +60,8 @@ export class LiveStack {
     this.#reader = parts.reader
     this.#frozen = parts.frozen
     this.#overlay = parts.overlay
-    this.#device = DeviceStack.open(this.handoff, { fs: this.#fs })
+    this.#open = parts.open ?? ((handoff) => DeviceStack.open(handoff, { fs: parts.fs }))
+    this.#device = this.#open(this.handoff)
   }
 
   /** What each thread opens (device-stack.ts). */
@@ -142,7 +149,7 @@ export class LiveStack {
       ...(layers !== undefined && { layers }),
       ...(overlay !== undefined && { overlay: overlay.handoff }),
     }
-    const device = DeviceStack.open({ ...description, reader: this.#reader }, { fs: this.#fs })
+    const device = this.#open({ ...description, reader: this.#reader })
     this.#device.close()
     this.#device = device
     this.#description = description
