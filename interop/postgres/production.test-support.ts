@@ -2,7 +2,7 @@
  * A production server of PostgreSQL for tests: real, with a role that may do just what protection
  * needs, and a load whose every commit is known.
  */
-import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { chown } from 'node:fs/promises'
 import { join } from 'node:path'
 import { waitFor } from '@openmaas/testkit/wait-for'
@@ -102,6 +102,8 @@ export class Production {
       shared_buffers: '32MB',
       track_commit_timestamp: 'on',
       wal_keep_size: '512MB',
+      // Without it, recovery.signal is refused; it is asked for nothing.
+      restore_command: 'false',
       ...this.#settings,
     }
     const command = [join(this.#folder, 'postgres'), '-D', this.data]
@@ -112,6 +114,33 @@ export class Production {
 
   async answers(): Promise<void> {
     await waitFor('production answers', () => this.sql('select 1'), { timeoutMs: LIMIT_MS })
+  }
+
+  async restart(): Promise<void> {
+    await this.stop()
+    await this.start()
+  }
+
+  /** As after a failover: it goes on, on a new timeline. */
+  async promote(): Promise<void> {
+    await this.stop()
+    const signal = join(this.data, 'recovery.signal')
+    writeFileSync(signal, '')
+    const user = serverUser('postgres')
+    if (user !== null) await chown(signal, user.uid, user.gid)
+    await this.start()
+  }
+
+  /** Makes a certificate for localhost. @returns it, as its own authority; after a restart */
+  async useTls(): Promise<string> {
+    const [key, certificate] = ['server.key', 'server.crt'].map((name) => join(this.data, name))
+    const command = ['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt']
+    command.push('ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', '/CN=localhost')
+    command.push('-addext', 'subjectAltName=DNS:localhost', '-keyout', key!, '-out', certificate!)
+    await runProgram(command, { user: serverUser('postgres') })
+    await this.sql('alter system set ssl = on')
+    await this.sql('select pg_reload_conf()')
+    return readFileSync(certificate!, 'utf8')
   }
 
   async stop(): Promise<void> {
@@ -135,8 +164,14 @@ export class Production {
     return { ...this.#place, command: ['false'], user: null, restart: false }
   }
 
+  /** Each statement by itself, as psql does. @returns the first value of the last one */
   async sql(text: string): Promise<unknown> {
-    return await this.query((queries) => queries.value(text))
+    return await this.query(async (queries) => {
+      let value
+      const statements = text.split(';').filter((one) => one.trim() !== '')
+      for (const statement of statements) value = await queries.value(statement)
+      return value
+    })
   }
 
   async query<T>(work: (queries: Queries) => Promise<T>): Promise<T> {

@@ -11,7 +11,11 @@
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { MaasError } from '@openmaas/kernel/errors'
-import type { DatabaseParams, RunningInstance } from '@openmaas/protocols/channel/database-orders'
+import type {
+  DatabaseConnection,
+  DatabaseParams,
+  RunningInstance,
+} from '@openmaas/protocols/channel/database-orders'
 import { freePort, isPortFree } from '@openmaas/source-kit/free-port'
 import { makeLayout } from '@openmaas/source-kit/layout'
 import type { PluginContext } from '@openmaas/source-kit/plugin'
@@ -19,7 +23,8 @@ import { findServer, stopServer } from '@openmaas/source-kit/server-process'
 import { type Queries, withConnection } from './connection.ts'
 import { type ControlData, readControlData } from './control-data.ts'
 import { makeAdministrator, readInstance } from './instance.ts'
-import { localConnection, type Place, placeOf, type PostgresOptions } from './place.ts'
+import { ensureSlot } from './follow.ts'
+import { localConnection, type Place, placeOf, type PostgresOptions, slotName } from './place.ts'
 import { Programs } from './programs.ts'
 import {
   checkReachable,
@@ -31,6 +36,7 @@ import {
 import { commonSettings, type ServerSettings, standbyMinima } from './server-settings.ts'
 import { writeServerFiles } from './server-settings.ts'
 import {
+  ensureStandby,
   logSize,
   postmasterPid,
   prepareData,
@@ -68,6 +74,7 @@ export async function activate(
   const port = await choosePort(params, state, running)
   const activation = { params, context, place, programs, state, port }
   makeLayout(place.layout, place.user)
+  if (params.follow !== null) return await followLive(activation, params.follow)
   if (!running) prepareData(place)
   if (state.instance?.recovered !== true) await recover(activation)
   return await open(activation)
@@ -86,6 +93,36 @@ async function choosePort(
   if (await isPortFree(wanted, params.listen)) return wanted
   const message = `port ${wanted} is in use on this host`
   throw new MaasError('PORT_TAKEN', message, { port: wanted })
+}
+
+/**
+ * Live sync: it follows production by a slot of its own, and its users read. They are those of
+ * production, since nothing can be written: `user` and `password` are not made.
+ */
+async function followLive(
+  { params, context, place, state, port }: Activation,
+  connection: DatabaseConnection,
+): Promise<RunningInstance> {
+  if (state.instance?.recovered === true) {
+    const message = 'the clone was opened for writing, and can follow nothing more'
+    throw new MaasError('DATABASE_CHAIN_BROKEN', message, { id: params.id })
+  }
+  const slot = slotName(params.id)
+  await withConnection(connection, (production) => ensureSlot(production, slot))
+  const instance = { id: place.id, port, recovered: false }
+  saveState(place.layout, { ...state, instance })
+  const { listen, settings } = params
+  const open = { listen, port, settings }
+  const logFrom = await ensureStandby(place, state, { connection, slot, open })
+  const waiting = { place, superuser: state.superuser, port, signal: context.signal, logFrom }
+  if (!(await waitForAnswer({ ...waiting, timeoutMs: RECOVER_MS }))) {
+    throw new MaasError('DATABASE_START_FAILED', 'the standby does not answer')
+  }
+  const pid = postmasterPid(place)
+  if (pid === null) throw new MaasError('DATABASE_START_FAILED', 'the standby ended')
+  const local = localConnection(place, state.superuser, port)
+  const described = { pid, port, socket: place.layout.run }
+  return await withConnection(local, (queries) => readInstance(queries, described))
 }
 
 /** Ends with a server on a timeline of its own that answers on its private socket. */

@@ -12,9 +12,9 @@ import type { DatabaseParams, DatabaseStatus } from '@openmaas/protocols/channel
 import type { PluginContext } from '@openmaas/source-kit/plugin'
 import { stopServer } from '@openmaas/source-kit/server-process'
 import { type Queries, sqlstateOf, withConnection } from './connection.ts'
-import { type Place, placeOf, type PostgresOptions, SOCKET_PORT } from './place.ts'
+import { type Place, placeOf, type PostgresOptions, slotName, SOCKET_PORT } from './place.ts'
 import { createSlot, dropSlot, readSlot } from './slot.ts'
-import { ensureStandby, logSize, STOP_MS, waitForAnswer } from './standby.ts'
+import { ensureStandby, STOP_MS, waitForAnswer } from './standby.ts'
 import { askStandby, readStandby, standbyStatus } from './standby-status.ts'
 import { loadState, type PostgresState, saveState } from './state.ts'
 
@@ -45,9 +45,8 @@ export async function follow(
   }
   const followed = { ...state, retainedLimitBytes, givenUp: null }
   saveState(place.layout, followed)
-  const logFrom = logSize(place)
   await restartWhenPaused(place, followed)
-  await ensureStandby(place, followed, { connection, slot: state.slot })
+  const logFrom = await ensureStandby(place, followed, { connection, slot: state.slot, open: null })
   const { superuser } = state
   const waiting = { place, superuser, port: SOCKET_PORT, signal: context.signal, logFrom }
   await waitForAnswer({ ...waiting, timeoutMs: FOLLOW_MS })
@@ -76,7 +75,7 @@ async function prepareSlot(queries: Queries, state: PostgresState): Promise<stri
 }
 
 /** After a failover the new primary has none; one that lost its log is of no use. */
-async function ensureSlot(queries: Queries, name: string): Promise<void> {
+export async function ensureSlot(queries: Queries, name: string): Promise<void> {
   const slot = await readSlot(queries, name)
   if (slot?.walStatus === 'lost') await dropSlot(queries, name)
   else if (slot !== null) return
@@ -137,6 +136,9 @@ export function syncRemedy(slot: string): string {
   )
 }
 
+/** Whose slot is watched, and how much it may keep. */
+export type Guarded = Pick<FollowParams, 'id' | 'directory' | 'connection' | 'retainedLimitBytes'>
+
 /** Watches the slots of the databases that are followed from this process. */
 export class SlotGuard {
   readonly #timers = new Map<string, NodeJS.Timeout>()
@@ -146,7 +148,7 @@ export class SlotGuard {
     this.#options = options
   }
 
-  watch(params: FollowParams): void {
+  watch(params: Guarded): void {
     this.release(params.id)
     let looking = false
     const timer = setInterval(() => {
@@ -167,15 +169,16 @@ export class SlotGuard {
   }
 
   /** One look. @returns whether the slot was given up */
-  async look(params: FollowParams): Promise<boolean> {
+  async look(params: Guarded): Promise<boolean> {
     const place = placeOf(params, this.#options)
-    const state = loadState(place.layout)
+    // Not the state's: a clone has that of the database it is a clone of.
+    const name = slotName(params.id)
     return await withConnection(params.connection, async (queries) => {
-      const slot = await readSlot(queries, state.slot)
+      const slot = await readSlot(queries, name)
       if (slot === null || slot.retainedBytes <= params.retainedLimitBytes) return false
-      await giveUpSlot(queries, state.slot)
+      await giveUpSlot(queries, name)
       const givenUp =
-        `the slot ${state.slot} kept ${slot.retainedBytes} bytes on production, more than the ` +
+        `the slot ${name} kept ${slot.retainedBytes} bytes on production, more than the ` +
         `${params.retainedLimitBytes} it may, and was given up`
       saveState(place.layout, { ...loadState(place.layout), givenUp })
       this.release(params.id)

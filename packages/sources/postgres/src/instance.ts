@@ -27,7 +27,9 @@ export async function makeAdministrator(
 
 const DESCRIBE = `
   select split_part(current_setting('server_version'), ' ', 1) as version,
-         coalesce(pg_last_wal_replay_lsn(), pg_current_wal_flush_lsn())::text as replayed,
+         case when pg_is_in_recovery() then pg_last_wal_replay_lsn()
+              else coalesce(pg_last_wal_replay_lsn(), pg_current_wal_flush_lsn())
+         end::text as replayed,
          extract(epoch from pg_last_xact_replay_timestamp()) * 1000 as replayed_ms,
          (select timeline_id from pg_control_checkpoint())::text as timeline`
 

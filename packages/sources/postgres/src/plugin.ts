@@ -12,6 +12,9 @@ import { status } from './standby-status.ts'
 import { unfollow } from './unfollow.ts'
 import { verify } from './verify.ts'
 
+/** What production keeps for a clone in live sync that is away: its users only read. */
+const LIVE_RETAINED_MAX = 4 * 1024 ** 3
+
 export function makePostgresPlugin(options: PostgresOptions = {}): SourcePlugin {
   const guard = new SlotGuard(options)
   return {
@@ -31,8 +34,18 @@ export function makePostgresPlugin(options: PostgresOptions = {}): SourcePlugin 
       guard.release(params.id)
       return await unfollow(params, options)
     },
-    activate: (params, context) => activate(params, context, options),
-    deactivate: (params) => deactivate(params, options),
+    activate: async (params, context) => {
+      guard.release(params.id)
+      const running = await activate(params, context, options)
+      const { id, directory, follow: connection } = params
+      const retainedLimitBytes = LIVE_RETAINED_MAX
+      if (connection !== null) guard.watch({ id, directory, connection, retainedLimitBytes })
+      return running
+    },
+    deactivate: async (params) => {
+      guard.release(params.id)
+      return await deactivate(params, options)
+    },
     verify: (params, context) => verify(params, context, options),
   }
 }

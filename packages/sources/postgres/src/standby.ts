@@ -59,36 +59,51 @@ const RELOADABLE = new Set(['primary_conninfo', 'primary_slot_name', 'restore_co
 export interface StandbyOptions {
   readonly connection: DatabaseConnection
   readonly slot: string
+  /** For users to read from while it follows: live sync. Null: nobody but us. */
+  readonly open: OpenStandby | null
 }
 
-/** Starts it, or lets the one that runs take up what is new. */
+export interface OpenStandby {
+  readonly listen: readonly string[]
+  readonly port: number
+  readonly settings: ServerSettings
+}
+
+/**
+ * Starts it, or lets the one that runs take up what is new.
+ *
+ * @returns where in its log that begins: what was logged before tells nothing of it
+ */
 export async function ensureStandby(
   place: Place,
   state: PostgresState,
   standby: StandbyOptions,
-): Promise<void> {
+): Promise<number> {
   const programs = new Programs(state.major, place.programs)
   makeLayout(place.layout, place.user)
   const control = await readControlData(programs, place.layout.data, place.user)
   const settings = standbySettings(place, control, standby)
-  const changed = writeServerFiles(place, { settings, remote: 'reject' })
+  const remote = standby.open === null ? 'reject' : 'scram-sha-256'
+  const changed = writeServerFiles(place, { settings, remote })
   const running = findServer(place.server)
   if (running !== null) {
     if ([...changed].every((name) => RELOADABLE.has(name))) {
       if (changed.size > 0) reloadServer(place)
-      return
+      return logSize(place)
     }
     await stopServer(place.server, { signal: 'SIGINT', timeoutMs: STOP_MS })
   }
   prepareData(place)
   touch(place, 'standby.signal')
+  const logFrom = logSize(place)
   await startPostgres(place, programs)
+  return logFrom
 }
 
 function standbySettings(
   place: Place,
   control: ControlData,
-  { connection, slot }: StandbyOptions,
+  { connection, slot, open }: StandbyOptions,
 ): ServerSettings {
   const { layout, user } = place
   const log = shellQuote(layout.log)
@@ -96,9 +111,10 @@ function standbySettings(
   return {
     ...commonSettings(place),
     ...standbyMinima(control),
-    listen_addresses: '',
-    port: String(SOCKET_PORT),
     shared_buffers: '64MB',
+    ...open?.settings,
+    listen_addresses: open?.listen.join(',') ?? '',
+    port: String(open?.port ?? SOCKET_PORT),
     hot_standby: 'on',
     // Queries of ours must never keep production from cleaning up.
     hot_standby_feedback: 'off',
