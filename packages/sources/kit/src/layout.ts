@@ -37,7 +37,7 @@ export interface VolumeLayout {
 }
 
 export interface RunRoot {
-  /** Of the host; `/run/openmaas/db` for root. */
+  /** Of the host; `/run/openmaas-db` for root: others may pass through it, not so /run/openmaas. */
   readonly runRoot?: string
 }
 
@@ -53,7 +53,7 @@ export function volumeLayout(directory: string, id: string, options: RunRoot = {
 
 function defaultRunRoot(): string {
   const uid = process.getuid?.() ?? 0
-  return uid === 0 ? '/run/openmaas/db' : join(tmpdir(), `openmaas-${uid}`, 'db')
+  return uid === 0 ? '/run/openmaas-db' : join(tmpdir(), `openmaas-${uid}`, 'db')
 }
 
 /** Makes the directories that are missing. The volume's root becomes passable for the user. */
