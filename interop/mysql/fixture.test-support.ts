@@ -26,6 +26,8 @@ export class MysqlFixture implements PluginFixture {
   readonly plugin: SourcePlugin
   readonly production: ProductionServer
   readonly timeResolutionMs: number
+  /** The last that was made. */
+  volume = ''
   #copies = 0
   #load: Session | null = null
 
@@ -77,7 +79,8 @@ export class MysqlFixture implements PluginFixture {
   }
 
   makeVolume(): Promise<string> {
-    return Promise.resolve(this.#newDirectory('volume'))
+    this.volume = this.#newDirectory('volume')
+    return Promise.resolve(this.volume)
   }
 
   #newDirectory(name: string): string {

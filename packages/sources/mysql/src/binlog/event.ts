@@ -140,7 +140,7 @@ export function decodePreviousGtids(body: Buffer): string {
   return parts.join(',')
 }
 
-/** The text of a query event; with its checksum behind it, 4 bytes that say nothing. */
+/** The beginning of the text of a query event. */
 export function decodeQuery(body: Buffer): string {
   requireLength(body, 13)
   const begin = 13 + body.readUInt16LE(11) + body.readUInt8(8) + 1

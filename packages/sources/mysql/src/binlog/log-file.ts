@@ -90,6 +90,7 @@ function* readEvents(path: string): Generator<Event> {
   // An empty file is one that a crash caught at its birth.
   if (magic.length < BINLOG_MAGIC.length) return
   if (!magic.equals(BINLOG_MAGIC)) throw damaged(`${path} is no binlog, or an encrypted one`)
+  let trailer = 0
   for (let begin = BINLOG_MAGIC.length; ;) {
     const bytes = file.read(begin, EVENT_HEADER_SIZE)
     if (bytes.length < EVENT_HEADER_SIZE) return
@@ -101,10 +102,18 @@ function* readEvents(path: string): Generator<Event> {
     const length = LOOKED_INTO.has(header.type) ? header.length - EVENT_HEADER_SIZE : 0
     if (length > BODY_MAX && header.type !== EVENT.QUERY) throw damaged(`${path} has a huge event`)
     // Of a statement only its beginning matters; 70 KiB hold any status before it.
-    const body = file.read(begin + EVENT_HEADER_SIZE, Math.min(length, BODY_LOOK_MAX(header)))
-    yield { header, body: Buffer.from(body), begin, end }
+    const looked = Math.min(length, BODY_LOOK_MAX(header))
+    const body = Buffer.from(file.read(begin + EVENT_HEADER_SIZE, looked))
+    if (header.type === EVENT.FORMAT_DESCRIPTION) trailer = trailerSize(body)
+    const used = Math.max(0, Math.min(looked, length - trailer))
+    yield { header, body: body.subarray(0, used), begin, end }
     begin = end
   }
+}
+
+/** The byte before the event's own checksum says whether events have one: 1 is CRC32. */
+function trailerSize(body: Buffer): number {
+  return body.length > 5 && body.readUInt8(body.length - 5) === 1 ? 4 : 0
 }
 
 const BODY_LOOK_MAX = ({ type }: EventHeader): number =>
