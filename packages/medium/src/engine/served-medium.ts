@@ -17,6 +17,7 @@ import { DeviceStack } from '../stack/device-stack.ts'
 import type { LiveStack } from '../stack/live-stack.ts'
 import { describeSnapshot } from '../stack/prepare-stack.ts'
 import type { Changed, EngineCounters, EngineRequests } from './control.ts'
+import { DiskWork } from './disk-work.ts'
 import { dropLayers, findFreeze, finishFreeze, freezeRecord, rebaseRecord } from './freeze.ts'
 import type { FuseThreads } from './fuse-threads.ts'
 import { FUSE_FD } from './keeper.ts'
@@ -41,8 +42,11 @@ export class ServedMedium {
   #device: DeviceStack | undefined
   #exchangeable: ExchangeableDevice | undefined
 
+  readonly #disk: DiskWork
+
   constructor(options: ServedMediumOptions) {
     this.#options = options
+    this.#disk = new DiskWork(options.brick)
     this.#stack = options.stack
   }
 
@@ -70,34 +74,38 @@ export class ServedMedium {
    * @throws MaasError MEDIUM_TOO_DEEP, OVERLAY_FAILED, FS_NO_SPACE…: then nothing has changed
    */
   async freeze({ requestId, sizeBytes }: EngineRequests['freeze']): Promise<Changed> {
-    const { fs, brick } = this.#options
     const before = this.#load()
     const known = requestId === undefined ? undefined : findFreeze(before, requestId)
     if (known !== undefined) return this.#finish(before, known)
-    // Most of what has to be durable, before anyone waits for it.
-    this.#stack.flush()
+    const disk = this.#disk
+    await disk.perform({ kind: 'flush', overlay: this.#stack.overlay })
     const size = Math.max(this.#stack.size, sizeBytes ?? 0)
     const grows = size > this.#stack.size
     const after = freezeRecord(before, {
       ...(requestId !== undefined && { requestId }),
       ...(grows && { sizeBytes: size }),
     })
-    const frozen = before.layers.at(-1)!
     const top = after.layers.at(-1)!
-    saveMedium(fs, brick, dropLayers(before, after))
     let next
     try {
+      await disk.perform({ kind: 'save', record: dropLayers(before, after) })
+      await disk.perform({ kind: 'create', id: top, size })
       next = this.#stack.prepareTop(top, size)
     } catch (error) {
       this.#restore(before)
       throw error
     }
-    const settle = await this.#exchange(() => this.#stack.freeze(next, frozen))
+    const changed = await this.#exchange(() => this.#stack.freeze(next, before.layers.at(-1)!))
+    const endedAt = Math.floor(systemClock.wallMs())
     if (grows) this.resize()
-    settle()
+    try {
+      await disk.perform({ kind: 'settle', frozen: changed.frozen })
+    } finally {
+      changed.release()
+    }
     const freeze = requestId === undefined ? undefined : findFreeze(after, requestId)
     if (freeze === undefined) return { layers: after.layers, frozenAt: 0 }
-    return this.#finish(this.#load(), freeze)
+    return this.#finish(this.#load(), freeze, endedAt)
   }
 
   /** The kernel asks for the size when it is next looked at. */
@@ -117,29 +125,33 @@ export class ServedMedium {
     }
   }
 
-  /** Whatever had been answered when this is called belongs to what was frozen. */
-  #finish(
+  /** @param endedAt when the frozen layer took no more; by default it has not for long */
+  async #finish(
     record: MediumRecord,
     { requestId, frozenAt }: { readonly requestId: string; readonly frozenAt: number },
-  ): Changed {
-    const { fs, brick } = this.#options
+    endedAt = Math.floor(systemClock.wallMs()),
+  ): Promise<Changed> {
     const { layers } = record
     if (frozenAt > 0) return { layers, frozenAt }
-    const now = Math.floor(systemClock.wallMs())
-    saveMedium(fs, brick, finishFreeze(record, requestId, now))
-    return { layers, frozenAt: now }
+    await this.#disk.perform({ kind: 'save', record: finishFreeze(record, requestId, endedAt) })
+    return { layers, frozenAt: endedAt }
   }
 
   /** @throws MaasError SNAPSHOT_NOT_FOUND and of the pool: then nothing has changed */
   async rebase({ requestId, snapshotId }: EngineRequests['rebase']): Promise<Changed> {
-    const { fs, brick, reader } = this.#options
+    const { reader } = this.#options
     const before = this.#load()
     const after = rebaseRecord(before, requestId, snapshotId)
     const count = before.layers.length - after.layers.length
     if (count > 0) {
       reader.refresh()
       const snapshot = describeSnapshot(reader, after)
-      saveMedium(fs, brick, dropLayers(before, after))
+      try {
+        await this.#disk.perform({ kind: 'save', record: dropLayers(before, after) })
+      } catch (error) {
+        this.#restore(before)
+        throw error
+      }
       await this.#exchange(() => this.#stack.rebase(reader.handoff(), snapshot, count))
     }
     return { layers: after.layers, frozenAt: 0 }
@@ -149,6 +161,7 @@ export class ServedMedium {
   async close(): Promise<void> {
     await this.#options.threads?.stop()
     await this.#options.threads?.close()
+    await this.#disk.close()
     this.#stack.flush()
     this.#device?.close()
     this.#stack.close()

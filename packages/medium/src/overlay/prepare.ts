@@ -188,19 +188,32 @@ export function loadFrozenStates(fs: Fs, directory: string): FrozenStates {
 export function settleOverlay(options: PrepareOptions): void {
   const prepared = prepareOverlay(options)
   try {
-    settlePrepared(options.fs, prepared)
+    settlePrepared(options.fs, prepared.handoff)
   } finally {
     prepared.close()
   }
 }
 
 /** The same for one that this process has, and nobody writes to any more. */
-export function settlePrepared(fs: Fs, { handoff }: PreparedOverlay): void {
+export function settlePrepared(fs: Fs, handoff: OverlayHandoff): void {
+  withCommitter(fs, handoff, (committer) => committer.compact())
+}
+
+/** Everything completed before is durable. @throws MaasError OVERLAY_FAILED, FS_* */
+export function flushOverlay(fs: Fs, handoff: OverlayHandoff): void {
+  withCommitter(fs, handoff, (committer) => committer.flush())
+}
+
+/** For an overlay that this process has; any of its threads. */
+function withCommitter(
+  fs: Fs,
+  handoff: OverlayHandoff,
+  work: (committer: OverlayCommitter) => void,
+): void {
   const files = openOverlayFiles(fs, handoff.directory)
   try {
     const map = new GrainMap(Math.ceil(handoff.size / GRAIN_SIZE), handoff.map)
-    const state = new SharedState(handoff.state)
-    new OverlayCommitter(fs, files, state, map, handoff).compact()
+    work(new OverlayCommitter(fs, files, new SharedState(handoff.state), map, handoff))
   } finally {
     files.close()
   }

@@ -10,6 +10,7 @@ import { type BuiltStack, buildStack, type SnapshotDescription } from './build-s
 import { LiveStack } from './live-stack.ts'
 import { prepareDescription } from './prepare-stack.ts'
 import { sealMedium } from './seal-medium.ts'
+import { settleFrozen } from './settle.ts'
 
 const BOOT = '11111111-2222-3333-4444-555555555555'
 const OTHER_BOOT = '99999999-2222-3333-4444-555555555555'
@@ -83,11 +84,11 @@ test.each(['kill', 'power loss'])('a freeze cut short by a %s loses nothing it m
     let above = false
     try {
       const next = site.live.prepareTop(layers[1]!, SIZE)
-      const settle = site.live.freeze(next, layers[0]!)
+      const { frozen } = site.live.freeze(next, layers[0]!)
       site.reopen()
       site.write(2, 3)
       above = true
-      settle()
+      settleFrozen(site.fs, site.store, frozen)
       site.stack.top.flush()
       done = true
     } catch (error) {
@@ -111,12 +112,12 @@ test('a flush fails for good when what was frozen below could not be made durabl
   const site = new Site(1)
   site.start([layerId(1)])
   site.write(0, 1)
-  const settle = site.live.freeze(site.live.prepareTop(layerId(2), SIZE), layerId(1))
+  const { frozen } = site.live.freeze(site.live.prepareTop(layerId(2), SIZE), layerId(1))
   site.reopen()
   site.write(1, 2)
   site.fs.failSyncAt = site.fs.syncs + 1
   const failed = expect.objectContaining({ code: 'OVERLAY_FAILED' })
-  expect(settle).toThrowError(failed)
+  expect(() => settleFrozen(site.fs, site.store, frozen)).toThrowError(failed)
   expect(() => site.stack.top.flush()).toThrowError(failed)
   expect(() => site.write(2, 3)).toThrowError(failed)
   expect(site.grain(0).equals(filled(1))).toBe(true)
@@ -144,10 +145,11 @@ test('fifty freezes deep, grown on the way, it reads, seals and moves onto the s
     const grows = depth % 10 === 0
     if (grows) model = Buffer.concat([model, Buffer.alloc(GRAIN)])
     const next = site.live.prepareTop(layerId(depth), model.length)
-    const settle = site.live.freeze(next, layers.at(-1)!)
+    const changed = site.live.freeze(next, layers.at(-1)!)
     layers.push(layerId(depth))
     site.reopen()
-    settle()
+    settleFrozen(site.fs, site.store, changed.frozen)
+    changed.release()
     expect(readAll().equals(model), `depth ${depth}`).toBe(true)
   }
   const frozen = layers.slice(0, -1)

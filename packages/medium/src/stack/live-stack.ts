@@ -15,11 +15,13 @@ import { GrainMap } from '../overlay/grain-map.ts'
 import { GRAIN_SIZE } from '../overlay/format.ts'
 import { type FrozenLayer, mergeLayers } from '../overlay/layered-device.ts'
 import type { LayerStore } from '../overlay/layer-store.ts'
-import { type PreparedOverlay, settlePrepared } from '../overlay/prepare.ts'
+import type { OverlayHandoff } from '../overlay/overlay.ts'
+import type { PreparedOverlay } from '../overlay/prepare.ts'
 import { CONTROL, SharedState } from '../overlay/shared-state.ts'
 import type { SnapshotDescription, StackDescription } from './build-stack.ts'
 import { DeviceStack, type StackHandoff } from './device-stack.ts'
 import { prepareTop } from './prepare-top.ts'
+import type { Frozen } from './settle.ts'
 
 export interface LiveStackParts {
   readonly fs: Fs
@@ -78,13 +80,19 @@ export class LiveStack {
     return this.#device.overlayBytes
   }
 
+  /** What takes the writes. */
+  get overlay(): OverlayHandoff {
+    assert(this.#overlay !== undefined, 'a medium that is written to has an overlay')
+    return this.#overlay.handoff
+  }
+
   /** Everything completed is durable afterwards. @throws MaasError OVERLAY_FAILED, FS_* */
   flush(): void {
     this.#device.flush()
   }
 
   /**
-   * Everything of a freeze that takes time, while the threads go on serving.
+   * Makes the layer ready that will be on top, while the threads go on serving.
    *
    * @param size of the device from then on
    */
@@ -97,33 +105,22 @@ export class LiveStack {
 
   /**
    * Puts the new layer on top. No thread has a request under way; each opens `handoff` before its
-   * next one. Flushes of the new layer wait for `settle`.
+   * next one.
    *
-   * @returns settle: makes what was frozen durable. @throws MaasError OVERLAY_FAILED, FS_*: then
-   *   the new layer only reads, for a flush of it would promise what does not hold
+   * @param id of the layer that was on top
+   * @returns what is to be settled (settle.ts), and `release` for afterwards
    */
-  freeze({ overlay }: NextTop, id: LayerId): () => void {
+  freeze({ overlay }: NextTop, id: LayerId): { frozen: Frozen; release: () => void } {
     const before = this.#overlay
     assert(before !== undefined, 'a medium that is written to has an overlay')
     const { directory, map, size } = before.handoff
-    const frozen = { directory, map: new GrainMap(Math.ceil(size / GRAIN_SIZE), map) }
-    const frozenLayers = [...this.#frozen, frozen]
-    const state = new SharedState(overlay.handoff.state)
-    state.lock(CONTROL.commitLock)
+    const layer = { directory, map: new GrainMap(Math.ceil(size / GRAIN_SIZE), map) }
+    const { state } = overlay.handoff
+    new SharedState(state).lock(CONTROL.commitLock)
     const { snapshot } = this.#description
-    this.#change({ snapshot, size: overlay.handoff.size }, frozenLayers, overlay)
-    return () => {
-      try {
-        settlePrepared(this.#fs, before)
-        this.#store.markFrozen(id)
-      } catch (error) {
-        Atomics.store(state.control, CONTROL.failed, 1)
-        throw error
-      } finally {
-        state.unlock(CONTROL.commitLock)
-        before.close()
-      }
-    }
+    this.#change({ snapshot, size: overlay.handoff.size }, [...this.#frozen, layer], overlay)
+    const frozen: Frozen = { id, overlay: before.handoff, above: state }
+    return { frozen, release: () => before.close() }
   }
 
   /**
