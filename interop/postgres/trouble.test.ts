@@ -13,6 +13,7 @@ import { requires } from '@openmaas/testkit/requires'
 import { waitFor } from '@openmaas/testkit/wait-for'
 import type { DatabaseStatus, RunningInstance } from '@openmaas/protocols/channel/database-orders'
 import { serverUser } from '@openmaas/source-kit/os-user'
+import { runProgram } from '@openmaas/source-kit/run-program'
 import { findServer } from '@openmaas/source-kit/server-process'
 import { SlotGuard } from '@openmaas/source-postgres/follow'
 import { withConnection } from '@openmaas/source-postgres/connection'
@@ -190,6 +191,39 @@ requires({ root: true, paths: [folderOf(15) ?? 'PostgreSQL 15'] }, () => {
     const logDirectories = [await fixture.copyVolume(place.directory)]
     const request = { ...across, ...USER, ...how, logDirectories }
     expect(await rowsOf(await fixture.plugin.activate(request, CONTEXT))).toEqual(upTo(15))
+  })
+
+  test('a server that cannot be followed is told what to change, and nothing is changed', async () => {
+    const { production, connection, plugin } = fixture
+    await production.sql(
+      'alter system set wal_level = minimal; alter system set max_wal_senders = 0',
+    )
+    await production.restart()
+    const { checks } = await plugin.check({ engine: 'postgres', connection }, CONTEXT)
+    const remedies = new Map(checks.map((one) => [one.name, one.ok ? '' : one.remedy]))
+    expect(remedies.get('wal_level')).toContain('SET wal_level')
+    expect(remedies.get('max_wal_senders')).toContain('SET max_wal_senders')
+    await expect(seed()).rejects.toMatchObject({ category: 'unavailable' })
+    await production.sql('alter system reset all')
+    await production.restart()
+  })
+
+  test('a volume from a host where the server’s user has another number is taken over', async () => {
+    await seed()
+    await follow()
+    await commit(5)
+    await mark()
+    const clone = await newClone()
+    await commit(5)
+    const { atMs } = await mark()
+    await commit(5)
+    await mark()
+    const later = await fixture.copyVolume(place.directory)
+    await runProgram(['chown', '-R', '12345:12345', clone.directory, later])
+    const target = { kind: 'time', atMs } as const
+    const how = { target, port: null, listen: ['127.0.0.1'], settings: {}, follow: null }
+    const request = { ...clone, ...USER, ...how, logDirectories: [later] }
+    expect(await rowsOf(await fixture.plugin.activate(request, CONTEXT))).toEqual(upTo(10))
   })
 
   test('a slot that keeps too much is given up, and taken up again while the log is there', async () => {

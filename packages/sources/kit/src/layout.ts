@@ -17,8 +17,11 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
+  lchownSync,
+  lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   rmSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -56,14 +59,20 @@ function defaultRunRoot(): string {
   return uid === 0 ? '/run/openmaas-db' : join(tmpdir(), `openmaas-${uid}`, 'db')
 }
 
-/** Makes the directories that are missing. The volume's root becomes passable for the user. */
+/**
+ * Makes the directories that are missing, and all that is in them the user's. The volume's root
+ * becomes passable for it.
+ */
 export function makeLayout(layout: VolumeLayout, user: OsUser | null): void {
   try {
     mkdirSync(join(layout.run, '..'), { recursive: true, mode: 0o755 })
     // The server's user must reach data/, and nobody else needs to.
     if (user !== null) chownSync(layout.directory, 0, user.gid)
     chmodSync(layout.directory, user === null ? 0o700 : 0o750)
-    for (const path of [layout.data, layout.log, layout.run]) ownDirectory(path, user)
+    for (const path of [layout.data, layout.log, layout.run]) {
+      if (existsSync(path)) ownTree(path, user)
+      ownDirectory(path, user)
+    }
   } catch (error) {
     const cause = error as NodeJS.ErrnoException
     throw fsError(cause.code ?? 'EIO', cause.syscall ?? 'mkdir', cause.path, cause)
@@ -75,6 +84,21 @@ export function ownDirectory(path: string, user: OsUser | null): void {
   if (!existsSync(path)) mkdirSync(path, { mode: 0o700 })
   if (user !== null) chownSync(path, user.uid, user.gid)
   chmodSync(path, 0o700)
+}
+
+/**
+ * Makes everything below the user's. A volume that was written on another host has the numbers
+ * of users there: the same name may have another one here.
+ *
+ * Cost: a look at the directory itself when it is the user's already, else one per file.
+ */
+export function ownTree(path: string, user: OsUser | null): void {
+  if (user === null || lstatSync(path).uid === user.uid) return
+  if (lstatSync(path).isDirectory()) {
+    for (const name of readdirSync(path)) ownTree(join(path, name), user)
+  }
+  // Last: one that was interrupted is gone through again.
+  lchownSync(path, user.uid, user.gid)
 }
 
 /** What was renamed, linked or removed in it is durable. */

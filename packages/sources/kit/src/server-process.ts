@@ -10,7 +10,16 @@
  * ends with exit code 0 was told to, and the keeper ends too.
  */
 import { spawn } from 'node:child_process'
-import { chownSync, closeSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import {
+  chownSync,
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -181,6 +190,16 @@ export function killProcess(pid: number, signal: NodeJS.Signals): boolean {
 
 export function serverLog(place: ServerPlace): string {
   return join(place.run, `${place.name}.log`)
+}
+
+/** A server that finds production away says so every second, for days. */
+const LOG_SIZE_MAX = 8 * 1024 * 1024
+
+/** Empties a log that has grown too large; who writes to it appends, and goes on at its begin. */
+export function trimServerLog(place: ServerPlace): void {
+  const path = serverLog(place)
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
+  if (size > LOG_SIZE_MAX) truncateSync(path)
 }
 
 /** The end of its log, for errors; empty when there is none. */

@@ -36,6 +36,7 @@ import {
 import { commonSettings, type ServerSettings, standbyMinima } from './server-settings.ts'
 import { writeServerFiles } from './server-settings.ts'
 import {
+  adoptVolume,
   ensureStandby,
   logSize,
   postmasterPid,
@@ -47,6 +48,7 @@ import {
   waitForAnswer,
 } from './standby.ts'
 import { loadState, type PostgresState, saveState } from './state.ts'
+import { borrowLog } from './wal-archive.ts'
 
 type ActivateParams = DatabaseParams<'database.activate'>
 
@@ -74,6 +76,8 @@ export async function activate(
   const port = await choosePort(params, state, running)
   const activation = { params, context, place, programs, state, port }
   makeLayout(place.layout, place.user)
+  adoptVolume(place)
+  borrowLog(place, params.logDirectories)
   if (params.follow !== null) return await followLive(activation, params.follow)
   if (!running) prepareData(place)
   if (state.instance?.recovered !== true) await recover(activation)

@@ -48,6 +48,7 @@ export async function check(
       checksumsCheck(settings),
       await replicationEntryCheck(connection),
       encryptionCheck(connection),
+      sameHostCheck(connection),
       await localesCheck(queries),
       await unloggedCheck(queries),
     ]
@@ -180,8 +181,24 @@ async function replicationEntryCheck(connection: DatabaseConnection): Promise<Ch
   return { name, ok: false, message: `no replication connection: ${trouble}`, remedy }
 }
 
-function encryptionCheck({ tls, host }: DatabaseConnection): Check {
-  const local = host.startsWith('/') || host === 'localhost' || host.startsWith('127.')
+function isLocal({ host }: DatabaseConnection): boolean {
+  return host.startsWith('/') || host === 'localhost' || host === '::1' || host.startsWith('127.')
+}
+
+/** A standby makes a new tablespace at the path that production names: the same directory here. */
+function sameHostCheck(connection: DatabaseConnection): Check {
+  const name = 'same_host'
+  if (!isLocal(connection)) return fine(name, 'production runs on another host')
+  const message =
+    'production runs on the host of its standby: a tablespace that is made later would be shared ' +
+    'by both, and be damaged (warning)'
+  const remedy = 'stage on another host, or unfollow before CREATE TABLESPACE, and seed anew after'
+  return { name, ok: true, message, remedy }
+}
+
+function encryptionCheck(connection: DatabaseConnection): Check {
+  const { tls } = connection
+  const local = isLocal(connection)
   if (tls === 'verify' || local)
     return fine('encryption', local ? 'the connection is local' : 'TLS')
   const message =

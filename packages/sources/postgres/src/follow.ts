@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { DatabaseParams, DatabaseStatus } from '@openmaas/protocols/channel/database-orders'
 import type { PluginContext } from '@openmaas/source-kit/plugin'
-import { stopServer } from '@openmaas/source-kit/server-process'
+import { stopServer, trimServerLog } from '@openmaas/source-kit/server-process'
 import { type Queries, sqlstateOf, withConnection } from './connection.ts'
 import { type Place, placeOf, type PostgresOptions, slotName, SOCKET_PORT } from './place.ts'
 import { createSlot, dropSlot, readSlot } from './slot.ts'
@@ -171,6 +171,7 @@ export class SlotGuard {
   /** One look. @returns whether the slot was given up */
   async look(params: Guarded): Promise<boolean> {
     const place = placeOf(params, this.#options)
+    trimServerLog(place.server)
     // Not the state's: a clone has that of the database it is a clone of.
     const name = slotName(params.id)
     return await withConnection(params.connection, async (queries) => {

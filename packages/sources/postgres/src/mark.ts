@@ -6,6 +6,8 @@
  * for until it has flushed what production had flushed; a snapshot of data/ with that log is
  * recovered by the engine as after a power failure, which loses no commit.
  */
+import { readdirSync, readlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { DatabaseParams, DatabaseResult } from '@openmaas/protocols/channel/database-orders'
@@ -40,6 +42,7 @@ export async function mark(
   const place = placeOf(params, options)
   const state = loadState(place.layout)
   if (state.phase === 'activated') return await markInstance(place, state)
+  refuseStrayTablespaces(place)
   const production =
     params.connection === null
       ? null
@@ -66,6 +69,17 @@ export async function mark(
     consistency: production === null ? 'crash' : 'application',
     logFromMs: pruned.marks[0]?.atMs ?? null,
     prunedBytes: pruned.prunedBytes,
+  }
+}
+
+/** A tablespace that was made while we followed lies elsewhere: a point would be without it. */
+function refuseStrayTablespaces(place: Place): void {
+  const links = join(place.layout.data, 'pg_tblspc')
+  for (const oid of readdirSync(links)) {
+    const target = readlinkSync(join(links, oid))
+    if (target === join(place.tablespaces, oid)) continue
+    const message = `the tablespace ${oid} is at ${target}, which is not on the volume`
+    throw new MaasError('DATABASE_CHAIN_BROKEN', message, { oid, target })
   }
 }
 

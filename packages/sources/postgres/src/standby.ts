@@ -23,7 +23,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { DatabaseConnection } from '@openmaas/protocols/channel/database-orders'
-import { makeLayout } from '@openmaas/source-kit/layout'
+import { makeLayout, ownTree } from '@openmaas/source-kit/layout'
 import {
   findServer,
   killProcess,
@@ -81,6 +81,7 @@ export async function ensureStandby(
 ): Promise<number> {
   const programs = new Programs(state.major, place.programs)
   makeLayout(place.layout, place.user)
+  adoptVolume(place)
   const control = await readControlData(programs, place.layout.data, place.user)
   const settings = standbySettings(place, control, standby)
   const remote = standby.open === null ? 'reject' : 'scram-sha-256'
@@ -165,6 +166,11 @@ export function prepareData(place: Place): void {
     unlinkSync(join(links, oid))
     symlinkSync(target, join(links, oid))
   }
+}
+
+/** Written on another host, the files may belong to a number that is somebody else's here. */
+export function adoptVolume(place: Place): void {
+  if (existsSync(place.tablespaces)) ownTree(place.tablespaces, place.user)
 }
 
 /** A server's working directory is its data directory. */

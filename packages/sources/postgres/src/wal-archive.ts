@@ -8,9 +8,19 @@
  * Whole segments come by the standby's archiver (standby.ts). What pg_basebackup brought along is
  * never archived, since it marks it as done: a mark links that as well.
  */
-import { existsSync, linkSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs'
+import {
+  chownSync,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+} from 'node:fs'
 import { join } from 'node:path'
-import { syncDirectory } from '@openmaas/source-kit/layout'
+import { syncDirectory, volumeLayout } from '@openmaas/source-kit/layout'
 import { parseSegmentName, type Segment, segmentName } from './lsn.ts'
 import type { Place } from './place.ts'
 import type { Mark } from './state.ts'
@@ -100,6 +110,28 @@ export function pruneLog(
     }
   }
   return { marks: kept, prunedBytes }
+}
+
+/**
+ * Copies what the server's user could not read where it is: a later point is mounted read-only,
+ * and was perhaps written on a host where that user has another number.
+ */
+export function borrowLog(place: Place, roots: readonly string[]): void {
+  const { user, layout } = place
+  if (user === null) return
+  for (const root of roots) {
+    const log = volumeLayout(root, place.id).log
+    if (statSync(log).uid === user.uid) continue
+    for (const name of readdirSync(log)) {
+      const target = join(layout.log, name)
+      const isPartial = name.endsWith('.partial')
+      // A later point has received more of a segment than an earlier one.
+      if (existsSync(target) && !isPartial) continue
+      copyFileSync(join(log, name), `${target}.new`)
+      chownSync(`${target}.new`, user.uid, user.gid)
+      renameSync(`${target}.new`, target)
+    }
+  }
 }
 
 /** Segments in the order of the log: the timeline, which grows with it, does not count. */
