@@ -16,6 +16,7 @@ import { openSecret } from './auth/secret-repository.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import { exportCatalog } from './catalog/export.ts'
 import { openApi } from './control-api.ts'
+import { DatabaseWatch } from './database/database-watch.ts'
 import { ChannelServer } from './host/channel-server.ts'
 import { placeOfEmbedded } from './host/embedded-place.ts'
 import { embedRole } from './host/embedded.ts'
@@ -181,6 +182,16 @@ async function startJobs(
       return (await online.limit(1).executeTakeFirst()) ?? null
     },
   })
+  const databases = stack.use(
+    new DatabaseWatch({
+      catalog,
+      clock,
+      orders,
+      onError,
+      openSecret: (id) => openSecret(catalog.db, id, parts.vault.opener),
+    }),
+  )
+  databases.start()
   const watch = stack.use(new PoolWatch({ catalog, clock, orders, onError }))
   await watch.look()
   watch.start()

@@ -13,6 +13,14 @@ import { expireRequest } from '../job/kinds/expire.ts'
 import { collectRequest } from '../job/kinds/pool-care.ts'
 import { reconcilePointsRequest } from '../job/kinds/reconcile-points.ts'
 import { reconcileMediaRequest } from '../job/kinds/reconcile-media.ts'
+import {
+  beginRefresh,
+  dropRequest,
+  listCare,
+  listExpired,
+  listRefreshing,
+} from './database-care.ts'
+import { changeVirtualDatabase } from '../virtual-database/rows.ts'
 import type { Trx } from '../job/definition.ts'
 import type { JobRequest } from '../job/queue.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../policy/zone.ts'
@@ -24,6 +32,8 @@ const BACKUP_EVERY_MS = 6 * HOUR_MS
 const RECONCILE_EVERY_MS = 10 * MINUTE_MS
 /** When a process begins to lead, since the last one may have died in the middle of something. */
 const RECONCILE_FIRST_MS = MINUTE_MS
+/** Standbys that stopped and instances that are lost are tried again. */
+const CARE_EVERY_MS = 2 * MINUTE_MS
 /** After a jump of the clock nobody's medium is taken away: somebody may set it right again. */
 const JUMP_GRACE_MS = 15 * MINUTE_MS
 const SWEEP_EVERY_MS = HOUR_MS
@@ -47,7 +57,7 @@ export interface HousekeepingOptions {
 
 export class Housekeeping {
   readonly #options: HousekeepingOptions
-  /** Medium → when its eject was last begun, monotonic. */
+  /** Medium or virtual database → when its end was last begun, monotonic. */
   readonly #ejected = new Map<string, number>()
   #isFirst = true
   #jumpedMs = -Infinity
@@ -71,10 +81,14 @@ export class Housekeeping {
     const { catalog } = this.#options
     const now = catalog.clock.wallMs()
     for (const request of await this.#ejections(now)) await this.#enqueue(guard, request)
+    await this.#careForDatabases(guard, now)
     const reconcileMs = this.#isFirst ? RECONCILE_FIRST_MS : RECONCILE_EVERY_MS
     await this.#every('reconcile', reconcileMs, guard, () =>
       Promise.resolve([reconcileMediaRequest('system')]),
     )
+    const isFirst = this.#isFirst
+    const careMs = isFirst ? RECONCILE_FIRST_MS : CARE_EVERY_MS
+    await this.#every('databases', careMs, guard, () => listCare(catalog.db, null, isFirst))
     this.#isFirst = false
     // Unknown snapshots become points before anything is collected, and have their chance.
     await this.#every('points', COLLECT_EVERY_MS, guard, async () => {
@@ -93,6 +107,37 @@ export class Housekeeping {
     await this.#every('catalog-backup', BACKUP_EVERY_MS, guard, () => this.#backups())
     await this.#every('sweep', SWEEP_EVERY_MS, guard, (since) => listSweeps(catalog.db, since, now))
     await this.#prune(guard, now)
+  }
+
+  /** Lifetimes that are over, and refreshes that are due. */
+  async #careForDatabases(guard: (trx: Trx) => Promise<void>, now: number): Promise<void> {
+    const { catalog, enqueue } = this.#options
+    const nowMs = catalog.clock.monotonicMs()
+    const isCalm = nowMs - this.#jumpedMs >= JUMP_GRACE_MS
+    for (const row of isCalm ? await listExpired(catalog.db, now) : []) {
+      // One that could not go is left alone for a while.
+      if (this.#ejected.has(row.id)) continue
+      this.#ejected.set(row.id, nowMs)
+      await catalog.transaction(async (trx) => {
+        await guard(trx)
+        await changeVirtualDatabase(trx, row.id, { state: 'dropping' }, catalog.clock)
+        await enqueue(trx, dropRequest(row))
+      })
+    }
+    for (const row of await listRefreshing(catalog.db, now)) {
+      await catalog.transaction(async (trx) => {
+        await guard(trx)
+        const request = await beginRefresh(trx, row, now)
+        if (request !== null) await enqueue(trx, request)
+      })
+    }
+  }
+
+  /** Hosts that came back: what ran there shall run. In the caller's transaction. */
+  async wake(trx: Trx, hostIds: readonly string[]): Promise<void> {
+    for (const request of await listCare(trx, hostIds, true)) {
+      await this.#options.enqueue(trx, request)
+    }
   }
 
   async #backups(): Promise<JobRequest[]> {

@@ -217,7 +217,10 @@ export class Scheduler {
     const last = rows.at(-1)
     if (last === undefined) return
     const hostIds = [...new Set(rows.map((row) => row.subject))]
-    await this.#transact((trx) => wakeHosts(trx, hostIds, catalog.clock.wallMs()))
+    await this.#transact(async (trx) => {
+      await wakeHosts(trx, hostIds, catalog.clock.wallMs())
+      await this.#housekeeping.wake(trx, hostIds)
+    })
     this.#eventSeq = last.seq
   }
 

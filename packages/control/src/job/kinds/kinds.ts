@@ -14,6 +14,7 @@ import { makeRefreshVirtualDatabase } from './refresh-virtual-database.ts'
 import { makeStartVirtualDatabase, makeStopVirtualDatabase } from './run-virtual-database.ts'
 import { makeDropVirtualDatabase } from './drop-virtual-database.ts'
 import { makeDeleteBookmark, makeMakeBookmark } from './bookmark.ts'
+import { makeFollowDatabase } from './follow-database.ts'
 import { makeUnprotectDatabase } from './unprotect-database.ts'
 import { makeVerifyDatabase } from './verify-database.ts'
 import { makeReconcileMedia } from './reconcile-media.ts'
@@ -37,6 +38,7 @@ export function makeJobKinds(services: KindServices): JobDefinition[] {
     makeProtectDatabase(services),
     makeVerifyDatabase(services),
     makeUnprotectDatabase(services),
+    makeFollowDatabase(services),
     makeMakeVirtualDatabase(services),
     makeRefreshVirtualDatabase(services),
     makeStartVirtualDatabase(services),

@@ -1,7 +1,12 @@
 /** start- and stop-virtual-database: the instance; its clone stays plugged. */
 import { z } from 'zod'
 import type { RunningInstance } from '@openmaas/protocols/channel/database-orders'
-import { changeVirtualDatabase, loadVirtualDatabase } from '../../virtual-database/rows.ts'
+import { MaasError } from '@openmaas/kernel/errors'
+import {
+  changeVirtualDatabase,
+  loadVirtualDatabase,
+  type VirtualDatabaseRow,
+} from '../../virtual-database/rows.ts'
 import { defineJob } from '../definition.ts'
 import type { JobDefinition, StepContext } from '../definition.ts'
 import { mountPathOf, notePlugged, type PluggedPlace, plugPlace } from './database-media.ts'
@@ -11,8 +16,17 @@ import type { KindServices } from './services.ts'
 import { startInstance } from './start-instance.ts'
 import { slotsOf } from './virtual-database-params.ts'
 
-const startParams = z.object({ virtualDatabaseId: z.string(), hostId: z.string() })
-const stopParams = startParams.extend({ immediate: z.boolean() })
+const startParams = z.object({
+  virtualDatabaseId: z.string(),
+  hostId: z.string(),
+  /** It should run, as far as anybody knows: after a boot of its host, or of the server. */
+  again: z.boolean().default(false),
+})
+const stopParams = z.object({
+  virtualDatabaseId: z.string(),
+  hostId: z.string(),
+  immediate: z.boolean(),
+})
 type StartParams = z.infer<typeof startParams>
 type StopParams = z.infer<typeof stopParams>
 
@@ -27,6 +41,12 @@ async function plugAgain(
   // Its node knows the medium already, and what it stands on.
   const place = { mediumId, poolId, nodeId, hostId, sourceId, sourceName, quotaBytes }
   return plugPlace(services, context, { ...place, snapshotId: '' })
+}
+
+/** Between the look that found it and this turn somebody may have stopped it. */
+function requireWanted(row: VirtualDatabaseRow, { again }: StartParams): void {
+  if (!again || row.state === 'running' || row.state === 'lost') return
+  throw new MaasError('CANCELLED', 'it is not wanted to run any more', { state: row.state })
 }
 
 interface StartResults {
@@ -47,6 +67,7 @@ export function makeStartVirtualDatabase(services: KindServices): JobDefinition 
             context.catalog.db,
             context.params.virtualDatabaseId,
           )
+          requireWanted(row, context.params)
           // One that was promoted stands on a local directory.
           if (row.directory !== null || row.mediumId === null) return null
           return plugAgain(services, context, row.mediumId)
@@ -65,25 +86,35 @@ export function makeStartVirtualDatabase(services: KindServices): JobDefinition 
             context.catalog.db,
             context.params.virtualDatabaseId,
           )
+          requireWanted(row, context.params)
           return startInstance(services, context, row, {
             mediumId: row.mediumId ?? row.id,
             hostId: row.hostId,
           })
         },
-        apply: (trx, { params: { virtualDatabaseId: id }, clock }, instance) => {
+        apply: async (trx, { params: { virtualDatabaseId: id }, clock }, instance) => {
+          const { state } = await loadVirtualDatabase(trx, id)
           const { port, version: engineVersion } = instance
           const databasesJson = JSON.stringify(instance.databases)
           const changes = { state: 'running', port, engineVersion, databasesJson } as const
-          return changeVirtualDatabase(trx, id, { ...changes, problemJson: null }, clock)
+          // Found running, as it was: no news.
+          if (state === 'running') return
+          await changeVirtualDatabase(trx, id, { ...changes, problemJson: null }, clock)
         },
       },
     ],
     attemptMax: 3,
     deadlineMs: 2 * 3_600_000,
     conclude: ({ activate: { port, version } }) => ({ result: { port, version } }),
-    ended: async (trx, { params: { virtualDatabaseId: id }, clock }, { state, problem }) => {
+    ended: async (trx, { params: { virtualDatabaseId: id, again }, clock }, { state, problem }) => {
       if (state === 'succeeded' || state === 'warning') return
-      const changes = { state: 'stopped', problemJson: problemOf(problem) } as const
+      const row = await loadVirtualDatabase(trx, id)
+      // Somebody has stopped or dropped it since: that holds.
+      if (again && row.state !== 'running' && row.state !== 'lost') return
+      const changes = {
+        state: again ? 'lost' : 'stopped',
+        problemJson: problemOf(problem),
+      } as const
       await changeVirtualDatabase(trx, id, changes, clock)
     },
   })

@@ -1,0 +1,108 @@
+/**
+ * How the standbys stand, asked twice a minute: what sources show of them, and what alerts and
+ * metrics are made of. It only looks; who puts it right is schedule/database-care.ts.
+ */
+import type { Clock } from '@openmaas/kernel/clock'
+import { isMaasError } from '@openmaas/kernel/errors'
+import type { DatabaseStatus } from '@openmaas/protocols/channel/database-orders'
+import type { OrderGiver } from '@openmaas/protocols/channel/orders'
+import type { Catalog } from '../catalog/catalog.ts'
+import { mountPathOf } from '../job/kinds/database-media.ts'
+import { connectionOf, saveStatus, type SourceDatabaseRow } from './source-database.ts'
+
+const WATCH_EVERY_MS = 30_000
+/** Production is asked too; one that is slow to answer is asked again in half a minute. */
+const TIMEOUT_MS = 20_000
+
+export interface DatabaseWatchOptions {
+  readonly catalog: Catalog
+  readonly clock: Clock
+  readonly orders: OrderGiver
+  openSecret(secretId: string): Promise<string>
+  /** The catalog cannot be reached, or a bug; the watch goes on. */
+  readonly onError: (error: unknown) => void
+}
+
+type Watched = SourceDatabaseRow & { readonly kind: string; readonly hostId: string }
+
+export class DatabaseWatch implements AsyncDisposable {
+  readonly #options: DatabaseWatchOptions
+  #timer: NodeJS.Timeout | undefined
+  #looking: Promise<void> | undefined
+  #round = 0
+
+  constructor(options: DatabaseWatchOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => void this.look(), WATCH_EVERY_MS)
+    this.#timer.unref()
+  }
+
+  /** One round, of which there is never a second at once. */
+  look(): Promise<void> {
+    this.#looking ??= this.#lookAll()
+      .catch((error: unknown) => this.#options.onError(error))
+      .finally(() => (this.#looking = undefined))
+    return this.#looking
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#looking
+  }
+
+  async #lookAll(): Promise<void> {
+    this.#round += 1
+    const rows = await this.#options.catalog.db
+      .selectFrom('sourceDatabase')
+      .innerJoin('source', 'source.id', 'sourceDatabase.sourceId')
+      .selectAll('sourceDatabase')
+      .select(['source.kind', 'source.hostId'])
+      .where('seededAt', 'is not', null)
+      .execute()
+    await Promise.all(rows.map((row) => this.#lookAt(row)))
+  }
+
+  async #lookAt(row: Watched): Promise<void> {
+    const { catalog, clock } = this.#options
+    const status = await this.#ask(row)
+    if (status === undefined) return
+    const now = clock.wallMs()
+    await catalog.transaction((trx) => saveStatus(trx, row.sourceId, status, now))
+  }
+
+  /** @returns undefined when the host is away: what is known grows old, which the row says */
+  async #ask(row: Watched): Promise<DatabaseStatus | undefined> {
+    const { orders, clock, openSecret } = this.#options
+    const { sourceId: id, kind: engine, mediumId, stagingHostId, hostId } = row
+    const host = stagingHostId ?? hostId
+    if (mediumId === null || !orders.isConnected(host)) return undefined
+    try {
+      const connection = await connectionOf(row, openSecret)
+      const params = { engine, id, directory: mountPathOf(mediumId), connection }
+      const key = `database-watch:${id}:${clock.wallMs()}:${this.#round}`
+      return await orders.order(host, 'database.status', params, { key, timeoutMs: TIMEOUT_MS })
+    } catch (error) {
+      if (!isMaasError(error) || error.code === 'INTERNAL') throw error
+      return stoppedBecause(error.message)
+    }
+  }
+}
+
+/** Its host answers, and cannot say more: nothing follows there. */
+function stoppedBecause(reason: string): DatabaseStatus {
+  return {
+    state: 'stopped',
+    reason,
+    mustReseed: false,
+    received: null,
+    applied: null,
+    lagBytes: null,
+    lagMs: null,
+    retainedBytes: null,
+    retainedLimitBytes: null,
+    logBytes: 0,
+  }
+}

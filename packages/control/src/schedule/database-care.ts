@@ -1,0 +1,118 @@
+/**
+ * What control does by itself about databases: virtual databases whose lifetime is over go, those
+ * that refresh by themselves do, and after a boot, a crash or a return of a host everything that
+ * was running runs again.
+ */
+import type { Kysely } from 'kysely'
+import type { CatalogTables } from '../catalog/schema.ts'
+import { statusOf } from '../database/source-database.ts'
+import type { Trx } from '../job/definition.ts'
+import { followDatabaseRequest } from '../job/kinds/follow-database.ts'
+import { virtualDatabaseRequest } from '../job/kinds/virtual-database-params.ts'
+import type { JobRequest } from '../job/queue.ts'
+import { autoRefreshOf, type VirtualDatabaseRow } from '../virtual-database/rows.ts'
+import { nextRefresh } from '../virtual-database/schedule.ts'
+
+type Db = Kysely<CatalogTables>
+
+/** Of one look; what is left comes with the next. */
+const DUE_MAX = 100
+
+/** Those whose lifetime is over; each once, since the row says `dropping` from then on. */
+export function listExpired(db: Db, now: number): Promise<VirtualDatabaseRow[]> {
+  return db
+    .selectFrom('virtualDatabase')
+    .selectAll()
+    .where('leaseUntil', '<=', now)
+    .where('endedAt', 'is', null)
+    .where('kept', '=', 0)
+    .where('state', 'in', ['running', 'stopped', 'lost', 'failed'])
+    .orderBy('leaseUntil')
+    .limit(DUE_MAX)
+    .execute()
+}
+
+export function dropRequest(row: VirtualDatabaseRow): JobRequest {
+  const params = { force: true }
+  return virtualDatabaseRequest('drop-virtual-database', row, { actor: 'system', params })
+}
+
+export function listRefreshing(db: Db, now: number): Promise<VirtualDatabaseRow[]> {
+  return db
+    .selectFrom('virtualDatabase')
+    .selectAll()
+    .where('nextRefreshAt', '<=', now)
+    .where('endedAt', 'is', null)
+    .orderBy('nextRefreshAt')
+    .limit(DUE_MAX)
+    .execute()
+}
+
+/** In one transaction: the next time is set, whether it can be done this time or not. */
+export async function beginRefresh(
+  trx: Trx,
+  row: VirtualDatabaseRow,
+  now: number,
+): Promise<JobRequest | null> {
+  const nextRefreshAt = nextRefresh(autoRefreshOf(row), now)
+  const isReady = row.state === 'running' || row.state === 'stopped'
+  await trx
+    .updateTable('virtualDatabase')
+    .set({ nextRefreshAt, ...(isReady && { state: 'refreshing' }) })
+    .where('id', '=', row.id)
+    .execute()
+  if (!isReady) return null
+  const params = {
+    of: { moment: { kind: 'newest' } },
+    target: { kind: 'point' },
+    bookmarkId: null,
+    wasRunning: row.state === 'running',
+  }
+  return virtualDatabaseRequest('refresh-virtual-database', row, { actor: 'system', params })
+}
+
+/**
+ * Whatever should run. A standby that follows and an instance that runs are found so, and nothing
+ * changes.
+ *
+ * @param hostIds null: on every host
+ * @param all also what was well when it was last seen: its host may have booted
+ */
+export async function listCare(
+  db: Db,
+  hostIds: readonly string[] | null,
+  all: boolean,
+): Promise<JobRequest[]> {
+  const sources = await db
+    .selectFrom('sourceDatabase')
+    .innerJoin('source', 'source.id', 'sourceDatabase.sourceId')
+    .selectAll('sourceDatabase')
+    .select(['source.kind', 'source.hostId', 'source.labelsJson'])
+    .where('sourceDatabase.seededAt', 'is not', null)
+    .execute()
+  const follow = sources.flatMap((row) => {
+    const { sourceId: id, kind, labelsJson, mediumId } = row
+    const hostId = row.stagingHostId ?? row.hostId
+    const isWell = statusOf(row)?.state === 'following'
+    if (mediumId === null || (isWell && !all) || !isAmong(hostIds, hostId)) return []
+    return [followDatabaseRequest({ id, kind, hostId, mediumId, labelsJson })]
+  })
+  const instances = await db
+    .selectFrom('virtualDatabase')
+    .selectAll()
+    .where('state', 'in', all ? ['running', 'lost'] : ['lost'])
+    .where('endedAt', 'is', null)
+    .execute()
+  const start = instances
+    .filter(({ hostId }) => isAmong(hostIds, hostId))
+    .map((row) =>
+      virtualDatabaseRequest('start-virtual-database', row, {
+        actor: 'system',
+        params: { again: true },
+      }),
+    )
+  return [...follow, ...start]
+}
+
+const isAmong = (hostIds: readonly string[] | null, hostId: string): boolean =>
+  hostIds === null || hostIds.includes(hostId)
