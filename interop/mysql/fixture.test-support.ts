@@ -148,6 +148,13 @@ export class MysqlFixture implements PluginFixture {
     return rows.map((one) => Number(one['id']))
   }
 
+  /** @throws MaasError when the instance takes no writes */
+  async write({ port, user, password }: InstanceAccess): Promise<void> {
+    const host = '127.0.0.1'
+    await using session = await Session.open('the instance', { host, port, user, password })
+    await session.run('DELETE FROM app.load_rows')
+  }
+
   killStandby(volume: { readonly directory: string }): Promise<void> {
     const [pid] = this.#serversOn(volume.directory).filter(
       (one) => !commandOf(one).includes('openmaas-keeper'),

@@ -81,6 +81,9 @@ export async function followProduction(
     await dialect.follow(local, source)
     writeState(recordPath(volume), record)
   }
+  // It would fail a moment after it seemed to follow: the status says why it does not.
+  const applied = await dialect.applied(local)
+  if ((await dialect.proveBroken(production, applied)) !== null) return
   await dialect.startReplica(local)
 }
 

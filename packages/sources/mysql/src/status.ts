@@ -70,7 +70,9 @@ async function runningStatus(
   const applied = await dialect.applied(local)
   const detail =
     replica.receivedFile === '' ? '' : `${replica.receivedFile}:${replica.receivedOffset}`
-  const following = replica.receiving === 'yes' && replica.applying
+  // The name of a file comes with the first event: production has accepted where we begin.
+  const receiving = replica.receiving === 'yes' && replica.receivedFile !== ''
+  const following = receiving && replica.applying
   const result: DatabaseStatus = {
     ...known,
     state: following ? 'following' : 'stopped',
