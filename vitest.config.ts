@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { SOURCE_OPTIONS } from './packages/kernel/src/source-options.ts'
 
 /** Unit, model and conformance tests. Processes, not threads: flock and mounts belong to one. */
 export default defineConfig({
@@ -6,8 +7,8 @@ export default defineConfig({
     include: ['packages/**/*.test.ts', 'tools/**/*.test.ts', 'simulation/**/*.test.ts'],
     exclude: ['**/node_modules/**'],
     pool: 'forks',
-    // As in packages/cli/bin/openmaas, which says why.
-    execArgv: ['--wasm-wrapper-tiering-budget=1000000000'],
+    // Threads of tests run from sources.
+    execArgv: [...SOURCE_OPTIONS],
     maxWorkers: 2,
     // Generous: the machine may be shared, and no test of ours asserts a duration.
     testTimeout: 60_000,

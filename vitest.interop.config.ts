@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { SOURCE_OPTIONS } from './packages/kernel/src/source-options.ts'
 
 /** Tests against outside programs, disks and mounts: one file at a time, and slow ones allowed. */
 export default defineConfig({
@@ -6,8 +7,8 @@ export default defineConfig({
     include: ['interop/**/*.test.ts'],
     exclude: ['**/node_modules/**'],
     pool: 'forks',
-    // As in packages/cli/bin/openmaas, which says why.
-    execArgv: ['--wasm-wrapper-tiering-budget=1000000000'],
+    // Threads of tests run from sources.
+    execArgv: [...SOURCE_OPTIONS],
     maxWorkers: 1,
     testTimeout: 300_000,
     hookTimeout: 300_000,

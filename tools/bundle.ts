@@ -21,6 +21,7 @@ import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { SOURCE_OPTIONS } from '@openmaas/kernel/source-options'
 import type { OutputOptions, Plugin } from 'rolldown'
 
 const MAIN = 'packages/cli/src/main.ts'
@@ -220,6 +221,7 @@ function startLanes() {
 
 const current = isCurrent()
 if (current) startLanes()
+else (await import('node:v8')).setFlagsFromString('${SOURCE_OPTIONS.join(' ')}')
 await import(current ? './${directory}/cli-main.js' : '../${MAIN}')
 `
 }

@@ -14,6 +14,7 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import process from 'node:process'
 import { pwriteAll } from '@openmaas/kernel/posix/files'
 import { memfdCreate, sealMemfd } from '@openmaas/kernel/posix/memfd'
+import { sourceArguments } from '@openmaas/kernel/source-options'
 
 export const FUSE_FD = 3
 export const KEY_FD = 4
@@ -42,7 +43,8 @@ export interface EngineProcess {
 export function startKeeper(engine: EngineProcess): number {
   const log = openSync(engine.logPath, 'a', 0o600)
   try {
-    const command = [process.execPath, ...process.execArgv, engine.entry, engine.mediumDirectory]
+    const options = sourceArguments()
+    const command = [process.execPath, ...options, engine.entry, engine.mediumDirectory]
     const child = spawn('/bin/sh', ['-c', KEEPER_SCRIPT, 'openmaas-keeper', ...command], {
       detached: true, // A session of its own: Ctrl-C in the terminal must not pull the disk.
       stdio: ['ignore', log, log, engine.fuseFd ?? 'ignore', engine.keyFd],
