@@ -18,6 +18,7 @@ import { benchMemory } from './scenarios/memory.ts'
 import { benchNbd } from './scenarios/nbd.ts'
 import { benchPlug } from './scenarios/plug.ts'
 import { benchReads } from './scenarios/reads.ts'
+import { benchVolume } from './scenarios/volume.ts'
 import { Borg } from './tools/borg.ts'
 import { Copy, TarZstd } from './tools/copy.ts'
 import { findNewestRestic } from './tools/newest-restic.ts'
@@ -33,6 +34,7 @@ const SCENARIOS: Readonly<Record<string, (context: Context) => Promise<string>>>
   nbd: benchNbd,
   memory: benchMemory,
   catalog: benchCatalog,
+  volume: benchVolume,
 }
 
 const ROUNDS = 3

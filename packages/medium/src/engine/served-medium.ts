@@ -146,13 +146,14 @@ export class ServedMedium {
     if (count > 0) {
       reader.refresh()
       const snapshot = describeSnapshot(reader, after)
+      const change = this.#stack.prepareRebase(reader.handoff(), snapshot, count)
       try {
         await this.#disk.perform({ kind: 'save', record: dropLayers(before, after) })
       } catch (error) {
         this.#restore(before)
         throw error
       }
-      await this.#exchange(() => this.#stack.rebase(reader.handoff(), snapshot, count))
+      await this.#exchange(change)
     }
     return { layers: after.layers, frozenAt: 0 }
   }

@@ -42,15 +42,30 @@ export class LayerMap {
     const leaves: Uint8Array[] = []
     let value = LAYER_FIRST
     for (const layer of layers) {
-      assert(value - LAYER_FIRST < LAYERS_MAX, 'the stack of layers is within its limit')
-      assert(layer.grainCount <= grainCount, 'a layer is not larger than the device')
-      for (const run of layer.runs()) {
-        if (run.state === GrainState.absent) continue
-        const fill = run.state === GrainState.zero ? LAYER_ZERO : value
-        setRun(directory, leaves, { first: run.first, end: run.first + run.count, fill })
-      }
+      addLayer(directory, leaves, { grainCount, layer, value })
       value += 1
     }
+    return new LayerMap(flatten(grainCount, directory, leaves))
+  }
+
+  /**
+   * One layer more on top, of a device that may have grown. Cost: a copy of this map, and the runs
+   * of the layer; nothing for the layers below.
+   *
+   * @param count of the layers that this map merges
+   */
+  with(grainCount: number, layer: GrainMap, count: number): LayerMap {
+    const directory = new Int32Array(Math.ceil(grainCount / LEAF_GRAINS))
+    const leaves: Uint8Array[] = []
+    for (const [leaf, entry] of this.#directory.entries()) {
+      if (entry <= 0) directory[leaf] = entry
+      else {
+        const start = (entry - 1) * LEAF_GRAINS
+        leaves.push(this.#leaves.slice(start, start + LEAF_GRAINS))
+        directory[leaf] = leaves.length
+      }
+    }
+    addLayer(directory, leaves, { grainCount, layer, value: LAYER_FIRST + count })
     return new LayerMap(flatten(grainCount, directory, leaves))
   }
 
@@ -79,6 +94,27 @@ export class LayerMap {
       if (at < stop) return at
     }
     return limit
+  }
+}
+
+interface Added {
+  readonly grainCount: number
+  readonly layer: GrainMap
+  /** Of its written grains. */
+  readonly value: number
+}
+
+function addLayer(
+  directory: Int32Array,
+  leaves: Uint8Array[],
+  { grainCount, layer, value }: Added,
+): void {
+  assert(value - LAYER_FIRST < LAYERS_MAX, 'the stack of layers is within its limit')
+  assert(layer.grainCount <= grainCount, 'a layer is not larger than the device')
+  for (const run of layer.runs()) {
+    if (run.state === GrainState.absent) continue
+    const fill = run.state === GrainState.zero ? LAYER_ZERO : value
+    setRun(directory, leaves, { first: run.first, end: run.first + run.count, fill })
   }
 }
 

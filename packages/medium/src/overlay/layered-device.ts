@@ -59,6 +59,19 @@ export function mergeLayers(
   return { directories: layers.map(({ directory }) => directory), map: handoff }
 }
 
+/** As mergeLayers, with one layer more than there was. */
+export function addLayer(
+  before: LayersHandoff | undefined,
+  layer: FrozenLayer,
+  size: number,
+): LayersHandoff {
+  if (before === undefined) return mergeLayers([layer], size)!
+  const { directories, map } = before
+  const grainCount = Math.ceil(size / GRAIN_SIZE)
+  const { handoff } = new LayerMap(map).with(grainCount, layer.map, directories.length)
+  return { directories: [...directories, layer.directory], map: handoff }
+}
+
 export class LayeredDevice implements SyncBlockDevice {
   readonly size: number
   readonly blockSize = GRAIN_SIZE

@@ -165,7 +165,7 @@ test('fifty freezes deep, grown on the way, it reads, seals and moves onto the s
     size: model.length,
   })
   site.snapshot = { kind: 'volume', root: sealed.id.toString('hex') }
-  site.live.rebase({} as ReaderHandoff, site.snapshot, frozen.length)
+  site.live.prepareRebase({} as ReaderHandoff, site.snapshot, frozen.length)()
   site.reopen()
   expect(store.release(frozen, new Set())).toEqual(frozen)
   expect(readAll().equals(model)).toBe(true)

@@ -13,7 +13,7 @@ import type { LayerId } from '@openmaas/kernel/ids'
 import type { ReaderHandoff } from '@openmaas/pool/pool/chunk-reader'
 import { GrainMap } from '../overlay/grain-map.ts'
 import { GRAIN_SIZE } from '../overlay/format.ts'
-import { type FrozenLayer, mergeLayers } from '../overlay/layered-device.ts'
+import { addLayer, type FrozenLayer, mergeLayers } from '../overlay/layered-device.ts'
 import type { LayerStore } from '../overlay/layer-store.ts'
 import type { OverlayHandoff } from '../overlay/overlay.ts'
 import type { PreparedOverlay } from '../overlay/prepare.ts'
@@ -117,41 +117,41 @@ export class LiveStack {
     const layer = { directory, map: new GrainMap(Math.ceil(size / GRAIN_SIZE), map) }
     const { state } = overlay.handoff
     new SharedState(state).lock(CONTROL.commitLock)
-    const { snapshot } = this.#description
-    this.#change({ snapshot, size: overlay.handoff.size }, [...this.#frozen, layer], overlay)
+    const { snapshot, layers: below } = this.#description
+    const { size: sizeNow } = overlay.handoff
+    const layers = addLayer(below, layer, sizeNow)
+    this.#change({ snapshot, size: sizeNow, layers, overlay: overlay.handoff })
+    this.#frozen = [...this.#frozen, layer]
+    this.#overlay = overlay
     const frozen: Frozen = { id, overlay: before.handoff, above: state }
     return { frozen, release: () => before.close() }
   }
 
   /**
-   * @param reader sees the new point
+   * Makes the stack over the new point ready, while the threads go on serving.
+   *
    * @param count how many of the lowest layers the point holds
+   * @returns the change itself: no thread has a request under way
    */
-  rebase(reader: ReaderHandoff, snapshot: SnapshotDescription, count: number): void {
+  prepareRebase(reader: ReaderHandoff, snapshot: SnapshotDescription, count: number): () => void {
     assert(count <= this.#frozen.length, 'what was sealed was frozen')
     const { size } = this
-    this.#reader = reader
-    this.#change({ snapshot, size }, this.#frozen.slice(count), this.#overlay)
+    const frozen = this.#frozen.slice(count)
+    const layers = mergeLayers(frozen, size)
+    const overlay = this.#overlay?.handoff
+    const description = { snapshot, size, ...(layers && { layers }), ...(overlay && { overlay }) }
+    return () => {
+      this.#reader = reader
+      this.#change(description)
+      this.#frozen = frozen
+    }
   }
 
-  #change(
-    { snapshot, size }: { readonly snapshot: SnapshotDescription; readonly size: number },
-    frozen: readonly FrozenLayer[],
-    overlay: PreparedOverlay | undefined,
-  ): void {
-    const layers = mergeLayers(frozen, size)
-    const description: StackDescription = {
-      snapshot,
-      size,
-      ...(layers !== undefined && { layers }),
-      ...(overlay !== undefined && { overlay: overlay.handoff }),
-    }
+  #change(description: StackDescription): void {
     const device = this.#open({ ...description, reader: this.#reader })
     this.#device.close()
     this.#device = device
     this.#description = description
-    this.#frozen = frozen
-    this.#overlay = overlay
   }
 
   /** Releases the overlay. All threads have closed their stacks before. */
