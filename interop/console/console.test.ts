@@ -6,6 +6,7 @@ import { requires } from '@openmaas/testkit/requires'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { CHROMIUM, ConsoleSite, DIST } from './browser.test-support.ts'
 import { testShell } from './shell.test-support.ts'
+import { testSources } from './sources.test-support.ts'
 
 requires({ linux: true, root: true, paths: [CHROMIUM, DIST, '/dev/fuse'] }, () => {
   describe('the console', () => {
@@ -19,5 +20,6 @@ requires({ linux: true, root: true, paths: [CHROMIUM, DIST, '/dev/fuse'] }, () =
     afterAll(() => site?.[Symbol.asyncDispose]())
 
     testShell(() => site)
+    testSources(() => site)
   })
 })

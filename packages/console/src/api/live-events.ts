@@ -22,9 +22,9 @@ const PAUSE_MS = 1_000
 /** Topic of an event → tags of routes (the first part of a query's key) that it makes stale. */
 const TAGS_OF_TOPIC: Readonly<Record<string, readonly string[]>> = {
   jobs: ['jobs', 'system'],
-  points: ['points', 'sources', 'system'],
-  sources: ['sources', 'system'],
-  hosts: ['hosts', 'sources', 'system'],
+  points: ['points', 'sources', 'policies', 'system'],
+  sources: ['sources', 'policies', 'system'],
+  hosts: ['hosts', 'sources', 'policies', 'system'],
   pools: ['pools', 'system'],
   media: ['media', 'system'],
   alerts: ['alerts', 'system'],

@@ -2,7 +2,13 @@
  * The side navigation, in order: only screens that exist, and of those what the role may see. A
  * screen that is added gets one row here; its name is in app/messages under `nav.…`.
  */
-import { DashboardOutlined, UnorderedListOutlined } from '@ant-design/icons'
+import {
+  DashboardOutlined,
+  FolderOpenOutlined,
+  HddOutlined,
+  SafetyCertificateOutlined,
+  UnorderedListOutlined,
+} from '@ant-design/icons'
 import type { ComponentType } from 'react'
 import type { Permission } from '@openmaas/api/permissions'
 import type { NavigationKey } from './messages/text.ts'
@@ -26,10 +32,31 @@ export const NAVIGATION: readonly NavigationEntry[] = [
     group: 'work',
   },
   {
+    to: '/sources',
+    label: 'nav.sources',
+    icon: FolderOpenOutlined,
+    permission: 'source.read',
+    group: 'work',
+  },
+  {
+    to: '/policies',
+    label: 'nav.policies',
+    icon: SafetyCertificateOutlined,
+    permission: 'policy.read',
+    group: 'work',
+  },
+  {
     to: '/jobs',
     label: 'nav.jobs',
     icon: UnorderedListOutlined,
     permission: 'job.read',
     group: 'work',
+  },
+  {
+    to: '/hosts',
+    label: 'nav.hosts',
+    icon: HddOutlined,
+    permission: 'host.read',
+    group: 'infrastructure',
   },
 ]

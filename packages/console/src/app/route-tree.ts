@@ -1,10 +1,26 @@
 /** Every screen: one import and one row. Its entry in the side navigation: navigation.ts. */
 import { dashboardRoute } from '../screens/dashboard/routes.ts'
+import { hostRoute, hostsRoute } from '../screens/hosts/routes.ts'
 import { jobRoute, jobsRoute } from '../screens/jobs/routes.ts'
 import { loginRoute } from '../screens/login/routes.ts'
+import { newPolicyRoute, policiesRoute, policyRoute } from '../screens/policies/routes.ts'
+import { protectRoute } from '../screens/protect/routes.ts'
+import { sourceRoute, sourcesRoute } from '../screens/sources/routes.ts'
 import { rootRoute, shellRoute } from './base-routes.ts'
 
 export const routeTree = rootRoute.addChildren([
   loginRoute,
-  shellRoute.addChildren([dashboardRoute, jobsRoute, jobRoute]),
+  shellRoute.addChildren([
+    dashboardRoute,
+    jobsRoute,
+    jobRoute,
+    hostsRoute,
+    hostRoute,
+    sourcesRoute,
+    sourceRoute,
+    protectRoute,
+    policiesRoute,
+    newPolicyRoute,
+    policyRoute,
+  ]),
 ])

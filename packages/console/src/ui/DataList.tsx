@@ -146,6 +146,10 @@ function useRowKeys<Row>(rows: readonly Row[], open: (row: Row) => void) {
     addEventListener('keydown', listen)
     return () => removeEventListener('keydown', listen)
   })
+  // antd measures columns by a hidden copy of their heads, with a checkbox that Tab would reach.
+  useEffect(() => {
+    container.current?.querySelector('.ant-table-measure-row')?.setAttribute('inert', '')
+  })
   useEffect(() => {
     container.current?.querySelector('.om-row-current')?.scrollIntoView({ block: 'nearest' })
   }, [position])

@@ -10,6 +10,7 @@ import { Empty } from '../../ui/Empty.tsx'
 import { Page } from '../../ui/Page.tsx'
 import { Time } from '../../ui/Time.tsx'
 import { Attention } from './Attention.tsx'
+import { FirstRun } from './FirstRun.tsx'
 import { dashboardMessages } from './messages/text.ts'
 import { Pools } from './Pools.tsx'
 import { Tiles } from './Tiles.tsx'
@@ -26,6 +27,7 @@ export function DashboardPage() {
   })
   return (
     <Page title={text('title')} cli="openmaas status" api="GET /api/v1/status">
+      <FirstRun status={status} />
       <Tiles status={status} />
       <Attention rows={status.attention} />
       {may('pool.read') && <Pools />}

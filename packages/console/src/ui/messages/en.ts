@@ -75,4 +75,5 @@ export const en = {
   never: 'Never',
   none: 'None',
   'chart.table': 'Show as a table',
+  'labels.example': 'env=prod',
 } as const

@@ -76,4 +76,5 @@ export const zhCn: Translation<typeof en> = {
   never: '从未',
   none: '无',
   'chart.table': '以表格显示',
+  'labels.example': 'env=prod',
 }

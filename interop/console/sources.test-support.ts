@@ -1,0 +1,159 @@
+/** Sources, their timeline, the wizard that protects, policies, hosts. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { LOOKS } from './browser.test-support.ts'
+import type { ConsoleSite } from './browser.test-support.ts'
+
+export function testSources(site: () => ConsoleSite): void {
+  describe('sources', () => {
+    test('answers whether a source is protected, and shows its point on a line', async () => {
+      await using visit = await site().enter()
+      await visit.open('/sources')
+      await visit.by(`source-${site().sourceId}`).click()
+      await visit.by('answer').waitFor()
+      expect(await visit.by('answer').textContent()).toContain('Is this protected?')
+      await visit.page.getByRole('tab', { name: 'Timeline' }).click()
+      await visit.by('mark').first().waitFor()
+      await visit.by('point').waitFor()
+      await visit.by('point-lock').click()
+      await visit.by('lock-ok').click()
+      await visit.page.locator('[data-testid=lock-ok]').waitFor({ state: 'detached' })
+      const { items } = await site().server.api.call('listPoints', {
+        query: { 'filter[sourceId]': site().sourceId, 'filter[locked]': 'true' },
+      })
+      expect(items).toHaveLength(1)
+      expect(visit.complaints).toEqual([])
+    })
+
+    test('says what is wrong when a locked point is to be deleted, and keeps it', async () => {
+      await using visit = await site().enter()
+      const { items } = await site().server.api.call('listPoints', {
+        query: { 'filter[sourceId]': site().sourceId, sort: 'takenAt' },
+      })
+      await visit.open(`/sources/${site().sourceId}?tab=timeline&point=${items[0]!.id}`)
+      await visit.by('point-delete').click()
+      await visit.by('plan').getByTestId('problem').waitFor()
+      expect(visit.complaints).toEqual([])
+    })
+
+    test('protects a directory that is found by going into it, and runs it at once', async () => {
+      const directory = site().directory.join('wizard')
+      mkdirSync(directory)
+      writeFileSync(`${directory}/one.txt`, 'one')
+      await using visit = await site().enter()
+      await visit.open('/protect')
+      expect(await visit.by('next').isDisabled()).toBe(true)
+      await visit.page.getByRole('radio').first().click()
+      await visit.by('path').fill(site().directory.path)
+      await visit.by('path').press('Enter')
+      await visit.by('directory-wizard').click()
+      await visit.page.waitForURL(/path=[^&]*wizard/)
+      await visit.by('next').click()
+      await visit.by('policy-silver').click()
+      await visit.by('outlook').getByText('Keeps about').waitFor()
+      await visit.by('skip').click()
+      await visit.page.locator('[data-testid=check-path][data-state=ok]').waitFor()
+      await visit.by('begin').click()
+      await visit.by('steps').waitFor()
+      const { items } = await site().server.api.call('listSources', {
+        query: { 'filter[name]': 'wizard' },
+      })
+      expect(items).toMatchObject([{ path: directory, kind: 'files' }])
+      await site().server.api.finish(new URL(visit.page.url()).pathname.split('/').at(-1)!)
+      expect(visit.complaints).toEqual([])
+    })
+
+    test('shows what the server refused, in the wizard too', async () => {
+      await using visit = await site().enter()
+      const { items } = await site().server.api.call('listHosts')
+      const agent = items.find(({ kind }) => kind === 'agent')!
+      const query = new URLSearchParams({
+        step: 'review',
+        hostId: agent.id,
+        path: '/no/such/directory',
+        policyId: 'none',
+        name: 'files',
+      })
+      await visit.open(`/protect?${query}`)
+      await visit.page.locator('[data-testid=check-path][data-state=bad]').waitFor()
+      await visit.by('begin').click()
+      await visit.by('step-review').getByTestId('problem').waitFor()
+      expect(visit.complaints).toEqual([])
+    })
+  })
+
+  describe('policies and hosts', () => {
+    test('a promise is simulated, and a weaker one wants a reason', async () => {
+      await using visit = await site().enter()
+      await visit.open('/policies/new')
+      await visit.by('policy-name').fill('nightly')
+      await visit.by('simulation').getByTestId('chart').waitFor()
+      await visit.by('save-policy').click()
+      await visit.by('save-ok').click()
+      await visit.page.waitForURL(/\/policies\/plc_/)
+      await visit.by('keep-daily').fill('1')
+      await visit.by('save-policy').click()
+      await visit.by('save-dialog').getByTestId('impact').waitFor()
+      expect(await visit.by('save-ok').isDisabled()).toBe(true)
+      await visit.by('save-reason').fill('less is enough')
+      await visit.by('save-ok').click()
+      await visit.page.locator('[data-testid=save-dialog]').waitFor({ state: 'detached' })
+      const { items } = await site().server.api.call('listPolicies', {
+        query: { 'filter[name]': 'nightly' },
+      })
+      expect(items[0]!.spec.retention.daily).toBe(1)
+      expect(visit.complaints).toEqual([])
+    })
+
+    test('says what is wrong with a cron that nobody can follow', async () => {
+      await using visit = await site().enter()
+      await visit.open('/policies/new')
+      await visit.page.getByText('When exactly, and what goes first').click()
+      await visit.by('cron').fill('61 99 * * *')
+      await visit.by('preview').getByTestId('problem').waitFor()
+      expect(visit.complaints).toEqual([])
+    })
+
+    test('makes a line by which a machine joins, and waits for it', async () => {
+      await using visit = await site().enter()
+      await visit.open('/hosts?join=agent')
+      await visit.by('join-make').click()
+      const command = await visit.by('join-command').textContent()
+      expect(command).toMatch(/^openmaas agent join https:\/\/\S+ --token \S+ --fingerprint \S+$/)
+      await visit.by('join-state').getByText('Waiting').waitFor()
+      expect(visit.complaints).toEqual([])
+    })
+
+    test('refuses to remove a host that is not named, and says what would happen', async () => {
+      await using visit = await site().enter()
+      const { items } = await site().server.api.call('listHosts')
+      const agent = items.find(({ kind }) => kind === 'agent')!
+      await visit.open(`/hosts/${agent.id}`)
+      await visit.by('remove-host').click()
+      await visit.by('plan').locator('li, [data-testid=problem]').first().waitFor()
+      await visit.by('confirm-name').fill('another')
+      await visit.by('confirm-reason').fill('a test')
+      const remove = visit.page.getByRole('dialog').getByRole('button', { name: 'Remove host' })
+      expect(await remove.isDisabled()).toBe(true)
+      expect(visit.complaints).toEqual([])
+    })
+
+    test.each(LOOKS)('$language $theme $size: nothing is cut, axe is content', async (look) => {
+      await using visit = await site().enter(look)
+      const { sourceId } = site()
+      const { items: hosts } = await site().server.api.call('listHosts')
+      const { items: policies } = await site().server.api.call('listPolicies')
+      const agent = hosts.find(({ kind }) => kind === 'agent')!
+      const draft = `hostId=${agent.id}&path=${encodeURIComponent(site().directory.path)}`
+      const timeline = `/sources/${sourceId}?tab=timeline`
+      expect(await visit.look('sources', '/sources', look)).toEqual([])
+      expect(await visit.look('source', `/sources/${sourceId}`, look)).toEqual([])
+      expect(await visit.look('timeline', timeline, look)).toEqual([])
+      expect(await visit.look('protect', `/protect?${draft}`, look)).toEqual([])
+      expect(await visit.look('policies', '/policies', look)).toEqual([])
+      expect(await visit.look('policy', `/policies/${policies[0]!.id}`, look)).toEqual([])
+      expect(await visit.look('hosts', '/hosts?join=agent', look)).toEqual([])
+      expect(visit.complaints).toEqual([])
+    })
+  })
+}

@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest'
+import {
+  isComplete,
+  reachableStep,
+  shellWord,
+  suggestName,
+  toBody,
+  toCommand,
+  toYaml,
+} from './draft.ts'
+import { protectSearch } from './search.ts'
+
+const draft = protectSearch.parse({
+  hostId: 'hst_1',
+  path: "/srv/it's here",
+  policyId: 'pol_1',
+  exclude: '*.tmp\n\n/cache/',
+  rate: '20',
+})
+const names = { name: 'www', host: 'web-1', policy: 'gold', pool: null }
+
+describe('what is about to be protected', () => {
+  test('gets the name of its directory, and that of its host when it is taken', () => {
+    expect(suggestName('/srv/www/', 'web-1', new Set())).toBe('www')
+    expect(suggestName('/srv/www', 'web-1', new Set(['www']))).toBe('web-1-www')
+    expect(suggestName('/srv/www', 'web-1', new Set(['www', 'web-1-www']))).toBe('web-1-www-2')
+    expect(suggestName('/', 'web-1', new Set())).toBe('root')
+  })
+
+  test('cannot be reviewed before it is complete', () => {
+    expect(reachableStep('review', {})).toBe('what')
+    expect(reachableStep('review', { hostId: 'hst_1', path: '/srv' })).toBe('promise')
+    expect(reachableStep('review', { ...draft, rate: 'fast' })).toBe('where')
+    expect(reachableStep('review', draft)).toBe('review')
+    expect(isComplete('what', { hostId: 'hst_1', path: 'srv' })).toBe(false)
+  })
+
+  test('is a body of the API', () => {
+    expect(toBody(draft, 'www')).toEqual({
+      name: 'www',
+      hostId: 'hst_1',
+      kind: 'files',
+      path: "/srv/it's here",
+      policyId: 'pol_1',
+      poolId: null,
+      options: { exclude: ['*.tmp', '/cache/'], bytesPerSecond: 20_971_520 },
+    })
+    expect(toBody({ ...draft, policyId: 'none' }, 'www').policyId).toBeNull()
+  })
+
+  test('is a command that a shell reads as it was meant', () => {
+    expect(shellWord("it's")).toBe(String.raw`'it'\''s'`)
+    expect(toCommand(draft, names)).toBe(
+      String.raw`openmaas source add web-1 '/srv/it'\''s here' --name www --policy gold --exclude '*.tmp' --exclude /cache/ --rate 20M`,
+    )
+  })
+
+  test('is a document, whose words are quoted as JSON, which YAML understands', () => {
+    expect(toYaml(draft, names).split('\n')).toEqual([
+      'apiVersion: openmaas/v1',
+      'kind: Source',
+      'metadata:',
+      '  name: "www"',
+      'spec:',
+      '  host: "web-1"',
+      '  kind: files',
+      `  path: "/srv/it's here"`,
+      '  policy: "gold"',
+      '  options:',
+      '    exclude: ["*.tmp", "/cache/"]',
+      '    bytesPerSecond: 20971520',
+    ])
+    expect(toYaml({ path: '/srv' }, names)).not.toContain('options')
+  })
+})
+
+test('what is wrong in the address is dropped', () => {
+  const search = protectSearch.parse({ step: 'done', kind: 'tape', path: '/srv', more: 1 })
+  expect(Object.entries(search).filter(([, value]) => value !== undefined)).toEqual([
+    ['path', '/srv'],
+  ])
+})

@@ -1,0 +1,77 @@
+import { useState } from 'react'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { Link, useNavigate, type LinkProps } from '@tanstack/react-router'
+import Button from 'antd/es/button'
+import type { Source } from '@openmaas/api/resources/source'
+import { apiCall } from '../../api/queries.ts'
+import { useMay } from '../../api/session.ts'
+import { hasScreen } from '../../app/screens-present.ts'
+import { useText } from '../../i18n/text.ts'
+import { DestructiveDialog, type Plan } from '../../ui/DestructiveDialog.tsx'
+import { ProblemView } from '../../ui/ProblemView.tsx'
+import { sourcesMessages } from './messages/text.ts'
+
+export function SourceActions({ source }: { readonly source: Source }) {
+  const text = useText(sourcesMessages)
+  const may = useMay()
+  const navigate = useNavigate({ from: '/sources/$sourceId' })
+  const queryClient = useQueryClient()
+  const [isRemoving, setRemoving] = useState(false)
+  const params = { sourceId: source.id }
+  const run = useMutation({
+    mutationFn: () => apiCall('protectSource', { params, body: {} }),
+    onSuccess: ({ jobId }) => navigate({ to: '/jobs/$jobId', params: { jobId } }),
+  })
+  const pause = useMutation({
+    mutationFn: () => apiCall(source.paused ? 'resumeSource' : 'pauseSource', { params }),
+    onSettled: () => queryClient.invalidateQueries({ queryKey: ['sources'] }),
+  })
+  const error = run.error ?? pause.error
+  return (
+    <>
+      {may('source.write') && (
+        <Button danger onClick={() => setRemoving(true)} data-testid="remove-source">
+          {text('remove')}
+        </Button>
+      )}
+      {may('source.write') && (
+        <Button loading={pause.isPending} onClick={() => pause.mutate()} data-testid="pause">
+          {text(source.paused ? 'resume' : 'pause')}
+        </Button>
+      )}
+      {may('point.restore') && hasScreen('/recover') && (
+        <Link
+          to={'/recover' as LinkProps['to'] & string}
+          search={{ sourceId: source.id } as never}
+          data-testid="recover-source"
+        >
+          <Button tabIndex={-1}>{text('recover')}</Button>
+        </Link>
+      )}
+      {may('source.protect') && (
+        <Button
+          type="primary"
+          loading={run.isPending}
+          onClick={() => run.mutate()}
+          data-testid="run"
+        >
+          {text('run')}
+        </Button>
+      )}
+      {error !== null && <ProblemView error={error} />}
+      {isRemoving && (
+        <DestructiveDialog
+          title={text('remove')}
+          name={source.name}
+          plan={(body) => apiCall('deleteSource', { params, body, dryRun: true }) as Promise<Plan>}
+          perform={async (body) => {
+            await apiCall('deleteSource', { params, body })
+            void navigate({ to: '/sources', search: {} })
+            await queryClient.invalidateQueries({ queryKey: ['sources', 'listSources'] })
+          }}
+          onClose={() => setRemoving(false)}
+        />
+      )}
+    </>
+  )
+}
