@@ -3,9 +3,13 @@
  * screen that is added gets one row here; its name is in app/messages under `nav.…`.
  */
 import {
+  AuditOutlined,
+  BellOutlined,
   DashboardOutlined,
+  DatabaseOutlined,
   FolderOpenOutlined,
   HddOutlined,
+  UsbOutlined,
   SafetyCertificateOutlined,
   UnorderedListOutlined,
 } from '@ant-design/icons'
@@ -39,6 +43,13 @@ export const NAVIGATION: readonly NavigationEntry[] = [
     group: 'work',
   },
   {
+    to: '/media',
+    label: 'nav.media',
+    icon: UsbOutlined,
+    permission: 'medium.read',
+    group: 'work',
+  },
+  {
     to: '/policies',
     label: 'nav.policies',
     icon: SafetyCertificateOutlined,
@@ -53,10 +64,31 @@ export const NAVIGATION: readonly NavigationEntry[] = [
     group: 'work',
   },
   {
+    to: '/alerts',
+    label: 'nav.alerts',
+    icon: BellOutlined,
+    permission: 'alert.read',
+    group: 'work',
+  },
+  {
+    to: '/pools',
+    label: 'nav.pools',
+    icon: DatabaseOutlined,
+    permission: 'pool.read',
+    group: 'infrastructure',
+  },
+  {
     to: '/hosts',
     label: 'nav.hosts',
     icon: HddOutlined,
     permission: 'host.read',
     group: 'infrastructure',
+  },
+  {
+    to: '/audit',
+    label: 'nav.audit',
+    icon: AuditOutlined,
+    permission: 'audit.read',
+    group: 'admin',
   },
 ]

@@ -1,11 +1,17 @@
 /** Every screen: one import and one row. Its entry in the side navigation: navigation.ts. */
 import { dashboardRoute } from '../screens/dashboard/routes.ts'
+import { filesRoute } from '../screens/files/routes.ts'
 import { hostRoute, hostsRoute } from '../screens/hosts/routes.ts'
 import { jobRoute, jobsRoute } from '../screens/jobs/routes.ts'
 import { loginRoute } from '../screens/login/routes.ts'
+import { mediaRoute, mediumRoute } from '../screens/media/routes.ts'
 import { newPolicyRoute, policiesRoute, policyRoute } from '../screens/policies/routes.ts'
 import { protectRoute } from '../screens/protect/routes.ts'
+import { recoverRoute } from '../screens/recover/routes.ts'
 import { sourceRoute, sourcesRoute } from '../screens/sources/routes.ts'
+import { alertsRoute } from '../screens/alerts/routes.ts'
+import { auditRoute } from '../screens/audit/routes.ts'
+import { poolRoute, poolsRoute } from '../screens/pools/routes.ts'
 import { rootRoute, shellRoute } from './base-routes.ts'
 
 export const routeTree = rootRoute.addChildren([
@@ -18,9 +24,17 @@ export const routeTree = rootRoute.addChildren([
     hostRoute,
     sourcesRoute,
     sourceRoute,
+    recoverRoute,
+    filesRoute,
+    mediaRoute,
+    mediumRoute,
     protectRoute,
     policiesRoute,
     newPolicyRoute,
     policyRoute,
+    poolsRoute,
+    poolRoute,
+    alertsRoute,
+    auditRoute,
   ]),
 ])
