@@ -91,7 +91,7 @@ async function answer(control: EngineControl, line: string): Promise<unknown> {
 
 type Message = { readonly [key: string]: unknown }
 
-/** Only who plugged can write to the socket; what is not asked properly is a mistake all the same. */
+/** Only who plugged can write to the socket; a wrong message is a mistake all the same. */
 function perform(control: EngineControl, message: Message): unknown {
   const { do: verb, requestId, snapshotId, sizeBytes } = message
   switch (verb) {

@@ -6,7 +6,7 @@ import type { StackHandoff } from '../stack/device-stack.ts'
 export const SLOT = { stop: 0, requests: 1, failures: 2 } as const
 export const CONTROL_WORDS = 3
 
-/** To a thread, which answers `end` when it serves no more: whenever `stop` is set, or unmounted. */
+/** To a thread, which answers `end` when it serves no more: `stop` was set, or it is unmounted. */
 export interface FuseThreadStart {
   readonly fd: number
   /** Readable while the threads are to stop: they wait for it beside the requests. */

@@ -1,4 +1,4 @@
-/** The thread of a seal: reads the frozen layers, stores what they changed, says what came of it. */
+/** The thread of a seal: reads the frozen layers and stores what they changed. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { assert } from '@openmaas/kernel/assert'
 import { type ErrorMessage, errorToMessage } from '@openmaas/kernel/error-message'

@@ -302,7 +302,7 @@ export class FuseDiskServer {
   }
 }
 
-/** The notification that makes the kernel ask for the size of the disk when it is next looked at. */
+/** The notification that makes the kernel ask for the size of the disk at the next look. */
 export function forgetSize(): Buffer {
   const bytes = Buffer.alloc(REPLY_HEADER_SIZE + 24)
   bytes.writeUInt32LE(bytes.length, 0)
