@@ -1,6 +1,6 @@
 /**
- * Goal: on the MariaDB of this host, the plug-in holds the contract of all plug-ins, and recovers clones to
- * any second and any transaction.
+ * Goal: on the MariaDB of this host, the plug-in holds the contract of all plug-ins, and recovers
+ * clones to any second and any transaction.
  */
 import process from 'node:process'
 import { verifySourcePlugin } from '@openmaas/source-kit/conformance.test-support'
@@ -13,5 +13,5 @@ const COUNT = Number(process.env['OPENMAAS_RECOVERIES'] ?? 20)
 
 requires({ root: true, programs: ['mariadbd', 'mariadb-backup'] }, () => {
   verifySourcePlugin('MariaDB 10.11', () => MysqlFixture.make('mariadb'))
-  verifyRandomRecoveries('mariadb', COUNT)
+  verifyRandomRecoveries('mariadb', { count: COUNT, pointGapMs: 3000 })
 })

@@ -16,9 +16,8 @@ import type { LoggedCommit } from './load.test-support.ts'
 const SOURCE = { engine: 'mysql', id: 'src_00000000000000000000000001' }
 const ADMINISTRATOR = { user: 'keeper', password: 'Any-thing-1' }
 const CONTEXT = { signal: new AbortController().signal, progress: (): void => {} }
-/** Points while the load runs, a few seconds apart, so that targets lie in several of them. */
+/** Points while the load runs, so that targets lie behind several of them. */
 const POINTS = 4
-const POINT_GAP_MS = 3000
 /** Two cores: two recoveries beside each other. */
 const BESIDE = 2
 
@@ -29,11 +28,19 @@ interface Point {
   readonly copiedMs: number
 }
 
-export function verifyRandomRecoveries(product: Product, count: number): void {
+export interface RecoveryOptions {
+  /** Of seconds, and of transactions. */
+  readonly count: number
+  /** From point to point, the load running. */
+  readonly pointGapMs: number
+}
+
+export function verifyRandomRecoveries(product: Product, options: RecoveryOptions): void {
+  const { count } = options
   const seed = Number(process.env['OPENMAAS_SEED'] ?? 20_261_122)
   describe(`${count} random seconds and transactions of ${product}, seed ${seed}`, () => {
     const run = new RecoveryRun(product, new SeededRandom(seed))
-    beforeAll(async () => await run.begin())
+    beforeAll(async () => await run.begin(options.pointGapMs))
     afterAll(async () => await run.end())
 
     test('transactions: the clone ends with each', async () => {
@@ -69,7 +76,7 @@ class RecoveryRun {
     this.#random = random
   }
 
-  async begin(): Promise<void> {
+  async begin(gapMs: number): Promise<void> {
     this.#fixture = await MysqlFixture.make(this.#product)
     const { plugin, connection } = this.#fixture
     const place = { ...SOURCE, directory: await this.#fixture.makeVolume() }
@@ -83,7 +90,7 @@ class RecoveryRun {
       const directory = await this.#fixture.copyVolume(place.directory)
       const copiedMs = Date.now()
       this.points.push({ directory, markedMs: marked.atMs, copiedMs })
-      await waitFor('the load went on', () => Date.now() > copiedMs + POINT_GAP_MS)
+      await waitFor('the load went on', () => Date.now() > copiedMs + gapMs)
     }
     this.#commits = await load.end()
     const marked = await plugin.mark({ ...place, connection }, CONTEXT)

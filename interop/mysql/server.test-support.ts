@@ -61,8 +61,9 @@ export class ProductionServer implements AsyncDisposable {
 
   get connection(): DatabaseConnection {
     const { port } = this
-    const off = { tls: 'off', ca: null } as const
-    return { host: '127.0.0.1', port, user: 'openmaas', password: PASSWORD, ...off }
+    // MySQL makes itself a certificate at its first start; MariaDB needs to be given one.
+    const tls = this.options.product === 'mysql' ? 'require' : 'off'
+    return { host: '127.0.0.1', port, user: 'openmaas', password: PASSWORD, tls, ca: null }
   }
 
   async #initialize(): Promise<void> {
@@ -95,9 +96,10 @@ export class ProductionServer implements AsyncDisposable {
     ]
     const own =
       product === 'mariadb'
-        ? ['--gtid-strict-mode=ON', '--performance-schema=OFF']
+        ? ['--gtid-strict-mode=ON', '--performance-schema=OFF', '--innodb-log-file-size=8M']
         : [
             '--gtid-mode=ON',
+            '--innodb-redo-log-capacity=8M',
             '--enforce-gtid-consistency=ON',
             '--mysqlx=OFF',
             '--secure-file-priv=NULL',

@@ -22,11 +22,11 @@ const HEAL = { timeoutMs: 120_000 }
 const ACTIVATION = {
   ...ADMINISTRATOR,
   logDirectories: [],
-  target: { kind: 'snapshot' },
+  target: { kind: 'snapshot' as const },
   port: null,
   listen: ['127.0.0.1'],
   settings: {},
-} as const
+}
 
 requires({ root: true, programs: ['mariadbd', 'mariadb-backup'] }, () => {
   let fixture: MysqlFixture

@@ -109,7 +109,8 @@ function createUser(user: string): string {
 function logChecks(product: Product, variables: Variables): Check[] {
   const value = (name: string): string => variables.get(name) ?? ''
   const setting = (name: string, wanted: readonly string[], remedy: string): Check => {
-    const ok = wanted.includes(value(name).toUpperCase())
+    // A version that has dropped the setting does as if it were right.
+    const ok = !variables.has(name) || wanted.includes(value(name).toUpperCase())
     const wish = ok ? '' : `, and must be ${wanted[0]}`
     const message = `${name} is ${value(name) || 'unknown'}${wish}`
     return { name, ok, message, remedy: ok ? '' : remedy }

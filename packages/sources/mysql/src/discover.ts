@@ -1,11 +1,11 @@
 /** Servers that run on this host, by what their processes say. */
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs'
-import { basename } from 'node:path'
+import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
 import type { DatabaseResult } from '@openmaas/protocols/channel/database-orders'
 import { directorySize } from '@openmaas/source-kit/growing-directory'
 import type { PluginContext } from '@openmaas/source-kit/plugin'
 import { runProgram } from '@openmaas/source-kit/run-program'
-import { parseVersion } from './version.ts'
+import { parseVersion, productTitle } from './version.ts'
 
 type Result = DatabaseResult<'database.discover'>
 type Instance = Result['instances'][number]
@@ -21,7 +21,39 @@ export async function discover({ signal }: PluginContext): Promise<Result> {
     if (words === null) continue
     instances.push(await describe(name, words, signal))
   }
+  const running = new Set(instances.map(({ dataDirectory }) => resolve(dataDirectory)))
+  for (const dataDirectory of DATA_DIRECTORIES) {
+    if (running.has(dataDirectory) || !existsSync(join(dataDirectory, 'ibdata1'))) continue
+    instances.push(await stopped(dataDirectory))
+  }
   return { instances }
+}
+
+/** Where distributions and vendors put it. */
+const DATA_DIRECTORIES = ['/var/lib/mysql', '/usr/local/mysql/data']
+
+async function stopped(dataDirectory: string): Promise<Instance> {
+  return {
+    engine: 'mysql',
+    version: writtenVersion(dataDirectory),
+    dataDirectory,
+    host: null,
+    port: null,
+    running: false,
+    sizeBytes: await directorySize(dataDirectory),
+    databases: databasesIn(dataDirectory),
+  }
+}
+
+/** What the last upgrade wrote, where a version writes any. */
+function writtenVersion(dataDirectory: string): string {
+  for (const name of ['mysql_upgrade_info', 'mariadb_upgrade_info']) {
+    const path = join(dataDirectory, name)
+    if (!existsSync(path)) continue
+    const { product, number } = parseVersion(readFileSync(path, 'latin1').slice(0, 100))
+    return `${productTitle(product)} ${number}`
+  }
+  return ''
 }
 
 /** @returns null when it is no server, or one of ours */
@@ -78,7 +110,7 @@ async function versionOf(program: string, signal: AbortSignal): Promise<string> 
   try {
     const { stdout } = await runProgram([program, '--no-defaults', '--version'], { signal })
     const { product, number } = parseVersion(stdout)
-    return `${product === 'mariadb' ? 'MariaDB' : 'MySQL'} ${number}`
+    return `${productTitle(product)} ${number}`
   } catch {
     return '' // Told by "check", which asks the server itself.
   }

@@ -18,8 +18,10 @@ type Result = DatabaseResult<'database.mark'>
 
 /** One wait of the server's own; between two of them we see whether it is worth waiting on. */
 const WAIT_SECONDS = 2
-/** A standby that applies nothing for so long is stuck. */
+/** A standby that receives or applies no more, and does not go on by itself, is stuck. */
 const STUCK_MS = 60_000
+/** One statement, such as ALTER TABLE, takes as long as it took on production. */
+const STATEMENT_MS = 3_600_000
 /** Points that always keep their log, however large it is. */
 const MARKS_MIN = 3
 /** Of log/ in bytes: beyond it only MARKS_MIN points keep theirs. Also a quarter of data/. */
@@ -93,9 +95,10 @@ async function awaitApplied(
     const applied = await dialect.applied(local)
     if (applied !== seen) [seen, since] = [applied, performance.now()]
     const replica = await dialect.replicaStatus(local)
-    const stuck = performance.now() - since > STUCK_MS
+    const works = replica.applying && replica.receiving === 'yes'
+    const stuck = performance.now() - since > (works ? STATEMENT_MS : STUCK_MS)
     if (!stuck && replica.applyErrorNumber === 0) continue
-    const why = replica.applyError || replica.receiveError || 'nothing was applied for a minute'
+    const why = replica.applyError || replica.receiveError || 'nothing was applied for a long time'
     throw new MaasError('DATABASE_BEHIND', `the standby is behind: ${why}`, { applied, position })
   }
 }

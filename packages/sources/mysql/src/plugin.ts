@@ -30,7 +30,7 @@ export function makeMysqlPlugin(given: Partial<PluginOptions> = {}): SourcePlugi
     unfollow: (params) => unfollow(params, options),
     activate: (params, context) => activate(params, context, options),
     deactivate: (params) => deactivate(params, options),
-    verify: (params, context) => verify(params, context),
+    verify: (params, context) => verify(params, context, options),
   }
 }
 

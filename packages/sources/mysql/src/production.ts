@@ -64,7 +64,8 @@ export async function followSource(
   return { connection, host: '127.0.0.1', port, caFile }
 }
 
-function writeAuthorities({ ca }: DatabaseConnection, server: PrivateServer): string | null {
+/** @returns the file, or null when those of the system are trusted */
+export function writeAuthorities({ ca }: DatabaseConnection, server: PrivateServer): string | null {
   if (ca === null) return null
   const path = join(server.layout.run, 'ca.pem')
   writePrivateFile(path, ca)

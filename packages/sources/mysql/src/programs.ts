@@ -1,5 +1,5 @@
 /** Where the programs of a product are on this host. */
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { MaasError } from '@openmaas/kernel/errors'
@@ -36,7 +36,7 @@ const SYSTEM_DIRECTORIES = [
 /** A program that only prints its version; a cold disk is slow. */
 const VERSION_MS = 60_000
 
-/** What was found once stays for the life of this process, unless the file goes. */
+/** By path and time of change: an upgrade of the package is another program. */
 const known = new Map<string, Programs>()
 
 /** Every server program of this host, of both products. */
@@ -84,7 +84,8 @@ export async function findPrograms(
 
 /** @returns null for what is no server of ours, such as a script of that name */
 async function describe(server: string): Promise<Programs | null> {
-  const before = known.get(server)
+  const key = `${server} ${statSync(server).mtimeMs}`
+  const before = known.get(key)
   if (before !== undefined) return before
   let version: ServerVersion
   try {
@@ -108,7 +109,7 @@ async function describe(server: string): Promise<Programs | null> {
     binlog: beside(names.binlog),
     backup: version.product === 'mariadb' ? beside(['mariadb-backup', 'mariabackup']) : null,
   }
-  known.set(server, programs)
+  known.set(key, programs)
   return programs
 }
 

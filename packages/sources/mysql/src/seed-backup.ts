@@ -15,6 +15,7 @@ import { writePrivateFile } from '@openmaas/kernel/private-file'
 import type { DatabaseConnection } from '@openmaas/protocols/channel/database-orders'
 import type { OsUser } from '@openmaas/source-kit/os-user'
 import { runProgram } from '@openmaas/source-kit/run-program'
+import { writeAuthorities } from './production.ts'
 import type { SeedRequest } from './seed-request.ts'
 
 /** mariadb-backup reads in pieces of this size, and throttles by pieces a second. */
@@ -27,7 +28,10 @@ export async function copyMariadb(request: SeedRequest): Promise<string> {
   const dataDirectory = (await production.session.value('SELECT @@global.datadir')) ?? ''
   requireReadable(dataDirectory)
   const credentials = join(layout.run, 'backup.cnf')
-  writePrivateFile(credentials, backupFile(params.connection))
+  writePrivateFile(
+    credentials,
+    backupFile(params.connection, writeAuthorities(params.connection, request)),
+  )
   const { bytesPerSecond } = params
   try {
     const command = [
@@ -64,12 +68,18 @@ function requireReadable(dataDirectory: string): void {
   throw new MaasError('DATABASE_UNFIT', message, { dataDirectory })
 }
 
-function backupFile({ host, port, user, password }: DatabaseConnection): string {
+function backupFile(
+  { host, port, user, password, tls }: DatabaseConnection,
+  caFile: string | null,
+): string {
   const socket = host.startsWith('/')
   const lines = [
     '[mariadb-backup]',
     `user=${quoted(user)}`,
     ...(password === null ? [] : [`password=${quoted(password)}`]),
+    ...(socket || tls === 'off' ? [] : ['ssl']),
+    ...(socket || tls !== 'verify' ? [] : ['ssl-verify-server-cert']),
+    ...(caFile === null ? [] : [`ssl-ca=${caFile}`]),
     ...(socket ? [`socket=${host}`] : ['protocol=TCP', `host=${host}`, `port=${port}`]),
   ]
   return `${lines.join('\n')}\n`

@@ -64,6 +64,16 @@ test('what MySQL keeps in its dictionary is not given to it', () => {
   )
 })
 
+test("a redo log is as large as production's, up to a limit", () => {
+  const redo = (bytes: string): unknown => {
+    const carried = { innodb_log_file_size: bytes }
+    const options = standbyOptions({ ...identityOf('mariadb'), carried }, false)
+    return options['innodb-log-file-size']
+  }
+  expect(redo('8388608')).toBe('8388608')
+  expect(redo('8589934592')).toBe('100663296')
+})
+
 test('a recovery neither follows nor listens, whatever the user set', () => {
   const options = recoveryOptions(identityOf('mariadb'), {})
   expect(options).toMatchObject({ 'skip-networking': null, 'skip-slave-start': null })

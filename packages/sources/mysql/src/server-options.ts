@@ -22,7 +22,9 @@ export const CARRIED_SETTINGS = [
   'explicit_defaults_for_timestamp',
   'innodb_checksum_algorithm',
   'innodb_data_file_path',
+  'innodb_log_file_size',
   'innodb_page_size',
+  'innodb_redo_log_capacity',
   'innodb_undo_tablespaces',
   'lower_case_table_names',
   'sql_mode',
@@ -36,6 +38,8 @@ const OPTION_NAMES: Readonly<Record<string, string>> = {
   time_zone: 'default-time-zone',
   tx_isolation: 'transaction-isolation',
 }
+
+const MARIADB_ONLY = new Set<string>(['innodb_undo_tablespaces', 'innodb_log_file_size'])
 
 /** A packet holds a row; 1 GiB is the limit of the protocol, so that no row is ever refused. */
 const PACKET_MAX = '1G'
@@ -92,14 +96,22 @@ function commonOptions({ layout, programs, id, carried }: ServerIdentity): Optio
 function carriedOptions(carried: ServerIdentity['carried'], mariadb: boolean): Options {
   const options: Record<string, string> = {}
   for (const name of CARRIED_SETTINGS) {
-    const value = carried[name]
-    if (value === undefined || value === '') continue
-    // MySQL manages its undo tablespaces in the dictionary.
-    if (!mariadb && name === 'innodb_undo_tablespaces') continue
+    const value = limited(name, carried[name] ?? '')
+    if (value === '') continue
+    // MySQL manages its undo tablespaces in the dictionary, and has another size of redo log.
+    if (!mariadb && MARIADB_ONLY.has(name)) continue
     if (name === 'tx_isolation' && carried['transaction_isolation'] !== undefined) continue
     options[OPTION_NAMES[name] ?? name.replaceAll('_', '-')] = value
   }
   return options
+}
+
+/** A redo log as large as production's would only make a clone recover longer. */
+const REDO_MAX = 96 * 1024 * 1024
+
+function limited(name: string, value: string): string {
+  const redo = name === 'innodb_log_file_size' || name === 'innodb_redo_log_capacity'
+  return redo && Number(value) > REDO_MAX ? String(REDO_MAX) : value
 }
 
 /** Follows production: nobody connects, nothing is lost in a crash, no log is removed but by us. */

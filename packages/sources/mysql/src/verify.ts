@@ -1,9 +1,13 @@
 /** Checks of an instance that runs: each table by the engine, and the user's own questions. */
+import { existsSync } from 'node:fs'
 import type { DatabaseParams, DatabaseResult } from '@openmaas/protocols/channel/database-orders'
 import type { PluginContext } from '@openmaas/source-kit/plugin'
 import { MaasError, isMaasError } from '@openmaas/kernel/errors'
+import { socketOf } from './server-options.ts'
 import { Session } from './session.ts'
 import { listTables } from './tables.ts'
+import { layoutOf } from './volume.ts'
+import type { PluginOptions } from './volume.ts'
 
 type Params = DatabaseParams<'database.verify'>
 type Result = DatabaseResult<'database.verify'>
@@ -16,10 +20,16 @@ const EVIDENCE_MAX = 1000
 /** An order's answer holds no more: the rest is one line. */
 const CHECKS_MAX = 9000
 
-export async function verify(params: Params, { signal }: PluginContext): Promise<Result> {
+export async function verify(
+  params: Params,
+  { signal }: PluginContext,
+  options: PluginOptions,
+): Promise<Result> {
   const { port, user, password } = params
-  const host = '127.0.0.1'
-  await using session = await Session.open(`${host}:${port}`, { host, port, user, password })
+  // By its socket, as it need not listen on the loopback address.
+  const socketPath = socketOf(layoutOf(params, options))
+  const where = existsSync(socketPath) ? { socketPath } : { host: '127.0.0.1', port }
+  await using session = await Session.open('the instance', { ...where, user, password })
   const cancel = (): void => session.destroy()
   signal.addEventListener('abort', cancel)
   try {
