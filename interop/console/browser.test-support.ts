@@ -129,7 +129,9 @@ export class Visit implements AsyncDisposable {
 
   /** Everything that the page asked for has come, and no skeleton is left. */
   async settled(): Promise<void> {
-    await this.page.waitForFunction('!document.querySelector(".ant-skeleton, .ant-spin-spinning")')
+    // A function that polls in the page would be refused by the policy of the console.
+    const waiting = this.page.locator('.ant-skeleton, .ant-spin-spinning')
+    while ((await waiting.count()) > 0) await waiting.first().waitFor({ state: 'detached' })
   }
 
   /** By its data-testid. */

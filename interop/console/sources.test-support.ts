@@ -91,6 +91,7 @@ export function testSources(site: () => ConsoleSite): void {
       await visit.by('save-policy').click()
       await visit.by('save-ok').click()
       await visit.page.waitForURL(/\/policies\/plc_/)
+      await visit.page.getByRole('heading', { name: 'nightly' }).waitFor()
       await visit.by('keep-daily').fill('1')
       await visit.by('save-policy').click()
       await visit.by('save-dialog').getByTestId('impact').waitFor()
@@ -145,14 +146,24 @@ export function testSources(site: () => ConsoleSite): void {
       const { items: policies } = await site().server.api.call('listPolicies')
       const agent = hosts.find(({ kind }) => kind === 'agent')!
       const draft = `hostId=${agent.id}&path=${encodeURIComponent(site().directory.path)}`
-      const timeline = `/sources/${sourceId}?tab=timeline`
-      expect(await visit.look('sources', '/sources', look)).toEqual([])
-      expect(await visit.look('source', `/sources/${sourceId}`, look)).toEqual([])
-      expect(await visit.look('timeline', timeline, look)).toEqual([])
-      expect(await visit.look('protect', `/protect?${draft}`, look)).toEqual([])
-      expect(await visit.look('policies', '/policies', look)).toEqual([])
-      expect(await visit.look('policy', `/policies/${policies[0]!.id}`, look)).toEqual([])
-      expect(await visit.look('hosts', '/hosts?join=agent', look)).toEqual([])
+      const pages = {
+        sources: '/sources',
+        source: `/sources/${sourceId}`,
+        timeline: `/sources/${sourceId}?tab=timeline`,
+        settings: `/sources/${sourceId}?tab=settings`,
+        protect: `/protect?${draft}`,
+        promise: `/protect?${draft}&policyId=${policies[0]!.id}&step=promise`,
+        review: `/protect?${draft}&policyId=${policies[0]!.id}&step=review`,
+        policies: '/policies',
+        policy: `/policies/${policies[0]!.id}`,
+        hosts: '/hosts?join=agent',
+        host: `/hosts/${agent.id}`,
+      }
+      const wrong: string[] = []
+      for (const [name, path] of Object.entries(pages)) {
+        wrong.push(...(await visit.look(name, path, look)))
+      }
+      expect(wrong).toEqual([])
       expect(visit.complaints).toEqual([])
     })
   })

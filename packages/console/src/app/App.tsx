@@ -15,6 +15,20 @@ import { useIsDark } from './theme.ts'
 const PRIMARY = '#1456c8'
 const PRIMARY_DARK = '#3f7fe8'
 
+/** Of components whose own colours miss that. */
+const READABLE = {
+  Button: { colorError: '#b3202a', colorErrorHover: '#c02832', colorErrorActive: '#8f1820' },
+}
+const READABLE_DARK = {
+  Button: {
+    colorError: '#ff8f92',
+    colorErrorHover: '#ffabad',
+    colorErrorActive: '#ff8f92',
+    dangerColor: '#0f1318',
+  },
+  Tabs: { itemSelectedColor: '#7fb0ff', itemHoverColor: '#a5c8ff', itemActiveColor: '#7fb0ff' },
+}
+
 export function App() {
   return (
     <QueryClientProvider client={queryClient}>
@@ -44,6 +58,7 @@ function Look({ children }: { readonly children: ReactNode }) {
       fontFamily:
         'system-ui, -apple-system, "Segoe UI", "Noto Sans SC", "Microsoft YaHei", sans-serif',
     },
+    components: isDark ? READABLE_DARK : READABLE,
   }
   return (
     <ConfigProvider locale={locale} theme={theme}>
