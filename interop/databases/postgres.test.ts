@@ -76,6 +76,11 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
       const { jobId } = await server.api.call('protectSource', { params: { sourceId }, body: {} })
       return server.api.finish(jobId)
     }
+    /** Begins a verb that answers with a job, or with a plan when it is only asked for that. */
+    const begun = <T extends object>(answer: T): Extract<T, { readonly jobId: string }> => {
+      expect(answer).toHaveProperty('jobId')
+      return answer as Extract<T, { readonly jobId: string }>
+    }
     const load = (virtualDatabaseId: string) =>
       server.api.call('getVirtualDatabase', { params: { virtualDatabaseId } })
 
@@ -108,9 +113,8 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
       // Commits of the same millisecond are on neither side for sure.
       await waitFor('the clock has moved on', () => Date.now() > Date.parse(at) + 5)
       await row(3)
-      const made = await server.api.call('createVirtualDatabase', {
-        body: { name: 'second', sourceId, at, hostId, lifetimeSeconds: 3600 },
-      })
+      const body = { name: 'second', sourceId, at, hostId, lifetimeSeconds: 3600 }
+      const made = begun(await server.api.call('createVirtualDatabase', { body }))
       await server.api.finish(made.jobId)
       const connection = await connect(made.virtualDatabaseId)
       expect(await rowsOf(connection)).toEqual([1, 2])
@@ -155,7 +159,7 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
         params: { virtualDatabaseId: branched.virtualDatabaseId },
         body: {},
       })
-      await server.api.finish(dropped.jobId)
+      await server.api.finish(begun(dropped).jobId)
     })
 
     test('goes on after a kill -9 of the server, and so do the virtual databases', async () => {
@@ -196,8 +200,8 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
       })
       for (const { id, mediumId, port } of items) {
         const params = { virtualDatabaseId: id }
-        const { jobId } = await server.api.call('dropVirtualDatabase', { params, body: {} })
-        await server.api.finish(jobId)
+        const dropped = await server.api.call('dropVirtualDatabase', { params, body: {} })
+        await server.api.finish(begun(dropped).jobId)
         expect(await load(id)).toMatchObject({ state: 'dropped', port: null })
         expect(findLeftovers([mediumId!, id])).toEqual([])
         expect(await refuses(port!)).toBe(true)

@@ -1,4 +1,5 @@
 /** What people do with a server every day: protect, mount, restore, watch. */
+import { DATABASE_COMMANDS } from './server-database-tree.ts'
 import { FORCE, JOB_AND_MEDIUM_COMMANDS, PLUG } from './server-media-tree.ts'
 import type { CommandSpec, OptionSpec, Run } from './spec.ts'
 import {
@@ -372,4 +373,5 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
   ...POLICIES,
   ...POINTS,
   ...JOB_AND_MEDIUM_COMMANDS,
+  ...DATABASE_COMMANDS,
 ]

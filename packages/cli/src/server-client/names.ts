@@ -20,6 +20,7 @@ export const KINDS = {
   source: { id: 'source', list: 'listSources', noun: 'source' },
   host: { id: 'host', list: 'listHosts', noun: 'host' },
   pool: { id: 'pool', list: 'listPools', noun: 'pool' },
+  vdb: { id: 'virtualDatabase', list: 'listVirtualDatabases', noun: 'virtual database' },
   policy: { id: 'policy', list: 'listPolicies', noun: 'policy' },
   user: { id: 'user', list: 'listUsers', noun: 'user' },
   webhook: { id: 'webhook', list: 'listWebhooks', noun: 'webhook' },
@@ -48,6 +49,8 @@ export async function findId(server: Server, kind: KindName, text: string): Prom
     query['filter[hostId]'] = await findId(server, 'host', text.slice(0, slash))
     query['filter[name]'] = text.slice(slash + 1)
   }
+  // A name is free again once its virtual database has ended.
+  if (kind === 'vdb') query['filter[active]'] = 'true'
   const { rows } = await server.list(list, query, { limit: CANDIDATES_MAX })
   // Agent and node of one machine have one name; whoever is gone is not meant.
   const present = rows.filter((row) => row['state'] !== 'removed')

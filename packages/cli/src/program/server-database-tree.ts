@@ -1,0 +1,254 @@
+/** Commands of a server about databases and virtual databases. */
+import type { CommandSpec, OptionSpec, Run } from './spec.ts'
+import {
+  AT,
+  filter,
+  LABEL,
+  LIST,
+  NAME,
+  onServer,
+  POOL_NAME,
+  REASON,
+  TTL,
+  WAIT,
+} from './server-options.ts'
+
+const databases = async (
+  name: keyof typeof import('../server-client/verbs/databases.ts'),
+): Promise<Run> => (await import('../server-client/verbs/databases.ts'))[name]
+const vdbs = async (name: keyof typeof import('../server-client/verbs/vdbs.ts')): Promise<Run> =>
+  (await import('../server-client/verbs/vdbs.ts'))[name]
+
+const TO_HOST: OptionSpec = { name: 'to', value: '<host>', summary: 'server.option.to-host' }
+const FORCE: OptionSpec = { name: 'force', summary: 'option.force' }
+const DRY_RUN: OptionSpec = { name: 'dry-run', summary: 'option.dry-run' }
+const BOOKMARK: OptionSpec = {
+  name: 'bookmark',
+  value: '<bookmark>',
+  summary: 'server.option.bookmark',
+}
+const FORMAT: OptionSpec = {
+  name: 'format',
+  value: '<form>',
+  completes: ['env', 'url', 'jdbc', 'odbc', 'command'],
+  summary: 'server.option.connection-format',
+}
+const PRODUCTION: readonly OptionSpec[] = [
+  { name: 'on', value: '<host>', summary: 'server.option.staging-host' },
+  { name: 'user', value: '<user>', summary: 'server.option.database-user' },
+  {
+    name: 'password-file',
+    value: '<file>',
+    completes: 'file',
+    summary: 'server.option.database-password-file',
+  },
+  {
+    name: 'tls',
+    value: '<off|require|verify>',
+    completes: ['off', 'require', 'verify'],
+    summary: 'server.option.database-tls',
+  },
+  { name: 'ca-file', value: '<file>', completes: 'file', summary: 'server.option.ca-file' },
+]
+const MOMENT: readonly OptionSpec[] = [
+  AT,
+  { name: 'transaction', value: '<id>', summary: 'server.option.transaction' },
+  { name: 'position', value: '<place>', summary: 'server.option.position' },
+]
+const INSTANCE: readonly OptionSpec[] = [
+  TO_HOST,
+  NAME,
+  { name: 'for', value: '<text>', summary: 'server.option.purpose' },
+  { name: 'drop-after', value: '<time>', summary: 'server.option.drop-after' },
+  { name: 'port', value: '<port>', summary: 'server.option.port' },
+  { name: 'listen', value: '<address>', many: true, summary: 'server.option.listen-at' },
+  { name: 'user', value: '<user>', summary: 'server.option.instance-user' },
+  { name: 'set', value: '<key=value>', many: true, summary: 'server.option.instance-setting' },
+  { name: 'quota', value: '<size>', summary: 'option.quota' },
+  LABEL,
+  FORMAT,
+  ...WAIT,
+]
+const STATES = ['creating', 'running', 'stopped', 'refreshing', 'failed', 'lost', 'dropped']
+
+const DATABASES: readonly CommandSpec[] = [
+  onServer({
+    path: 'database check',
+    usage: '<postgres|mysql> <host:port>',
+    options: PRODUCTION,
+    summary: 'server.database-check',
+    help: 'server.database-check.help',
+    examples: ['database check postgres db1:5432 --user openmaas --password-file db.pw'],
+    run: () => databases('check'),
+  }),
+  onServer({
+    path: 'database protect',
+    usage: '<postgres|mysql> <host:port>',
+    options: [
+      ...PRODUCTION,
+      NAME,
+      { name: 'policy', value: '<policy>', summary: 'server.option.policy' },
+      POOL_NAME,
+      { name: 'volume-size', value: '<size>', summary: 'server.option.volume-size' },
+      { name: 'retained', value: '<size>', summary: 'server.option.retained' },
+      { name: 'synchronous', summary: 'server.option.synchronous' },
+      {
+        name: 'self-service',
+        value: '<off|approval|on>',
+        completes: ['off', 'approval', 'on'],
+        summary: 'server.option.self-service',
+      },
+      LABEL,
+      ...WAIT,
+    ],
+    summary: 'server.database-protect',
+    help: 'server.database-protect.help',
+    examples: ['database protect postgres db1:5432 --name shop --password-file db.pw'],
+    run: () => databases('protect'),
+  }),
+  onServer({
+    path: 'database list',
+    summary: 'server.database-list',
+    examples: ['database list', 'database list -o json'],
+    run: () => databases('list'),
+  }),
+  onServer({
+    path: 'database range',
+    usage: '<source>',
+    summary: 'server.database-range',
+    examples: ['database range shop'],
+    run: () => databases('range'),
+  }),
+]
+
+const VDBS: readonly CommandSpec[] = [
+  onServer({
+    path: 'vdb create',
+    usage: '<source|point>',
+    options: [
+      ...MOMENT,
+      ...INSTANCE,
+      { name: 'refresh-every', value: '<time>', summary: 'server.option.refresh-every' },
+      DRY_RUN,
+      REASON,
+      { name: 'approval', value: '<id>', summary: 'server.option.approval' },
+    ],
+    summary: 'server.vdb-create',
+    help: 'server.vdb-create.help',
+    examples: [
+      "vdb create shop --at '2026-11-17 14:03:07' --name shop-test",
+      'vdb create shop --for build-4711 --drop-after 2h --format env',
+    ],
+    run: () => vdbs('create'),
+  }),
+  onServer({
+    path: 'vdb list',
+    options: [
+      filter('state', '<state>', STATES),
+      filter('host', '<host>'),
+      filter('source', '<source>'),
+      filter('name', '<name>'),
+      LABEL,
+      ...LIST,
+    ],
+    summary: 'server.vdb-list',
+    examples: ['vdb list --state running'],
+    run: () => vdbs('list'),
+  }),
+  onServer({
+    path: 'vdb show',
+    usage: '<vdb>',
+    summary: 'server.vdb-show',
+    examples: ['vdb show shop-test'],
+    run: () => vdbs('show'),
+  }),
+  onServer({
+    path: 'vdb connect',
+    usage: '<vdb>',
+    options: [FORMAT],
+    summary: 'server.vdb-connect',
+    help: 'server.vdb-connect.help',
+    examples: ['vdb connect shop-test --format url', 'vdb connect shop-test --format env'],
+    run: () => vdbs('connect'),
+  }),
+  onServer({
+    path: 'vdb refresh',
+    usage: '<vdb>',
+    options: [...MOMENT, FORMAT, ...WAIT],
+    summary: 'server.vdb-refresh',
+    examples: ['vdb refresh shop-test', "vdb refresh shop-test --at '1 h ago'"],
+    run: () => vdbs('refresh'),
+  }),
+  onServer({
+    path: 'vdb reset',
+    usage: '<vdb>',
+    options: [BOOKMARK, FORMAT, ...WAIT],
+    summary: 'server.vdb-reset',
+    examples: ['vdb reset shop-test', 'vdb reset shop-test --bookmark before'],
+    run: () => vdbs('reset'),
+  }),
+  onServer({
+    path: 'vdb bookmark',
+    usage: '<vdb> [name]',
+    options: [{ name: 'delete', summary: 'server.option.delete-bookmark' }, ...WAIT],
+    summary: 'server.vdb-bookmark',
+    examples: ['vdb bookmark shop-test before', 'vdb bookmark shop-test'],
+    run: () => vdbs('bookmark'),
+  }),
+  onServer({
+    path: 'vdb branch',
+    usage: '<vdb>',
+    options: [BOOKMARK, ...INSTANCE],
+    summary: 'server.vdb-branch',
+    examples: ['vdb branch shop-test --name shop-other --bookmark before'],
+    run: () => vdbs('branch'),
+  }),
+  onServer({
+    path: 'vdb start',
+    usage: '<vdb>',
+    options: [FORMAT, ...WAIT],
+    summary: 'server.vdb-start',
+    examples: ['vdb start shop-test'],
+    run: () => vdbs('start'),
+  }),
+  onServer({
+    path: 'vdb stop',
+    usage: '<vdb>',
+    options: [FORCE, ...WAIT],
+    summary: 'server.vdb-stop',
+    examples: ['vdb stop shop-test'],
+    run: () => vdbs('stop'),
+  }),
+  onServer({
+    path: 'vdb extend',
+    usage: '<vdb>',
+    options: [TTL],
+    summary: 'server.vdb-extend',
+    examples: ['vdb extend shop-test --ttl 7d'],
+    run: () => vdbs('extend'),
+  }),
+  onServer({
+    path: 'vdb drop',
+    usage: '<vdb>',
+    options: [FORCE, DRY_RUN, ...WAIT],
+    summary: 'server.vdb-drop',
+    examples: ['vdb drop shop-test'],
+    run: () => vdbs('drop'),
+  }),
+  onServer({
+    path: 'vdb verify',
+    usage: '<source|point>',
+    options: [
+      AT,
+      TO_HOST,
+      { name: 'assert', value: '<sql>', many: true, summary: 'server.option.assert' },
+      ...WAIT,
+    ],
+    summary: 'server.vdb-verify',
+    help: 'server.vdb-verify.help',
+    examples: ["vdb verify shop --assert 'shop: select count(*) > 0 from orders'"],
+    run: () => vdbs('verify'),
+  }),
+]
+
+export const DATABASE_COMMANDS: readonly CommandSpec[] = [...DATABASES, ...VDBS]

@@ -1,0 +1,144 @@
+/** Verbs of databases: looked at, protected, listed, and what can be recovered of them. */
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { MaasError } from '@openmaas/kernel/errors'
+import { fsError } from '@openmaas/kernel/fs-errors'
+import { followJob } from '../job-watch.ts'
+import { loadNames } from '../lists.ts'
+import { findId } from '../names.ts'
+import { NOUNS } from '../nouns.ts'
+import { onServer, textOf } from '../server.ts'
+import type { Row, Server } from '../server.ts'
+import { formatOf, labelsOf, showRow, showRows } from '../show.ts'
+
+const EXIT_DAMAGED = 10
+const KINDS = ['postgres', 'mysql']
+const PORTS: Readonly<Record<string, number>> = { postgres: 5432, mysql: 3306 }
+const LIST_MAX = 1000
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    const { code = 'EIO' } = error as NodeJS.ErrnoException
+    throw fsError(code, 'read', path, error)
+  }
+}
+
+/** `postgres db1:5432 --user backup --password-file f` → how production is reached. */
+function connectionOf({ input }: Server): { kind: string; connection: Row } {
+  const [kind = '', place = ''] = input.positionals
+  if (!KINDS.includes(kind)) {
+    throw new MaasError('USAGE', `a database is ${KINDS.join(' or ')}, not "${kind}"`)
+  }
+  const match = /^(?:\[(?<v6>[^\]]+)\]|(?<name>[^:]+))(?::(?<port>\d+))?$/.exec(place)
+  const socket = place.startsWith('/') ? place : undefined
+  const host = socket ?? match?.groups?.['v6'] ?? match?.groups?.['name']
+  if (host === undefined) throw new MaasError('USAGE', `"${place}" is no host:port`)
+  const port = Number((socket === undefined && match?.groups?.['port']) || PORTS[kind])
+  const passwordFile = input.text('password-file')
+  const caFile = input.text('ca-file')
+  const connection = {
+    host,
+    port,
+    user: input.text('user') ?? 'openmaas',
+    password: passwordFile === undefined ? null : readText(passwordFile).trimEnd(),
+    tls: input.text('tls') ?? 'off',
+    ...(caFile !== undefined && { ca: readText(caFile) }),
+  }
+  return { kind, connection }
+}
+
+const hostOf = (server: Server): Promise<string> =>
+  findId(server, 'host', server.input.text('on') ?? hostname())
+
+export const check = onServer(async (server, input, site) => {
+  const body = { ...connectionOf(server), hostId: await hostOf(server) }
+  const { body: checked } = await server.request('checkDatabase', { body })
+  const { out, text } = site
+  if (formatOf(input, site) !== 'table') showRow(checked, { site, input })
+  else {
+    showRows(
+      [
+        { title: 'col.name', field: 'name' },
+        { title: 'col.ok', field: 'ok', kind: 'flag' },
+        { title: 'col.message', field: 'message' },
+      ],
+      checked['checks'] as Row[],
+      { site, input, idField: 'name' },
+    )
+    for (const each of checked['checks'] as Row[]) {
+      if (each['ok'] === true || textOf(each['remedy']) === '') continue
+      out.note(text('database.remedy', { name: textOf(each['name']) }))
+      out.note(textOf(each['remedy']))
+    }
+  }
+  return checked['ok'] === true ? 0 : EXIT_DAMAGED
+})
+
+async function sourceOf(server: Server): Promise<Row> {
+  const { input } = server
+  const { kind, connection } = connectionOf(server)
+  const policy = input.text('policy')
+  const pool = input.text('pool-name')
+  const volumeBytes = input.size('volume-size')
+  const retainedLimitBytes = input.size('retained')
+  return {
+    name: input.text('name') ?? `${kind} ${input.positionals[1] ?? ''}`,
+    kind,
+    hostId: await hostOf(server),
+    labels: labelsOf(input, 'label'),
+    ...(policy !== undefined && { policyId: await findId(server, 'policy', policy) }),
+    ...(pool !== undefined && { poolId: await findId(server, 'pool', pool) }),
+    database: {
+      connection,
+      synchronous: input.has('synchronous'),
+      selfService: input.text('self-service') ?? 'off',
+      ...(volumeBytes !== undefined && { volumeBytes }),
+      ...(retainedLimitBytes !== undefined && { retainedLimitBytes }),
+    },
+  }
+}
+
+/** Makes the source, and its first point: the copy and everything that follows from it. */
+export const protect = onServer(async (server, _, site) => {
+  const { body: source } = await server.request('createSource', { body: await sourceOf(server) })
+  const { out, text } = site
+  const [sourceId, name] = [textOf(source['id']), textOf(source['name'])]
+  out.note(text('database.added', { name, id: sourceId }))
+  const params = { sourceId }
+  const { body: started } = await server.request('protectSource', { params, body: {} })
+  return followJob(server, started, () => {
+    if (out.isTerminal) out.say(text('database.protected', { name }))
+    else out.line(sourceId)
+  })
+})
+
+export const list = onServer(async (server, input, site) => {
+  const rows: Row[] = []
+  for (const kind of KINDS) {
+    const page = await server.list('listSources', { 'filter[kind]': kind }, { limit: LIST_MAX })
+    rows.push(...page.rows)
+  }
+  const names = await loadNames(server, ['host', 'policy'])
+  showRows(NOUNS.database.columns, rows, { site, input, names })
+  if (rows.length === 0 && formatOf(input, site) === 'table') site.out.note(site.text('list.none'))
+})
+
+/** Which seconds can be had. */
+export const range = onServer(async (server, input, site) => {
+  const sourceId = await findId(server, 'source', input.positionals[0]!)
+  const { body } = await server.request('getRecoverRange', { params: { sourceId } })
+  if (formatOf(input, site) !== 'table') {
+    showRow(body, { site, input })
+    return
+  }
+  showRows(
+    [
+      { title: 'col.from', field: 'from', kind: 'time' },
+      { title: 'col.until', field: 'until', kind: 'time' },
+    ],
+    body['ranges'] as Row[],
+    { site, input, idField: 'from' },
+  )
+})
