@@ -12,8 +12,9 @@ export function Tiles({ status }: { readonly status: Status }) {
   const format = useFormat()
   const { sources, jobs, media, alerts } = status
   const { atRisk, violated } = sources
-  const kept = sources.protected - atRisk - violated
-  const share = sources.protected === 0 ? '–' : format.share(Math.max(0, kept) / sources.protected)
+  // Of those that were promised something: a source without a policy breaks none.
+  const promised = sources.compliant + atRisk + violated
+  const share = promised === 0 ? '–' : format.share(sources.compliant / promised)
   const verified = sources.verifiedShare === null ? '–' : format.share(sources.verifiedShare)
   return (
     <div className="om-tiles" data-testid="tiles">

@@ -1,0 +1,168 @@
+/** Own tokens: made with a name and an end, their text shown once. */
+import { useState } from 'react'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import Button from 'antd/es/button'
+import Input from 'antd/es/input'
+import InputNumber from 'antd/es/input-number'
+import Popconfirm from 'antd/es/popconfirm'
+import Select from 'antd/es/select'
+import Table from 'antd/es/table'
+import { rolesWithin, type Role } from '@openmaas/api/permissions'
+import type { Token } from '@openmaas/api/resources/token'
+import { apiCall } from '../../api/queries.ts'
+import { useMe } from '../../api/session.ts'
+import { useText } from '../../i18n/text.ts'
+import { Empty } from '../../ui/Empty.tsx'
+import { FormDialog } from '../../ui/FormDialog.tsx'
+import { ProblemView } from '../../ui/ProblemView.tsx'
+import { SecretOnce } from '../../ui/SecretOnce.tsx'
+import { Time } from '../../ui/Time.tsx'
+import { usersMessages } from '../users/messages/text.ts'
+import { accountMessages } from './messages/text.ts'
+import { myTokensQuery } from './routes.ts'
+
+export function MyTokens() {
+  const text = useText(accountMessages)
+  const queryClient = useQueryClient()
+  const { data, error, isPending } = useQuery(myTokensQuery)
+  const [isAdding, setAdding] = useState(false)
+  const revoke = useMutation({
+    mutationFn: (tokenId: string) => apiCall('revokeMyToken', { params: { tokenId } }),
+    onSettled: () => queryClient.invalidateQueries({ queryKey: myTokensQuery.queryKey }),
+  })
+  const failure = error ?? revoke.error
+  return (
+    <section className="om-panel" data-testid="my-tokens">
+      <h2>{text('tokens')}</h2>
+      <p className="om-quiet">{text('tokens.why')}</p>
+      {failure !== null && <ProblemView error={failure} />}
+      <Table<Token>
+        size="small"
+        rowKey="id"
+        loading={isPending}
+        dataSource={data?.items ?? []}
+        pagination={false}
+        scroll={{ x: 'max-content' }}
+        locale={{ emptyText: <Empty message={text('tokens.empty')} /> }}
+        columns={[
+          { key: 'name', title: text('tokens.name'), dataIndex: 'name' },
+          {
+            key: 'expires',
+            title: text('tokens.expires'),
+            render: (_, { expiresAt }) => <Time at={expiresAt} />,
+          },
+          {
+            key: 'used',
+            title: text('tokens.used'),
+            render: (_, { lastUsedAt }) => <Time at={lastUsedAt} />,
+          },
+          {
+            key: 'revoke',
+            title: '',
+            render: (_, { id, name, revokedAt }) =>
+              revokedAt !== null ? (
+                <span className="om-quiet">{text('tokens.revoked')}</span>
+              ) : (
+                <Popconfirm
+                  title={text('tokens.revoke.confirm')}
+                  okText={text('tokens.revoke')}
+                  cancelText={text('no')}
+                  okButtonProps={{ 'data-testid': 'confirm' }}
+                  onConfirm={() => revoke.mutate(id)}
+                >
+                  <Button danger size="small" data-testid={`revoke-${name}`}>
+                    {text('tokens.revoke')}
+                  </Button>
+                </Popconfirm>
+              ),
+          },
+        ]}
+      />
+      <Button onClick={() => setAdding(true)} style={{ marginTop: 12 }} data-testid="add-token">
+        {text('tokens.add')}
+      </Button>
+      {isAdding && <NewToken onClose={() => setAdding(false)} />}
+    </section>
+  )
+}
+
+const DAYS_DEFAULT = 90
+const DAYS_MAX = 365
+const DAY_MS = 86_400_000
+
+function NewToken({ onClose }: { readonly onClose: () => void }) {
+  const text = useText(accountMessages)
+  const roleText = useText(usersMessages)
+  const queryClient = useQueryClient()
+  const mine = useMe()?.roles ?? []
+  const [name, setName] = useState('')
+  const [days, setDays] = useState(DAYS_DEFAULT)
+  const [roles, setRoles] = useState<readonly Role[]>([])
+  const make = useMutation({
+    mutationFn: () =>
+      apiCall('createMyToken', {
+        body: {
+          name: name.trim(),
+          expiresAt: new Date(Date.now() + days * DAY_MS).toISOString(),
+          ...(roles.length > 0 && { roles: [...roles] }),
+        },
+      }),
+    onSuccess: () => queryClient.invalidateQueries({ queryKey: myTokensQuery.queryKey }),
+  })
+  if (make.data !== undefined) {
+    return (
+      <SecretOnce
+        title={text('tokens.secret', { name: make.data.token.name })}
+        why={text('tokens.secret.why')}
+        secret={make.data.secret}
+        kept={text('tokens.secret.kept')}
+        done={text('done')}
+        onClose={onClose}
+      />
+    )
+  }
+  return (
+    <FormDialog
+      title={text('tokens.add')}
+      ok={text('tokens.add')}
+      isReady={name.trim() !== ''}
+      isPending={make.isPending}
+      error={make.error}
+      onOk={() => make.mutate()}
+      onClose={onClose}
+    >
+      <label>
+        {text('tokens.name')}
+        <Input
+          value={name}
+          autoFocus
+          onChange={(event) => setName(event.target.value)}
+          data-testid="token-name"
+        />
+      </label>
+      <label>
+        {text('tokens.days')}
+        <InputNumber
+          min={1}
+          max={DAYS_MAX}
+          value={days}
+          onChange={(value) => setDays(value ?? DAYS_DEFAULT)}
+          data-testid="token-days"
+        />
+      </label>
+      <div>
+        {text('tokens.roles')}
+        <Select<readonly Role[]>
+          mode="multiple"
+          aria-label={text('tokens.roles')}
+          placeholder={text('tokens.roles.all')}
+          value={roles}
+          style={{ width: '100%' }}
+          options={rolesWithin(mine).map((value) => ({ value, label: roleText(`role.${value}`) }))}
+          onChange={setRoles}
+          data-testid="token-roles"
+        />
+      </div>
+    </FormDialog>
+  )
+}

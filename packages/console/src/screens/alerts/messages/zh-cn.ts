@@ -1,0 +1,32 @@
+import type { Translation } from '../../../i18n/text.ts'
+import type { en } from './en.ts'
+
+export const zhCn: Translation<typeof en> = {
+  title: '告警',
+  empty: '没有需要处理的事项。',
+  'empty.resolved': '没有符合条件的告警。',
+  'filter.state': '按状态筛选',
+  'filter.severity': '按级别筛选',
+  'filter.acknowledged': '按确认情况筛选',
+  'filter.anySeverity': '全部级别',
+  'filter.acknowledged.any': '已确认与未确认',
+  'filter.acknowledged.true': '已确认',
+  'filter.acknowledged.false': '未确认',
+  'state.firing': '未解决',
+  'state.resolved': '已解决',
+  'state.all': '全部',
+  cause: '原因',
+  next: '处理建议',
+  opened: '开始',
+  seen: '最近出现',
+  resolved: '解决',
+  more_other: '同一原因的告警:{{count}} 条',
+  object: '查看对象',
+  acknowledge: '确认',
+  'acknowledge.all_other': '确认全部 {{count}} 条',
+  'acknowledge.why': '表示已有人处理。原因消除之前告警保持未解决。',
+  'acknowledge.note': '备注(写入审计日志)',
+  acknowledged: '由 {{name}} 确认',
+  older: '更早的告警',
+  notifications: '通知设置',
+}

@@ -1,0 +1,187 @@
+/** Four eyes: what somebody wants to do, and the consent of another. */
+import { useMemo, useState } from 'react'
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import Button from 'antd/es/button'
+import Input from 'antd/es/input'
+import type { Approval } from '@openmaas/api/resources/approval'
+import { apiCall } from '../../api/queries.ts'
+import { useMay, useMe } from '../../api/session.ts'
+import { useText } from '../../i18n/text.ts'
+import { DataList, type Column } from '../../ui/DataList.tsx'
+import { Empty } from '../../ui/Empty.tsx'
+import { FilterSelect } from '../../ui/filters.tsx'
+import { FormDialog } from '../../ui/FormDialog.tsx'
+import { Page } from '../../ui/Page.tsx'
+import { ProblemView } from '../../ui/ProblemView.tsx'
+import { apiLine, toListQuery } from '../../ui/search-params.ts'
+import { Time } from '../../ui/Time.tsx'
+import { approvalsMessages } from './messages/text.ts'
+import { APPROVAL_STATES, approvalsQuery } from './queries.ts'
+import { approvalsRoute } from './routes.ts'
+
+type Verb = 'approve' | 'refuse'
+interface Deciding {
+  readonly verb: Verb
+  readonly approval: Approval
+}
+
+export function ApprovalsPage() {
+  const text = useText(approvalsMessages)
+  const search = approvalsRoute.useSearch()
+  const { data, error, isPlaceholderData } = useQuery({
+    ...approvalsQuery(search),
+    placeholderData: keepPreviousData,
+  })
+  const [deciding, setDeciding] = useState<Deciding>()
+  const columns = useColumns(setDeciding)
+  const state = search.state === undefined ? '' : ` --state ${search.state}`
+  return (
+    <Page
+      title={text('title')}
+      cli={`openmaas approval list${state}`}
+      api={apiLine('GET', '/api/v1/approvals', toListQuery(search))}
+    >
+      <p className="om-quiet">{text('why')}</p>
+      {error !== null && <ProblemView error={error} />}
+      <DataList<Approval>
+        name="approvals"
+        rows={data?.items ?? []}
+        next={data?.next ?? null}
+        columns={columns}
+        search={search}
+        rowKey={({ id }) => id}
+        filters={
+          <FilterSelect
+            name="state"
+            label={text('filter.state')}
+            any={text('filter.any')}
+            value={search.state}
+            options={APPROVAL_STATES.map((value) => ({ value, label: text(`state.${value}`) }))}
+          />
+        }
+        empty={<Empty message={text('empty')} />}
+        isLoading={isPlaceholderData}
+      />
+      {deciding !== undefined && <Decide {...deciding} onClose={() => setDeciding(undefined)} />}
+    </Page>
+  )
+}
+
+function Decide({ verb, approval, onClose }: Deciding & { readonly onClose: () => void }) {
+  const text = useText(approvalsMessages)
+  const queryClient = useQueryClient()
+  const [note, setNote] = useState('')
+  const decide = useMutation({
+    mutationFn: () =>
+      apiCall(verb, {
+        params: { approvalId: approval.id },
+        body: note.trim() === '' ? {} : { note: note.trim() },
+      }),
+    onSuccess: onClose,
+    onSettled: () => queryClient.invalidateQueries({ queryKey: ['users'] }),
+  })
+  return (
+    <FormDialog
+      title={`${text(verb)}: ${approval.action}`}
+      ok={text(verb)}
+      isPending={decide.isPending}
+      error={decide.error}
+      onOk={() => decide.mutate()}
+      onClose={onClose}
+    >
+      <p>{approval.reason}</p>
+      <div>
+        {text('params')}
+        <div className="om-line">
+          <pre className="om-code">
+            {approval.object} {JSON.stringify(approval.params, null, 2)}
+          </pre>
+        </div>
+      </div>
+      <label>
+        {text('note')}
+        <Input
+          value={note}
+          autoFocus
+          onChange={(event) => setNote(event.target.value)}
+          data-testid="note"
+        />
+      </label>
+    </FormDialog>
+  )
+}
+
+function useColumns(decide: (deciding: Deciding) => void): Column<Approval>[] {
+  const text = useText(approvalsMessages)
+  const mayDecide = useMay()('approval.decide')
+  const me = useMe()
+  return useMemo(() => {
+    const words = (key: 'action' | 'object' | 'reason', label: string): Column<Approval> => ({
+      key,
+      label,
+      cell: (approval) => approval[key],
+      value: (approval) => approval[key],
+    })
+    return [
+      {
+        key: 'state',
+        label: text('state'),
+        cell: ({ state }) => <span data-state={state}>{text(`state.${state}`)}</span>,
+        value: ({ state }) => state,
+      },
+      words('action', text('action')),
+      words('object', text('object')),
+      words('reason', text('reason')),
+      {
+        key: 'by',
+        label: text('by'),
+        cell: ({ requestedBy }) => <code className="om-code">{requestedBy}</code>,
+        value: ({ requestedBy }) => requestedBy,
+      },
+      {
+        key: 'requestedAt',
+        label: text('at'),
+        sortable: true,
+        cell: ({ requestedAt }) => <Time at={requestedAt} />,
+        value: ({ requestedAt }) => requestedAt,
+      },
+      {
+        key: 'expires',
+        label: text('expires'),
+        cell: ({ expiresAt }) => <Time at={expiresAt} />,
+        value: ({ expiresAt }) => expiresAt,
+      },
+      {
+        key: 'decide',
+        label: text('decided'),
+        cell: (approval) => {
+          const { state, requestedBy, decidedBy } = approval
+          // One's own request is for another to decide.
+          const isOwn = me?.user !== null && requestedBy === `user:${me?.user?.id}`
+          if (state !== 'waiting' || !mayDecide || isOwn) return decidedBy ?? '–'
+          return (
+            <span style={{ display: 'flex', gap: 8 }}>
+              <Button
+                size="small"
+                type="primary"
+                onClick={() => decide({ verb: 'approve', approval })}
+                data-testid="approve"
+              >
+                {text('approve')}
+              </Button>
+              <Button
+                size="small"
+                danger
+                onClick={() => decide({ verb: 'refuse', approval })}
+                data-testid="refuse"
+              >
+                {text('refuse')}
+              </Button>
+            </span>
+          )
+        },
+        value: ({ decidedBy }) => decidedBy,
+      },
+    ]
+  }, [text, mayDecide, me, decide])
+}

@@ -1,0 +1,71 @@
+import { useState } from 'react'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import Input from 'antd/es/input'
+import Select from 'antd/es/select'
+import { CHANNEL_KINDS } from '@openmaas/api/resources/notification'
+import { apiCall } from '../../api/queries.ts'
+import { useText } from '../../i18n/text.ts'
+import { FormDialog } from '../../ui/FormDialog.tsx'
+import { CHANNEL_FIELDS, toConfig, type ChannelKind, type Typed } from './channel-config.ts'
+import { notificationsMessages } from './messages/text.ts'
+
+export function NewChannel({ onClose }: { readonly onClose: () => void }) {
+  const text = useText(notificationsMessages)
+  const queryClient = useQueryClient()
+  const [name, setName] = useState('')
+  const [kind, setKind] = useState<ChannelKind>('webhook')
+  const [typed, setTyped] = useState<Typed>({})
+  const config = toConfig(kind, typed)
+  const add = useMutation({
+    mutationFn: () =>
+      apiCall('createChannel', { body: { name: name.trim(), kind, config: config ?? {} } }),
+    onSuccess: async () => {
+      await queryClient.invalidateQueries({ queryKey: ['alerts'] })
+      onClose()
+    },
+  })
+  return (
+    <FormDialog
+      title={text('channels.add')}
+      ok={text('channels.add')}
+      isReady={name.trim() !== '' && config !== null}
+      isPending={add.isPending}
+      error={add.error}
+      onOk={() => add.mutate()}
+      onClose={onClose}
+    >
+      <label>
+        {text('name')}
+        <Input
+          value={name}
+          autoFocus
+          onChange={(event) => setName(event.target.value)}
+          data-testid="channel-name"
+        />
+      </label>
+      <div>
+        {text('kind')}
+        <Select<ChannelKind>
+          aria-label={text('kind')}
+          value={kind}
+          style={{ width: '100%' }}
+          options={CHANNEL_KINDS.map((value) => ({ value, label: text(`kind.${value}`) }))}
+          onChange={setKind}
+          data-testid="channel-kind"
+        />
+      </div>
+      {CHANNEL_FIELDS[kind].map(({ name: field, secret }) => (
+        <label key={field}>
+          {text(`field.${field}`)}
+          <Input
+            type={secret === true ? 'password' : 'text'}
+            autoComplete="off"
+            value={typed[field] ?? ''}
+            onChange={(event) => setTyped({ ...typed, [field]: event.target.value })}
+            data-testid={`channel-${field}`}
+          />
+        </label>
+      ))}
+    </FormDialog>
+  )
+}

@@ -1,0 +1,171 @@
+/** Pools, and below them the nodes that they lie on. */
+import { useMemo, useState } from 'react'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import Button from 'antd/es/button'
+import type { Pool } from '@openmaas/api/resources/pool'
+import { useMay } from '../../api/session.ts'
+import { useFormat } from '../../format/use-format.ts'
+import { useText } from '../../i18n/text.ts'
+import { DataList, type Column } from '../../ui/DataList.tsx'
+import { Empty } from '../../ui/Empty.tsx'
+import { FilterSelect } from '../../ui/filters.tsx'
+import { uiMessages } from '../../ui/messages/text.ts'
+import { Page } from '../../ui/Page.tsx'
+import { ProblemView } from '../../ui/ProblemView.tsx'
+import { apiLine, toListQuery } from '../../ui/search-params.ts'
+import { StateTag } from '../../ui/StateTag.tsx'
+import { Time } from '../../ui/Time.tsx'
+import { savingRatio } from './capacity.ts'
+import { poolsMessages } from './messages/text.ts'
+import { NewPool, type NewPoolKind } from './NewPool.tsx'
+import { Nodes } from './Nodes.tsx'
+import { nodesQuery, POOL_STATES, poolsQuery, type PoolsSearch } from './queries.ts'
+import { poolsRoute } from './routes.ts'
+import { UsedBar } from './UsedBar.tsx'
+
+export function PoolsPage() {
+  const text = useText(poolsMessages)
+  const may = useMay()
+  const search = poolsRoute.useSearch()
+  const { data, error, isPlaceholderData } = useQuery({
+    ...poolsQuery(search),
+    placeholderData: keepPreviousData,
+  })
+  const [making, setMaking] = useState<NewPoolKind>()
+  const columns = useColumns()
+  const state = search.state === undefined ? '' : ` --state ${search.state}`
+  const create = may('pool.write') && (
+    <Button type="primary" onClick={() => setMaking('create')} data-testid="create-pool">
+      {text('create')}
+    </Button>
+  )
+  return (
+    <Page
+      title={text('title')}
+      actions={
+        <>
+          {may('pool.write') && (
+            <Button onClick={() => setMaking('adopt')} data-testid="adopt-pool">
+              {text('adopt')}
+            </Button>
+          )}
+          {create}
+        </>
+      }
+      cli={`openmaas pool list${state}`}
+      api={apiLine('GET', '/api/v1/pools', toListQuery(search))}
+    >
+      {error !== null && <ProblemView error={error} />}
+      <DataList<Pool>
+        name="pools"
+        rows={data?.items ?? []}
+        next={data?.next ?? null}
+        columns={columns}
+        search={search}
+        rowKey={({ id }) => id}
+        href={({ id }) => `/pools/${id}`}
+        filters={<Filters search={search} />}
+        empty={<Empty message={text('empty')} action={create} />}
+        isLoading={isPlaceholderData}
+      />
+      {may('host.read') && <Nodes pools={data?.items ?? []} />}
+      {making !== undefined && <NewPool kind={making} onClose={() => setMaking(undefined)} />}
+    </Page>
+  )
+}
+
+function Filters({ search }: { readonly search: PoolsSearch }) {
+  const text = useText(poolsMessages)
+  const words = useText(uiMessages)
+  return (
+    <FilterSelect
+      name="state"
+      label={text('filter.state')}
+      any={text('filter.any')}
+      value={search.state}
+      options={POOL_STATES.map((value) => ({ value, label: words(`state.${value}`) }))}
+    />
+  )
+}
+
+function useColumns(): Column<Pool>[] {
+  const text = useText(poolsMessages)
+  const format = useFormat()
+  const may = useMay()
+  const { data: nodes } = useQuery({ ...nodesQuery, enabled: may('host.read') })
+  return useMemo(() => {
+    const nodeName = ({ nodeId }: Pool) =>
+      nodes?.items.find(({ id }) => id === nodeId)?.name ?? nodeId
+    return [
+      {
+        key: 'state',
+        label: text('state'),
+        cell: ({ state }) => <StateTag state={state} />,
+        value: ({ state }) => state,
+      },
+      {
+        key: 'name',
+        label: text('name'),
+        sortable: true,
+        cell: ({ id, name }) => (
+          <Link to="/pools/$poolId" params={{ poolId: id }} data-testid={`pool-${id}`}>
+            {name}
+          </Link>
+        ),
+        value: ({ name }) => name,
+      },
+      { key: 'node', label: text('node'), cell: nodeName, value: nodeName },
+      {
+        key: 'used',
+        label: text('used'),
+        cell: (pool) => <UsedBar pool={pool} />,
+        value: ({ stats }) => stats.sizeBytes - stats.freeBytes,
+      },
+      {
+        key: 'saving',
+        label: text('saving'),
+        cell: (pool) => `×${savingRatio(pool)?.toFixed(1) ?? ' –'}`,
+        value: savingRatio,
+      },
+      {
+        key: 'full',
+        label: text('full'),
+        cell: ({ daysToFull }) =>
+          daysToFull === null
+            ? text('days.never')
+            : text('days', { count: Math.round(daysToFull) }),
+        value: ({ daysToFull }) => daysToFull,
+      },
+      {
+        key: 'bad',
+        label: text('bad'),
+        cell: ({ stats: { badBlocks } }) => (
+          <span className={badBlocks > 0 ? 'om-state-failed' : ''}>{format.count(badBlocks)}</span>
+        ),
+        value: ({ stats }) => stats.badBlocks,
+      },
+      {
+        key: 'seen',
+        label: text('seen'),
+        cell: ({ seenAt }) => <Time at={seenAt} />,
+        value: ({ seenAt }) => seenAt,
+      },
+      {
+        key: 'createdAt',
+        label: text('created'),
+        sortable: true,
+        hidden: true,
+        cell: ({ createdAt }) => <Time at={createdAt} />,
+        value: ({ createdAt }) => createdAt,
+      },
+      {
+        key: 'path',
+        label: text('path'),
+        hidden: true,
+        cell: ({ path }) => <code className="om-code">{path}</code>,
+        value: ({ path }) => path,
+      },
+    ]
+  }, [text, format, nodes])
+}
