@@ -28,7 +28,7 @@ const TAGS_OF_TOPIC: Readonly<Record<string, readonly string[]>> = {
   pools: ['pools', 'system'],
   media: ['media', 'system'],
   alerts: ['alerts', 'system'],
-  audit: ['audit'],
+  audit: ['audit', 'users'],
   policies: ['policies', 'sources', 'system'],
 }
 

@@ -12,6 +12,11 @@ import { sourceRoute, sourcesRoute } from '../screens/sources/routes.ts'
 import { alertsRoute } from '../screens/alerts/routes.ts'
 import { auditRoute } from '../screens/audit/routes.ts'
 import { poolRoute, poolsRoute } from '../screens/pools/routes.ts'
+import { accountRoute } from '../screens/account/routes.ts'
+import { approvalsRoute } from '../screens/approvals/routes.ts'
+import { notificationsRoute } from '../screens/notifications/routes.ts'
+import { settingsRoute } from '../screens/settings/routes.ts'
+import { userRoute, usersRoute } from '../screens/users/routes.ts'
 import { rootRoute, shellRoute } from './base-routes.ts'
 
 export const routeTree = rootRoute.addChildren([
@@ -36,5 +41,11 @@ export const routeTree = rootRoute.addChildren([
     poolRoute,
     alertsRoute,
     auditRoute,
+    notificationsRoute,
+    usersRoute,
+    userRoute,
+    approvalsRoute,
+    settingsRoute,
+    accountRoute,
   ]),
 ])
