@@ -14,6 +14,7 @@ import {
 import { openSnapshot } from '@openmaas/medium/stack/build-stack'
 import { NbdClient } from '@openmaas/protocols/nbd/client'
 import { parseNbdAddress } from '@openmaas/protocols/nbd/listen-address'
+import { waitFor } from '@openmaas/testkit/wait-for'
 import { requires } from '@openmaas/testkit/requires'
 import { Pki } from './data/pki.test-support.ts'
 import { MediumExports } from './medium-exports.ts'
@@ -220,8 +221,14 @@ requires({ programs: ['openssl'] }, () => {
     await freeze('one')
     const { pool } = await site.node.pool(site.poolId)
     const before = pool.snapshots().length
-    const cancelled = site.order('medium.seal', sealOrder('one', true), AbortSignal.abort())
-    await expect(cancelled).rejects.toThrowError(refused('CANCELLED'))
+    const early = site.order('medium.seal', sealOrder('one', true), AbortSignal.abort())
+    await expect(early).rejects.toThrowError(refused('CANCELLED'))
+    const cancel = new AbortController()
+    const underWay = site.order('medium.seal', sealOrder('one', true), cancel.signal)
+    await waitFor('it is under way', () => pool.core.sessions.size > 0)
+    cancel.abort()
+    await expect(underWay).rejects.toThrowError(refused('CANCELLED'))
+    await waitFor('nothing is left', () => pool.core.sessions.size === 0)
     expect(pool.snapshots().length).toBe(before)
     expect(pool.core.sessions.size).toBe(0)
     const one = await seal('one')

@@ -7,10 +7,14 @@ import { assert, unreachable } from '@openmaas/kernel/assert'
 import { type ErrorMessage, errorToMessage } from '@openmaas/kernel/error-message'
 import type { LayerId } from '@openmaas/kernel/ids'
 import { NodeFs } from '@openmaas/kernel/node-fs'
+import type { ReaderHandoff } from '@openmaas/pool/pool/chunk-reader'
+import { PoolReader } from '@openmaas/pool/pool/reader'
 import { mediaDirectory, type MediumRecord, saveMedium } from '../media/record.ts'
 import { LayerStore } from '../overlay/layer-store.ts'
 import type { OverlayHandoff } from '../overlay/overlay.ts'
 import { flushOverlay } from '../overlay/prepare.ts'
+import type { SnapshotDescription } from '../stack/build-stack.ts'
+import { describeSnapshot } from '../stack/prepare-stack.ts'
 import { type Frozen, settleFrozen } from '../stack/settle.ts'
 
 export type DiskTask =
@@ -19,36 +23,57 @@ export type DiskTask =
   | { readonly kind: 'save'; readonly record: MediumRecord }
   | { readonly kind: 'create'; readonly id: LayerId; readonly size: number }
   | { readonly kind: 'settle'; readonly frozen: Frozen }
+  /** The pool as it is now, for what the medium is to stand on. */
+  | { readonly kind: 'load'; readonly masterKey: Uint8Array; readonly record: MediumRecord }
+
+/** What a medium is to stand on, and how threads read it. */
+export interface LoadedPoint {
+  readonly reader: ReaderHandoff
+  readonly snapshot: SnapshotDescription
+}
 
 export type DiskOrder = DiskTask & { readonly brick: string }
-export type DiskAnswer = { readonly error?: ErrorMessage }
+export type DiskAnswer = { readonly error: ErrorMessage } | { readonly loaded?: LoadedPoint }
 
 const port = parentPort
 assert(port !== null, 'the disk thread is started as a worker')
 const fs = new NodeFs()
 
-function perform(order: DiskOrder): void {
+async function perform(order: DiskOrder): Promise<LoadedPoint | undefined> {
   const store = new LayerStore(fs, mediaDirectory(order.brick))
   switch (order.kind) {
     case 'flush':
-      return flushOverlay(fs, order.overlay)
+      flushOverlay(fs, order.overlay)
+      return undefined
     case 'save':
-      return saveMedium(fs, order.brick, order.record)
+      saveMedium(fs, order.brick, order.record)
+      return undefined
     case 'create':
-      return store.create(order.id, order.size)
+      store.create(order.id, order.size)
+      return undefined
     case 'settle':
-      return settleFrozen(fs, store, order.frozen)
+      settleFrozen(fs, store, order.frozen)
+      return undefined
+    case 'load':
+      return load(order)
     default:
       return unreachable(order)
   }
 }
 
-port.on('message', (order: DiskOrder) => {
-  let answer: DiskAnswer = {}
+async function load(order: Extract<DiskOrder, { kind: 'load' }>): Promise<LoadedPoint> {
+  const { brick, masterKey, record } = order
+  const reader = await PoolReader.open({ path: brick, unlock: { masterKey }, fs })
   try {
-    perform(order)
-  } catch (error) {
-    answer = { error: errorToMessage(error) }
+    return { reader: reader.handoff(), snapshot: describeSnapshot(reader, record) }
+  } finally {
+    reader.close() // What was handed off stays readable.
   }
-  port.postMessage(answer)
+}
+
+port.on('message', (order: DiskOrder) => {
+  perform(order).then(
+    (loaded) => port.postMessage((loaded === undefined ? {} : { loaded }) satisfies DiskAnswer),
+    (error: unknown) => port.postMessage({ error: errorToMessage(error) } satisfies DiskAnswer),
+  )
 })

@@ -1,7 +1,7 @@
 /** The engine's side of its disk thread, which is started when it is first needed. */
 import { Worker } from 'node:worker_threads'
 import { reviveError } from '@openmaas/kernel/error-message'
-import type { DiskAnswer, DiskOrder, DiskTask } from './disk-thread.ts'
+import type { DiskAnswer, DiskOrder, DiskTask, LoadedPoint } from './disk-thread.ts'
 
 export class DiskWork {
   readonly #brick: string
@@ -12,7 +12,7 @@ export class DiskWork {
   }
 
   /** One task at a time. @throws MaasError of the task */
-  async perform(task: DiskTask): Promise<void> {
+  async perform(task: DiskTask): Promise<LoadedPoint | undefined> {
     this.#worker ??= new Worker(new URL('disk-thread.ts', import.meta.url))
     const worker = this.#worker
     const { promise, resolve, reject } = Promise.withResolvers<DiskAnswer>()
@@ -25,8 +25,9 @@ export class DiskWork {
     worker.once('exit', ended)
     try {
       worker.postMessage({ ...task, brick: this.#brick } satisfies DiskOrder)
-      const { error } = await promise
-      if (error !== undefined) throw reviveError(error)
+      const answer = await promise
+      if ('error' in answer) throw reviveError(answer.error)
+      return answer.loaded
     } finally {
       worker.off('message', resolve)
       worker.off('error', reject)

@@ -71,7 +71,6 @@ export class Engine {
       fs,
       brick,
       record,
-      reader,
       stack: prepareStack({ fs, brick, reader, record }),
       threads: attached ? this.#makeThreads() : undefined,
       lost: reject,

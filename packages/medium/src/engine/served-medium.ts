@@ -7,15 +7,14 @@
  * kill at any place leaves a record that the next engine stands on, and nothing acknowledged is
  * missing from it.
  */
+import { assert } from '@openmaas/kernel/assert'
 import { systemClock } from '@openmaas/kernel/clock'
 import type { Fs } from '@openmaas/kernel/fs'
 import { write } from '@openmaas/kernel/posix/files'
-import type { PoolReader } from '@openmaas/pool/pool/reader'
 import { forgetSize } from '@openmaas/protocols/fuse/disk-server'
 import { loadMedium, type MediumRecord, saveMedium } from '../media/record.ts'
 import { DeviceStack } from '../stack/device-stack.ts'
 import type { LiveStack } from '../stack/live-stack.ts'
-import { describeSnapshot } from '../stack/prepare-stack.ts'
 import type { Changed, EngineCounters, EngineRequests } from './control.ts'
 import { DiskWork } from './disk-work.ts'
 import { dropLayers, findFreeze, finishFreeze, freezeRecord, rebaseRecord } from './freeze.ts'
@@ -27,7 +26,6 @@ export interface ServedMediumOptions {
   readonly fs: Fs
   readonly brick: string
   readonly record: MediumRecord
-  readonly reader: PoolReader
   readonly stack: LiveStack
   /** Absent for a medium that is exported but not attached here. */
   readonly threads: FuseThreads | undefined
@@ -139,14 +137,14 @@ export class ServedMedium {
 
   /** @throws MaasError SNAPSHOT_NOT_FOUND and of the pool: then nothing has changed */
   async rebase({ requestId, snapshotId }: EngineRequests['rebase']): Promise<Changed> {
-    const { reader } = this.#options
     const before = this.#load()
     const after = rebaseRecord(before, requestId, snapshotId)
     const count = before.layers.length - after.layers.length
     if (count > 0) {
-      reader.refresh()
-      const snapshot = describeSnapshot(reader, after)
-      const change = this.#stack.prepareRebase(reader.handoff(), snapshot, count)
+      const { masterKey } = this.#stack.handoff.reader
+      const loaded = await this.#disk.perform({ kind: 'load', masterKey, record: after })
+      assert(loaded !== undefined, 'a pool that is loaded is handed over')
+      const change = this.#stack.prepareRebase(loaded.reader, loaded.snapshot, count)
       try {
         await this.#disk.perform({ kind: 'save', record: dropLayers(before, after) })
       } catch (error) {
