@@ -5,6 +5,7 @@ import { rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { SOURCE_OPTIONS } from '@openmaas/kernel/source-options'
 
 const ROOT = dirname(import.meta.dirname)
 
@@ -149,7 +150,8 @@ describe('the launcher packages/cli/bin/openmaas', () => {
         PATH: '/usr/bin:/bin',
         OPENMAAS_NODE: node,
       })
-      const expected = ['echo', '--disable-warning=ExperimentalWarning', main(), 'ls', 'a b', '']
+      const options = ['--disable-warning=ExperimentalWarning', ...SOURCE_OPTIONS]
+      const expected = ['echo', ...options, main(), 'ls', 'a b', '']
       expect(stdout, path).toBe(`${expected.join('\n')}\n`)
     }
   })

@@ -158,7 +158,9 @@ class Sampler {
       const { source } = idPattern(kind as ControlKind | 'pool')
       if (patterns.includes(source)) return this.#id(kind, prefix)
     }
-    const found = TEXTS.find(
+    // Words with commas between them: the first word alone is one.
+    const lists = patterns.flatMap((pattern) => /^\^\(\?:([a-z_-]+)\|/.exec(pattern)?.[1] ?? [])
+    const found = [...TEXTS, ...lists].find(
       (text) =>
         text.length >= (schema.minLength ?? 0) &&
         patterns.every((pattern) => new RegExp(pattern).test(text)),
