@@ -132,11 +132,12 @@ class RecoveryRun {
 
   /** Whole up to some commit, with all that ended before and none that began after. */
   expectRowsAt(rows: readonly number[], atMs: number): void {
-    const last = this.#commits.findLast(({ row }) => rows.includes(row))
+    const there = new Set(rows)
+    const last = this.#commits.findLast(({ row }) => there.has(row))
     expect(rows, 'in the order of commits').toEqual(this.rowsUntil(last?.sequence ?? 0))
     // MariaDB logs the second in which a statement began.
-    const missing = this.#commits.filter(({ row, endMs }) => endMs < atMs && !rows.includes(row))
-    const early = this.#commits.filter(({ row, beginMs }) => beginMs > atMs && rows.includes(row))
+    const missing = this.#commits.filter(({ row, endMs }) => endMs < atMs && !there.has(row))
+    const early = this.#commits.filter(({ row, beginMs }) => beginMs > atMs && there.has(row))
     expect({ missing, early }, `at ${atMs}`).toEqual({ missing: [], early: [] })
   }
 

@@ -32,6 +32,8 @@ class FileReader implements Disposable {
   readonly #descriptor: number
   #buffer = Buffer.alloc(0)
   #offset = 0
+  /** The buffer holds the end of the file. */
+  #ended = false
 
   constructor(path: string) {
     this.#descriptor = openSync(path, 'r')
@@ -40,25 +42,24 @@ class FileReader implements Disposable {
   /** @returns fewer bytes than asked at the end of the file */
   read(offset: number, length: number): Buffer {
     const begin = offset - this.#offset
-    if (begin >= 0 && begin + length <= this.#buffer.length) {
-      return this.#buffer.subarray(begin, begin + length)
-    }
+    const inside = begin >= 0 && begin + length <= this.#buffer.length
+    if (!inside && !(this.#ended && begin >= 0)) this.#fill(offset, length)
+    const from = offset - this.#offset
+    return this.#buffer.subarray(from, from + length)
+  }
+
+  #fill(offset: number, length: number): void {
     const buffer = Buffer.alloc(Math.max(length, BUFFER_SIZE))
     let filled = 0
     while (filled < buffer.length) {
-      const count = readSync(
-        this.#descriptor,
-        buffer,
-        filled,
-        buffer.length - filled,
-        offset + filled,
-      )
+      const rest = buffer.length - filled
+      const count = readSync(this.#descriptor, buffer, filled, rest, offset + filled)
       if (count === 0) break
       filled += count
     }
     this.#offset = offset
+    this.#ended = filled < buffer.length
     this.#buffer = buffer.subarray(0, filled)
-    return this.#buffer.subarray(0, length)
   }
 
   [Symbol.dispose](): void {
