@@ -62,6 +62,23 @@ export interface AlertParams {
     readonly leaseUntil: number
   }
   'medium-lost': { readonly medium: string; readonly host: string }
+  'standby-behind': OfSource & {
+    readonly state: string
+    readonly lagMs: number | null
+    readonly reason: string
+  }
+  /** What production keeps for the standby alone. */
+  'standby-retention': OfSource & {
+    readonly retainedBytes: number
+    readonly limitBytes: number
+  }
+  'standby-must-reseed': OfSource & { readonly reason: string }
+  'virtual-database-ending': {
+    readonly database: string
+    readonly host: string
+    readonly leaseUntil: number
+  }
+  'virtual-database-lost': { readonly database: string; readonly host: string }
   'server-disk-full': { readonly usedPercent: number; readonly freeBytes: number }
 }
 export type AlertRule = keyof AlertParams

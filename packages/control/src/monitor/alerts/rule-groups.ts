@@ -1,4 +1,5 @@
 /** Rules in groups that look at the same rows. A group that fails leaves the others alone. */
+import { databaseRules } from './database-rules.ts'
 import { hostRules, listenerRules } from './host-rules.ts'
 import { jobRules } from './job-rules.ts'
 import { mediumRules } from './medium-rules.ts'
@@ -13,6 +14,7 @@ export const RULE_GROUPS: readonly RuleGroup[] = [
   jobRules,
   poolRules,
   mediumRules,
+  databaseRules,
   sourceRules,
   anomalyRules,
   diskRules,

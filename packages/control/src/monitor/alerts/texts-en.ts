@@ -175,6 +175,35 @@ export const ENGLISH: AlertTexts = {
     cause: 'The node or the host no longer has it, although nobody ejected it.',
     nextStep: 'Eject it (openmaas media eject) and plug it again.',
   }),
+  'standby-behind': ({ source, state, lagMs, reason }) => ({
+    title: `The standby of ${source} does not keep up`,
+    cause:
+      state === 'following'
+        ? `It is ${Math.round((lagMs ?? 0) / 60_000)} min behind production.`
+        : `It is ${state}${reason === '' ? '' : `: ${reason}`}.`,
+    nextStep: 'Look at its state in openmaas database list; it is tried again by itself.',
+  }),
+  'standby-retention': ({ source, retainedBytes, limitBytes }) => ({
+    title: `Production of ${source} keeps ${bytesText(retainedBytes)} of log for its standby`,
+    cause: `At ${bytesText(limitBytes)} it gives the log up, and a new copy is needed.`,
+    nextStep: 'Bring the staging host back, or allow more room for the log on production.',
+  }),
+  'standby-must-reseed': ({ source, reason }) => ({
+    title: `The standby of ${source} needs a new copy`,
+    cause: `The log that leads on from it is gone${reason === '' ? '' : `: ${reason}`}.`,
+    nextStep: 'Protect it anew; the points that there are stay as they are.',
+  }),
+  'virtual-database-ending': ({ database, host, leaseUntil }) => ({
+    title: `Virtual database ${database} on ${host} is dropped at ${time(leaseUntil)}`,
+    cause: 'Its lifetime ends then, and what was written to it goes with it.',
+    nextStep: 'Who still needs it: openmaas vdb extend. Else nothing is to be done.',
+  }),
+  'virtual-database-lost': ({ database, host }) => ({
+    title: `Virtual database ${database} on ${host} does not run`,
+    cause: 'It could not be started again after its host or its node came back.',
+    nextStep:
+      'Look at its last job; openmaas vdb start tries again, openmaas vdb reset makes it anew.',
+  }),
   'server-disk-full': ({ usedPercent, freeBytes }) => ({
     title: `The disk of the server's own data is ${usedPercent} % full`,
     cause: `${bytesText(freeBytes)} are free where the catalog lies.`,

@@ -150,6 +150,34 @@ export const CHINESE: AlertTexts = {
     cause: '无人弹出该介质,但节点或主机上已不存在。',
     nextStep: '将其弹出(openmaas media eject)后重新插入。',
   }),
+  'standby-behind': ({ source, state, lagMs, reason }) => ({
+    title: `数据源 ${source} 的备库落后`,
+    cause:
+      state === 'following'
+        ? `落后生产库 ${Math.round((lagMs ?? 0) / 60_000)} 分钟。`
+        : `状态为 ${state}${reason === '' ? '' : `:${reason}`}。`,
+    nextStep: '用 openmaas database list 查看状态;系统会自动重试。',
+  }),
+  'standby-retention': ({ source, retainedBytes, limitBytes }) => ({
+    title: `${source} 的生产库为备库保留了 ${bytesText(retainedBytes)} 日志`,
+    cause: `达到 ${bytesText(limitBytes)} 时生产库将放弃这些日志,届时需要重新复制。`,
+    nextStep: '恢复备库主机,或为生产库的日志留出更多空间。',
+  }),
+  'standby-must-reseed': ({ source, reason }) => ({
+    title: `数据源 ${source} 的备库需要重新复制`,
+    cause: `后续日志已缺失${reason === '' ? '' : `:${reason}`}。`,
+    nextStep: '请重新保护该数据库;已有恢复点不受影响。',
+  }),
+  'virtual-database-ending': ({ database, host, leaseUntil }) => ({
+    title: `${host} 上的虚拟数据库 ${database} 将于 ${time(leaseUntil)} 删除`,
+    cause: '有效期届时结束;写入的内容将一并消失。',
+    nextStep: '如仍需使用:openmaas vdb extend;否则无需处理。',
+  }),
+  'virtual-database-lost': ({ database, host }) => ({
+    title: `${host} 上的虚拟数据库 ${database} 未运行`,
+    cause: '主机或节点恢复后未能重新启动该虚拟数据库。',
+    nextStep: '查看其最近的作业;openmaas vdb start 重试,openmaas vdb reset 重新创建。',
+  }),
   'server-disk-full': ({ usedPercent, freeBytes }) => ({
     title: `服务器自身数据所在磁盘已使用 ${usedPercent}%`,
     cause: `目录库所在位置剩余 ${bytesText(freeBytes)}。`,

@@ -37,6 +37,11 @@ const SAMPLES: { readonly [R in keyof AlertParams]: AlertParams[R] } = {
   'catalog-backup-old': { lastAt: AT },
   'medium-lease-ending': { medium: 'try', host: 'web', leaseUntil: AT },
   'medium-lost': { medium: 'try', host: 'web' },
+  'standby-behind': { ...ofSource, state: 'following', lagMs: 600_000, reason: '' },
+  'standby-retention': { ...ofSource, retainedBytes: 9e9, limitBytes: 1e10 },
+  'standby-must-reseed': { ...ofSource, reason: 'the slot is gone' },
+  'virtual-database-ending': { database: 'try', host: 'web', leaseUntil: AT },
+  'virtual-database-lost': { database: 'try', host: 'web' },
   'server-disk-full': { usedPercent: 93, freeBytes: 1e9 },
 }
 

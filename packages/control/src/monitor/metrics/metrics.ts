@@ -7,6 +7,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client'
 import { poolStats } from '@openmaas/api/resources/pool'
 import type { Clock } from '@openmaas/kernel/clock'
 import type { Catalog } from '../../catalog/catalog.ts'
+import { statusOf } from '../../database/source-database.ts'
 import type { CatalogEvent } from '../../catalog/events.ts'
 import type { BoardRow, ComplianceBoard } from '../board.ts'
 import { makeSeries } from './series.ts'
@@ -63,6 +64,9 @@ export class Metrics {
       if (event.type === 'job.ended' && typeof durationMs === 'number') {
         const labels = { kind: String(kind), result: String(state) }
         this.#series.jobDuration.observe(labels, seconds(durationMs))
+        if (kind === 'make-virtual-database' && state === 'succeeded') {
+          this.#series.virtualDatabaseReady.observe(seconds(durationMs))
+        }
       }
       if (event.type === 'medium.plugged') plugged.push(event)
     }
@@ -88,6 +92,7 @@ export class Metrics {
     await this.#fillPools()
     await this.#fillHosts()
     await this.#fillCounts()
+    await this.#fillDatabases()
     const text = await this.registry.metrics()
     return { contentType: this.registry.contentType, text }
   }
@@ -181,6 +186,29 @@ export class Metrics {
       agentUp.set(labels, state === 'online' ? 1 : 0)
       if (certificateNotAfter !== null) agentExpiry.set(labels, seconds(certificateNotAfter))
     }
+  }
+
+  async #fillDatabases(): Promise<void> {
+    const { db } = this.#options.catalog
+    const { standbyLag, standbyRetained, standbyFollowing, virtualDatabases } = this.#series
+    for (const one of [standbyLag, standbyRetained, standbyFollowing]) one.reset()
+    const rows = await db.selectFrom('sourceDatabase').selectAll().execute()
+    for (const row of rows) {
+      const status = statusOf(row)
+      if (status === null) continue
+      const labels = { source: row.sourceId }
+      standbyFollowing.set(labels, status.state === 'following' ? 1 : 0)
+      if (status.lagMs !== null) standbyLag.set(labels, seconds(status.lagMs))
+      if (status.retainedBytes !== null) standbyRetained.set(labels, status.retainedBytes)
+    }
+    const counts = await db
+      .selectFrom('virtualDatabase')
+      .select((e) => ['state', e.fn.countAll<number>().as('count')])
+      .where('endedAt', 'is', null)
+      .groupBy('state')
+      .execute()
+    virtualDatabases.reset()
+    for (const { state, count } of counts) virtualDatabases.set({ state }, Number(count))
   }
 
   async #fillCounts(): Promise<void> {

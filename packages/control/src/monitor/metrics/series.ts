@@ -60,6 +60,18 @@ const GAUGES = {
   poolPhysical: ['openmaas_pool_physical_bytes', 'Bytes of the live packs', pool],
   poolRatio: ['openmaas_pool_dedup_ratio', 'Logical by physical bytes', pool],
   poolDays: ['openmaas_pool_days_to_full', 'By the forecast; absent when it does not grow', pool],
+  standbyLag: [
+    'openmaas_standby_lag_seconds',
+    'How far the standby of a database is behind production',
+    source,
+  ],
+  standbyRetained: [
+    'openmaas_standby_retained_bytes',
+    'Log that production keeps for the standby alone',
+    source,
+  ],
+  standbyFollowing: ['openmaas_standby_following', 'Whether the standby follows', source],
+  virtualDatabases: ['openmaas_virtual_databases', 'Virtual databases that there are', ['state']],
   mountsActive: ['openmaas_mounts_active', 'Media that are plugged', []],
   agentUp: ['openmaas_agent_up', 'Whether an agent or node is connected', host],
   agentExpiry: [
@@ -81,6 +93,7 @@ export interface Series extends Gauges {
   readonly badBlocks: Counter
   readonly jobDuration: Histogram
   readonly mountReady: Histogram
+  readonly virtualDatabaseReady: Histogram
 }
 
 export function makeSeries(registry: Registry): Series {
@@ -101,6 +114,12 @@ export function makeSeries(registry: Registry): Series {
       help: 'Jobs that ended, by how long they ran',
       labelNames: ['kind', 'result'],
       buckets: JOB_BUCKETS,
+      registers,
+    }),
+    virtualDatabaseReady: new Histogram({
+      name: 'openmaas_virtual_database_ready_seconds',
+      help: 'From the request to the virtual database being ready',
+      buckets: MOUNT_BUCKETS,
       registers,
     }),
     mountReady: new Histogram({

@@ -1,0 +1,93 @@
+/** Standbys that fall behind, cost production its disk, or are of no use; databases that end. */
+import { statusOf } from '../../database/source-database.ts'
+import { HOUR_MS, MINUTE_MS } from '../../policy/zone.ts'
+import type { Finding } from './alert-rules.ts'
+import type { RuleContext, RuleGroup } from './rule-group.ts'
+
+/** A busy minute of production is no fault of the standby. */
+const BEHIND_AFTER_MS = 5 * MINUTE_MS
+const RETAINED_SHARE = 0.8
+const ENDING_WITHIN_MS = HOUR_MS
+/** A lifetime of an hour is not about to end from its beginning on. */
+const ENDING_SHARE = 0.1
+const ROWS_MAX = 2000
+
+export const databaseRules: RuleGroup = {
+  rules: [
+    'standby-behind',
+    'standby-retention',
+    'standby-must-reseed',
+    'virtual-database-ending',
+    'virtual-database-lost',
+  ],
+  find: async (context) => [...(await findStandbys(context)), ...(await findInstances(context))],
+}
+
+async function findStandbys({ db }: RuleContext): Promise<Finding[]> {
+  const rows = await db
+    .selectFrom('sourceDatabase')
+    .innerJoin('source', 'source.id', 'sourceDatabase.sourceId')
+    .leftJoin('host', 'host.id', 'source.hostId')
+    .selectAll('sourceDatabase')
+    .select(['source.name', 'source.hostId', 'source.labelsJson', 'source.paused'])
+    .select('host.name as hostName')
+    .where('sourceDatabase.statusJson', 'is not', null)
+    .where('source.paused', '=', 0)
+    .limit(ROWS_MAX)
+    .execute()
+  return rows.flatMap((row): Finding[] => {
+    const status = statusOf(row)
+    if (status === null) return []
+    const labels = JSON.parse(row.labelsJson) as Record<string, string>
+    const about = { subject: row.sourceId, labels }
+    const names = { source: row.name, host: row.hostName ?? row.hostId }
+    const { reason, lagMs, retainedBytes } = status
+    if (status.mustReseed) {
+      const params = { ...names, reason }
+      return [{ rule: 'standby-must-reseed', severity: 'critical', ...about, params }]
+    }
+    const found: Finding[] = []
+    const isBehind = (lagMs ?? 0) > BEHIND_AFTER_MS
+    if (isBehind || status.state !== 'following') {
+      const params = { ...names, state: status.state, lagMs, reason }
+      found.push({ rule: 'standby-behind', severity: 'warning', ...about, params })
+    }
+    const limitBytes = status.retainedLimitBytes ?? row.retainedLimitBytes
+    if (retainedBytes !== null && retainedBytes >= RETAINED_SHARE * limitBytes) {
+      const params = { ...names, retainedBytes, limitBytes }
+      found.push({ rule: 'standby-retention', severity: 'critical', ...about, params })
+    }
+    return found
+  })
+}
+
+async function findInstances({ db, now }: RuleContext): Promise<Finding[]> {
+  const rows = await db
+    .selectFrom('virtualDatabase')
+    .leftJoin('host', 'host.id', 'virtualDatabase.hostId')
+    .selectAll('virtualDatabase')
+    .select('host.name as hostName')
+    .where('virtualDatabase.endedAt', 'is', null)
+    .where((e) =>
+      e.or([
+        e('virtualDatabase.state', '=', 'lost'),
+        e('virtualDatabase.leaseUntil', '<=', now + ENDING_WITHIN_MS),
+      ]),
+    )
+    .limit(ROWS_MAX)
+    .execute()
+  return rows.flatMap((row): Finding[] => {
+    const { leaseUntil, createdAt, kept } = row
+    const labels = JSON.parse(row.labelsJson) as Record<string, string>
+    const about = { subject: row.id, labels }
+    const names = { database: row.name, host: row.hostName ?? row.hostId }
+    if (row.state === 'lost') {
+      return [{ rule: 'virtual-database-lost', severity: 'warning', ...about, params: names }]
+    }
+    if (leaseUntil === null || kept === 1) return []
+    const withinMs = Math.min(ENDING_WITHIN_MS, ENDING_SHARE * (leaseUntil - createdAt))
+    if (leaseUntil - now > withinMs) return []
+    const params = { ...names, leaseUntil }
+    return [{ rule: 'virtual-database-ending', severity: 'info', ...about, params }]
+  })
+}
