@@ -14,8 +14,8 @@ import { waitFor } from '@openmaas/testkit/wait-for'
 import type { DatabaseStatus, RunningInstance } from '@openmaas/protocols/channel/database-orders'
 import { serverUser } from '@openmaas/source-kit/os-user'
 import { runProgram } from '@openmaas/source-kit/run-program'
-import { findServer } from '@openmaas/source-kit/server-process'
-import { SlotGuard } from '@openmaas/source-postgres/follow'
+import { findServer, killProcess, sessionMembers } from '@openmaas/source-kit/server-process'
+import { StandbyGuard } from '@openmaas/source-postgres/guard'
 import { withConnection } from '@openmaas/source-postgres/connection'
 import { placeOf, slotName } from '@openmaas/source-postgres/place'
 import { PostgresFixture } from './fixture.test-support.ts'
@@ -118,8 +118,9 @@ requires({ root: true, paths: [folderOf(15) ?? 'PostgreSQL 15'] }, () => {
     const entry = join(import.meta.dirname, 'agent.test-support.ts')
     const command = [entry, runRoot, JSON.stringify(followed())]
     const agent = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'inherit'] })
-    const [said] = (await once(agent.stdout, 'data')) as [Buffer]
-    expect(said.toString()).toBe('following\n')
+    // It says one word and stays; one that fails ends.
+    const said = await Promise.race([once(agent.stdout, 'data'), once(agent, 'close')])
+    expect(String(said[0])).toBe('following\n')
     const before = findServer(placeOf(place, fixture.options).server)
     agent.kill('SIGKILL')
     await once(agent, 'close')
@@ -176,8 +177,10 @@ requires({ root: true, paths: [folderOf(15) ?? 'PostgreSQL 15'] }, () => {
     const { atMs } = await mark()
     await commit(5)
     await fixture.production.promote()
+    // What a new primary has after a failover: no slot of ours. The guard makes it again.
+    await waitFor('the slot is free', () => fixture.production.sql(DROP_SLOTS), LONG)
     await commit(10)
-    await follow()
+    await new StandbyGuard(fixture.options).look(followed())
     await follows()
     await mark()
     const clone = await newClone()
@@ -226,12 +229,24 @@ requires({ root: true, paths: [folderOf(15) ?? 'PostgreSQL 15'] }, () => {
     expect(await rowsOf(await fixture.plugin.activate(request, CONTEXT))).toEqual(upTo(10))
   })
 
+  test('a standby that was killed together with its keeper is started again', async () => {
+    await seed()
+    await follow()
+    const { server } = placeOf(place, fixture.options)
+    for (const pid of sessionMembers(findServer(server)!.pid)) killProcess(pid, 'SIGKILL')
+    await waitFor('it is gone', () => findServer(server) === null, LONG)
+    await commit(5)
+    await new StandbyGuard(fixture.options).look(followed())
+    await follows()
+    await mark()
+  })
+
   test('a slot that keeps too much is given up, and taken up again while the log is there', async () => {
     await seed()
     await follow()
     await fixture.plugin.unfollow({ ...place, connection: null, forget: false }, CONTEXT)
     await fixture.production.sql(GROW)
-    const guard = new SlotGuard(fixture.options)
+    const guard = new StandbyGuard(fixture.options)
     expect(await guard.look(followed())).toBe(false)
     expect(await guard.look({ ...followed(), retainedLimitBytes: 1024 })).toBe(true)
     const slots = 'select count(*)::int from pg_replication_slots'
@@ -364,6 +379,11 @@ requires({ root: true, paths: [folderOf(15) ?? 'PostgreSQL 15'] }, () => {
     await expect(check(ca)).rejects.toMatchObject({ code: 'DATABASE_UNREACHABLE' })
   })
 })
+
+/** True when there is none any more. */
+const DROP_SLOTS = `
+  select pg_drop_replication_slot(slot_name) from pg_replication_slots where not active;
+  select count(*) = 0 from pg_replication_slots`
 
 /** Some 20 MB of log, whatever the machine. */
 const GROW = `

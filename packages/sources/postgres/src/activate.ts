@@ -23,7 +23,6 @@ import { findServer, stopServer } from '@openmaas/source-kit/server-process'
 import { type Queries, withConnection } from './connection.ts'
 import { type ControlData, readControlData } from './control-data.ts'
 import { makeAdministrator, readInstance } from './instance.ts'
-import { ensureSlot } from './follow.ts'
 import { localConnection, type Place, placeOf, type PostgresOptions, slotName } from './place.ts'
 import { Programs } from './programs.ts'
 import {
@@ -47,6 +46,7 @@ import {
   touch,
   waitForAnswer,
 } from './standby.ts'
+import { ensureSlot } from './slot.ts'
 import { loadState, type PostgresState, saveState } from './state.ts'
 import { borrowLog } from './wal-archive.ts'
 

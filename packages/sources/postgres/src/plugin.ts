@@ -3,7 +3,8 @@ import type { SourcePlugin } from '@openmaas/source-kit/plugin'
 import { activate } from './activate.ts'
 import { check } from './check.ts'
 import { discover } from './discover.ts'
-import { follow, SlotGuard } from './follow.ts'
+import { follow } from './follow.ts'
+import { StandbyGuard } from './guard.ts'
 import { deactivate } from './instance.ts'
 import { mark } from './mark.ts'
 import type { PostgresOptions } from './place.ts'
@@ -16,7 +17,7 @@ import { verify } from './verify.ts'
 const LIVE_RETAINED_MAX = 4 * 1024 ** 3
 
 export function makePostgresPlugin(options: PostgresOptions = {}): SourcePlugin {
-  const guard = new SlotGuard(options)
+  const guard = new StandbyGuard(options)
   return {
     engine: 'postgres',
     title: 'PostgreSQL',
@@ -24,26 +25,29 @@ export function makePostgresPlugin(options: PostgresOptions = {}): SourcePlugin 
     check: (params) => check(params, options),
     seed: (params, context) => seed(params, context, options),
     follow: async (params, context) => {
+      await guard.release(params.id)
       const answer = await follow(params, context, options)
-      guard.watch(params)
+      await guard.watch(params)
       return answer
     },
     status: (params) => status(params, options),
     mark: (params, context) => mark(params, context, options),
     unfollow: async (params) => {
-      guard.release(params.id)
+      await guard.release(params.id)
       return await unfollow(params, options)
     },
     activate: async (params, context) => {
-      guard.release(params.id)
+      await guard.release(params.id)
       const running = await activate(params, context, options)
       const { id, directory, follow: connection } = params
       const retainedLimitBytes = LIVE_RETAINED_MAX
-      if (connection !== null) guard.watch({ id, directory, connection, retainedLimitBytes })
+      if (connection !== null) {
+        await guard.watch({ id, directory, connection, retainedLimitBytes })
+      }
       return running
     },
     deactivate: async (params) => {
-      guard.release(params.id)
+      await guard.release(params.id)
       return await deactivate(params, options)
     },
     verify: (params, context) => verify(params, context, options),

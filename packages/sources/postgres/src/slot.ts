@@ -1,9 +1,9 @@
 /**
  * The replication slot on production: it keeps the log that a standby has not yet received.
- * What it keeps lies on production's disk, so it is given up rather than let it fill (follow.ts).
+ * What it keeps lies on production's disk, so it is given up rather than let it fill (guard.ts).
  */
 import { lsn } from './lsn.ts'
-import type { Queries } from './connection.ts'
+import { type Queries, sqlstateOf } from './connection.ts'
 
 export interface Slot {
   readonly active: boolean
@@ -43,4 +43,16 @@ export async function dropSlot(production: Queries, name: string): Promise<boole
     select pg_drop_replication_slot(slot_name)
       from pg_replication_slots where slot_name = $1 and not active`
   return (await production.rows(sql, [name])).length > 0
+}
+
+/** After a failover the new primary has none; one that lost its log is of no use. */
+export async function ensureSlot(queries: Queries, name: string): Promise<void> {
+  const slot = await readSlot(queries, name)
+  if (slot?.walStatus === 'lost') await dropSlot(queries, name)
+  else if (slot !== null) return
+  try {
+    await createSlot(queries, name)
+  } catch (error) {
+    if (sqlstateOf(error) !== '42710') throw error // Somebody else has just made it.
+  }
 }

@@ -13,17 +13,26 @@ import { localConnection, type Place, placeOf, type PostgresOptions, SOCKET_PORT
 import { readSlot, type Slot } from './slot.ts'
 import { findState, type PostgresState } from './state.ts'
 
+/** One that fails does so within milliseconds, and begins again after a second. */
+const RECEIVER_SETTLED_MS = 1500
+
 /** Enough for some retries of the receiver, each of a few lines. */
 const LOG_LOOK_MAX = 32 * 1024
 
+/**
+ * A receiver that was just started tells the begin of its segment as flushed, until there is more
+ * than was replayed already: so what was replayed counts. A mark makes that durable by itself.
+ */
 const STANDBY = `
   select pg_is_in_recovery() as in_recovery,
-         coalesce(r.flushed_lsn, pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) as received,
+         greatest(r.flushed_lsn, pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) as received,
          coalesce(nullif(r.received_tli, 0),
                   (select timeline_id from pg_control_checkpoint())) as timeline,
          pg_last_wal_replay_lsn() as replayed,
          extract(epoch from pg_last_xact_replay_timestamp()) * 1000 as replayed_ms,
          r.status as receiver,
+         (select extract(epoch from clock_timestamp() - backend_start) * 1000
+            from pg_stat_activity where pid = r.pid) as receiver_ms,
          pg_get_wal_replay_pause_state() as pause
     from (values (1)) as one left join pg_stat_wal_receiver r on true`
 
@@ -36,6 +45,8 @@ export interface StandbyView {
   readonly replayedText: string
   readonly replayedMs: number | null
   readonly streaming: boolean
+  /** How long the receiver lives; null when there is none. */
+  readonly receiverMs: number | null
   readonly paused: boolean
 }
 
@@ -51,6 +62,7 @@ export async function readStandby(standby: Queries): Promise<StandbyView> {
     replayedText: typeof row?.['replayed'] === 'string' ? row['replayed'] : '',
     replayedMs: replayedMs === null || replayedMs === undefined ? null : Number(replayedMs),
     streaming: row?.['receiver'] === 'streaming',
+    receiverMs: typeof row?.['receiver_ms'] === 'string' ? Number(row['receiver_ms']) : null,
     paused: row?.['pause'] === 'paused',
   }
 }
@@ -195,13 +207,24 @@ async function judge(evidence: Evidence): Promise<Verdict> {
       `${production.systemIdentifier}, not ${state.systemIdentifier}`
     return { state: 'broken', reason, mustReseed: true }
   }
-  if (standby?.streaming === true && !standby.paused) {
+  if (standby !== null && isFollowing(standby, production)) {
     return { state: 'following', reason: '', mustReseed: false }
   }
   const broken = await provenBreak(place)
   if (broken !== null) return { state: 'broken', reason: broken, mustReseed: true }
   const reasons = [state.givenUp ?? '', trouble, await stoppedReason(place, standby)]
   return { state: 'stopped', reason: reasons.filter(Boolean).join('; '), mustReseed: false }
+}
+
+/**
+ * A receiver says "streaming" before its first byte: one that asks for log which is gone says so
+ * for a moment, again and again. So it has either all there is, or lives for a while.
+ */
+function isFollowing(standby: StandbyView, production: ProductionView | null): boolean {
+  if (!standby.streaming || standby.paused) return false
+  const { received, receiverMs } = standby
+  if (production !== null && received !== null && received >= production.current) return true
+  return receiverMs !== null && receiverMs > RECEIVER_SETTLED_MS
 }
 
 async function stoppedReason(place: Place, standby: StandbyView | null): Promise<string> {
@@ -213,7 +236,7 @@ async function stoppedReason(place: Place, standby: StandbyView | null): Promise
     .split('\n')
     .findLast((line) => /(?:FATAL|PANIC|ERROR): /.test(line) && !/starting up/.test(line))
   if (complaint !== undefined) return complaint.replace(/^.*?(?:FATAL|PANIC|ERROR): +/, '')
-  return standby === null ? 'the standby is starting' : 'the standby replays what it has'
+  return standby === null ? 'the standby is starting' : 'the standby begins to receive'
 }
 
 /** What was logged after the log was last received: older trouble is over. */

@@ -10,9 +10,12 @@
  */
 import {
   chownSync,
+  closeSync,
   copyFileSync,
   existsSync,
+  fdatasyncSync,
   linkSync,
+  openSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -50,8 +53,13 @@ export function linkLog(place: Place, { oldest, current }: Range, segmentSize: b
     if (segment !== null && order(name) < order(oldest)) continue
     // One beyond the current segment was made ahead of time, and holds nothing yet.
     if (segment !== null && segment.number > current.number) continue
-    if (name === newest) linkAnew(join(wal, name), join(log, `${name}.partial`))
-    else if (!present.has(name)) linkIfThere(join(wal, name), join(log, name))
+    // A server that was killed had perhaps written, and read again, what it had not yet flushed.
+    if (name === newest) {
+      syncFile(join(wal, name))
+      linkAnew(join(wal, name), join(log, `${name}.partial`))
+    } else if (!present.has(name)) {
+      linkIfThere(join(wal, name), join(log, name))
+    }
   }
   for (const name of present) {
     // The whole segment is there: what was linked of it before says nothing more.
@@ -59,6 +67,15 @@ export function linkLog(place: Place, { oldest, current }: Range, segmentSize: b
     if (whole !== name && existsSync(join(log, whole))) rmSync(join(log, name), { force: true })
   }
   syncDirectory(log)
+}
+
+function syncFile(path: string): void {
+  const file = openSync(path, 'r+')
+  try {
+    fdatasyncSync(file)
+  } finally {
+    closeSync(file)
+  }
 }
 
 /** The archiver or a restartpoint of the standby may be quicker with either name. */
