@@ -7,10 +7,15 @@ import Skeleton from 'antd/es/skeleton'
 import { apiCall, apiQuery } from '../../api/queries.ts'
 import { useText } from '../../i18n/text.ts'
 import { ProblemView } from '../../ui/ProblemView.tsx'
-import { type Basket, type BasketItem, byPoint } from './basket.ts'
+import type { Basket } from './basket.ts'
 import { filesMessages } from './messages/text.ts'
 import { sourceQuery } from './queries.ts'
-import { type RestoreForm, targetOf, toRestoreBody } from './restore-form.ts'
+import {
+  type RestoreForm,
+  toRestoreBody,
+  type WantedRestore,
+  wantedRestores,
+} from './restore-form.ts'
 import { RestoreFields } from './RestoreFields.tsx'
 import { RestoreOutcome, type StartedRestore } from './RestoreOutcome.tsx'
 import { RestorePlan } from './RestorePlan.tsx'
@@ -70,13 +75,14 @@ interface ItemsProps {
 function useStart(onStarted: ItemsProps['onStarted']) {
   const queryClient = useQueryClient()
   return useMutation({
-    mutationFn: async (wanted: readonly { items: readonly BasketItem[]; place: Place }[]) => {
+    mutationFn: async (wanted: readonly WantedRestore[]) => {
       const jobs: StartedRestore[] = []
-      for (const { items, place } of wanted) {
-        const params = { pointId: items[0]!.pointId }
-        const answer = await apiCall('restorePoint', { params, body: toRestoreBody(items, place) })
+      for (const one of wanted) {
+        const { pointId, takenAt } = one.items[0]!
+        const body = toRestoreBody(one)
+        const answer = await apiCall('restorePoint', { params: { pointId }, body })
         if (!('jobId' in answer)) continue
-        jobs.push({ jobId: answer.jobId, takenAt: items[0]!.takenAt, place })
+        jobs.push({ jobId: answer.jobId, takenAt, place: one.place })
       }
       return jobs
     },
@@ -87,15 +93,13 @@ function useStart(onStarted: ItemsProps['onStarted']) {
   })
 }
 
-type Place = StartedRestore['place']
-
 function RestoreItems({ items, isInPlace, onStarted }: ItemsProps) {
   const text = useText(filesMessages)
-  const groups = byPoint(items)
   const [form, setForm] = useState<RestoreForm>({
     hostId: null,
     isInPlace,
     to: '',
+    keepFolders: true,
     conflict: 'rename',
   })
   const hosts = useQuery(agentsQuery)
@@ -114,32 +118,28 @@ function RestoreItems({ items, isInPlace, onStarted }: ItemsProps) {
   const own = originOf(items[0]!.sourceId)?.hostId
   const online = agents.filter(({ state }) => state === 'online')
   const hostId = form.hostId ?? online.find(({ id }) => id === own)?.id ?? online[0]?.id ?? null
-  const wanted = groups.flatMap((group) => {
-    const to = targetOf(form, originOf(group[0]!.sourceId))
-    if (to === null || hostId === null) return []
-    return [{ items: group, place: { hostId, to, conflict: form.conflict } }]
-  })
+  const current = { ...form, hostId }
+  const wanted = wantedRestores(items, current, originOf)
   const hostName = agents.find(({ id }) => id === hostId)?.name ?? ''
-  const isReady = wanted.length === groups.length
   return (
     <>
       <RestoreFields
-        form={{ ...form, hostId }}
+        form={current}
         hosts={agents}
-        groups={groups}
+        items={items}
         wanted={wanted}
         onChange={(changed) => setForm((old) => ({ ...old, ...changed }))}
       />
-      {isReady && <RestorePlan wanted={wanted} hostName={hostName} />}
+      {wanted !== null && <RestorePlan wanted={wanted} hostName={hostName} />}
       {start.isError && <ProblemView error={start.error} />}
       <Button
         type="primary"
         size="large"
         block
         danger={form.conflict === 'overwrite'}
-        disabled={!isReady}
+        disabled={wanted === null}
         loading={start.isPending}
-        onClick={() => start.mutate(wanted)}
+        onClick={() => wanted !== null && start.mutate(wanted)}
         data-testid="restore-go"
       >
         {text('restore.go')}

@@ -9,36 +9,35 @@ import { apiQuery } from '../../api/queries.ts'
 import { useMay } from '../../api/session.ts'
 import { useFormat } from '../../format/use-format.ts'
 import { useText } from '../../i18n/text.ts'
-import type { BasketItem } from './basket.ts'
+import { type Basket, type BasketItem, byPoint } from './basket.ts'
 import { filesMessages } from './messages/text.ts'
-import { childOf, parentOf, placedAt } from './paths.ts'
-import { CONFLICTS, type RestoreForm } from './restore-form.ts'
-import type { StartedRestore } from './RestoreOutcome.tsx'
+import { childOf, parentOf } from './paths.ts'
+import {
+  becomes,
+  CONFLICTS,
+  hasTwins,
+  type RestoreForm,
+  type WantedRestore,
+} from './restore-form.ts'
 
 interface Props {
   readonly form: RestoreForm
   readonly hosts: readonly Host[]
-  readonly groups: readonly (readonly BasketItem[])[]
-  readonly wanted: readonly {
-    readonly items: readonly BasketItem[]
-    readonly place: StartedRestore['place']
-  }[]
+  readonly items: Basket
+  /** Null while it is not known where to. */
+  readonly wanted: readonly WantedRestore[] | null
   readonly onChange: (changed: Partial<RestoreForm>) => void
 }
 
 /** Of each point; the basket has the rest. */
 const SHOWN_MAX = 5
 
-export function RestoreFields({ form, hosts, groups, wanted, onChange }: Props) {
+export function RestoreFields({ form, hosts, items, wanted, onChange }: Props) {
   const text = useText(filesMessages)
   return (
     <>
-      {groups.map((items) => (
-        <What
-          key={items[0]!.pointId}
-          items={items}
-          to={wanted.find((one) => one.items === items)?.place.to ?? null}
-        />
+      {byPoint(items).map((own) => (
+        <What key={own[0]!.pointId} items={own} wanted={wanted ?? []} />
       ))}
       <div className="om-field">
         <span>{text('restore.host')}</span>
@@ -68,7 +67,12 @@ export function RestoreFields({ form, hosts, groups, wanted, onChange }: Props) 
           data-testid="restore-where"
         />
       </div>
-      {!form.isInPlace && <Target form={form} onChange={onChange} />}
+      {!form.isInPlace && (
+        <>
+          <Target form={form} onChange={onChange} />
+          <Layout form={form} items={items} onChange={onChange} />
+        </>
+      )}
       <fieldset className="om-choice">
         <legend>{text('restore.conflict')}</legend>
         <Radio.Group
@@ -90,13 +94,16 @@ export function RestoreFields({ form, hosts, groups, wanted, onChange }: Props) 
   )
 }
 
-function What({
-  items,
-  to,
-}: {
-  readonly items: readonly BasketItem[]
-  readonly to: string | null
-}) {
+interface WhatProps {
+  readonly items: Basket
+  readonly wanted: readonly WantedRestore[]
+}
+
+function What({ items, wanted }: WhatProps) {
+  const placeOf = (item: BasketItem): string | null => {
+    const request = wanted.find((one) => one.items.includes(item))
+    return request === undefined ? null : becomes(request, item)
+  }
   const text = useText(filesMessages)
   const format = useFormat()
   const more = items.length - SHOWN_MAX
@@ -109,17 +116,20 @@ function What({
         </small>
       </h3>
       <ul>
-        {items.slice(0, SHOWN_MAX).map(({ path }) => (
-          <li key={path}>
-            <code className="om-code">{path === '/' ? text('restore.all') : path}</code>
-            {to !== null && (
-              <small className="om-quiet" data-testid="restore-becomes">
-                {' '}
-                → {path === '/' ? to : placedAt(to, path)}
-              </small>
-            )}
-          </li>
-        ))}
+        {items.slice(0, SHOWN_MAX).map((item) => {
+          const place = placeOf(item)
+          return (
+            <li key={item.path}>
+              <code className="om-code">{item.path === '/' ? text('restore.all') : item.path}</code>
+              {place !== null && (
+                <small className="om-quiet" data-testid="restore-becomes">
+                  {' '}
+                  → {place}
+                </small>
+              )}
+            </li>
+          )
+        })}
       </ul>
       {more > 0 && <p className="om-quiet">{text('restore.others', { count: more })}</p>}
     </section>
@@ -127,6 +137,25 @@ function What({
 }
 
 type TargetProps = Pick<Props, 'form' | 'onChange'>
+
+function Layout({ form, items, onChange }: TargetProps & { readonly items: Basket }) {
+  const text = useText(filesMessages)
+  return (
+    <div className="om-field">
+      <span>{text('restore.layout')}</span>
+      <Segmented
+        aria-label={text('restore.layout')}
+        value={form.keepFolders ? 'keep' : 'flat'}
+        options={[
+          { value: 'keep', label: text('restore.layout.keep') },
+          { value: 'flat', label: text('restore.layout.flat'), disabled: hasTwins(items) },
+        ]}
+        onChange={(value) => onChange({ keepFolders: value === 'keep' })}
+        data-testid="restore-layout"
+      />
+    </div>
+  )
+}
 
 /** Folders of the host are proposed, to those who may look into it. */
 function Target({ form, onChange }: TargetProps) {

@@ -11,12 +11,12 @@ import { ProblemView } from '../../ui/ProblemView.tsx'
 import { StateTag } from '../../ui/StateTag.tsx'
 import { JobProgressBar } from '../jobs/JobProgressBar.tsx'
 import { filesMessages } from './messages/text.ts'
-import type { Conflict } from './restore-form.ts'
+import type { WantedRestore } from './restore-form.ts'
 
 export interface StartedRestore {
   readonly jobId: string
   readonly takenAt: string
-  readonly place: { readonly hostId: string; readonly to: string; readonly conflict: Conflict }
+  readonly place: WantedRestore['place']
 }
 
 export function RestoreOutcome({ started }: { readonly started: StartedRestore }) {

@@ -5,16 +5,11 @@ import { useFormat } from '../../format/use-format.ts'
 import { useText } from '../../i18n/text.ts'
 import { CopyButton } from '../../ui/CopyButton.tsx'
 import { ProblemView } from '../../ui/ProblemView.tsx'
-import type { BasketItem } from './basket.ts'
 import { filesMessages } from './messages/text.ts'
-import { restoreCli, toRestoreBody } from './restore-form.ts'
-import type { StartedRestore } from './RestoreOutcome.tsx'
+import { restoreCli, toRestoreBody, type WantedRestore } from './restore-form.ts'
 
 interface Props {
-  readonly wanted: readonly {
-    readonly items: readonly BasketItem[]
-    readonly place: StartedRestore['place']
-  }[]
+  readonly wanted: readonly WantedRestore[]
   readonly hostName: string
 }
 
@@ -22,9 +17,9 @@ export function RestorePlan({ wanted, hostName }: Props) {
   const text = useText(filesMessages)
   const format = useFormat()
   const checks = useQueries({
-    queries: wanted.map(({ items, place }) => {
-      const params = { pointId: items[0]!.pointId }
-      const body = toRestoreBody(items, place)
+    queries: wanted.map((one) => {
+      const params = { pointId: one.items[0]!.pointId }
+      const body = toRestoreBody(one)
       return {
         queryKey: ['points', 'restorePlan', params, body],
         queryFn: () => apiCall('restorePoint', { params, body, dryRun: true }),
@@ -37,11 +32,12 @@ export function RestorePlan({ wanted, hostName }: Props) {
   return (
     <section className="om-mount-plan" aria-live="polite" data-testid="restore-plan">
       <h3>{text('restore.plan')}</h3>
-      {wanted.map(({ items, place }) => {
+      {wanted.map((one) => {
+        const { items, place } = one
         const isAll = items.some(({ path }) => path === '/')
-        const cli = restoreCli(items, { ...place, host: hostName })
+        const cli = restoreCli(one, hostName)
         return (
-          <div key={items[0]!.pointId}>
+          <div key={`${items[0]!.pointId} ${place.to}`}>
             <p>
               {text('restore.plan.text', {
                 what: isAll ? text('restore.all') : text('basket.count', { count: items.length }),

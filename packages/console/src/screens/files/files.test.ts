@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { BASKET_COUNT_MAX, type BasketItem, byPoint, isInBasket, toggled } from './basket.ts'
 import { crumbsOf, parentOf, patternOf, placedAt } from './paths.ts'
 import { previewOf } from './preview.ts'
+import { becomes, hasTwins, toRestoreBody, wantedRestores } from './restore-form.ts'
 
 const item = (pointId: string, path: string): BasketItem => ({
   pointId,
@@ -63,5 +64,44 @@ describe('a preview', () => {
     expect(previewOf('a.svg', bytes('<svg/>'), false).kind).toBe('text')
     expect(previewOf('a.bin', new Uint8Array([1, 0, 2]), false).kind).toBe('binary')
     expect(previewOf('a', new Uint8Array(), false).kind).toBe('empty')
+  })
+})
+
+describe('a restore', () => {
+  const origin = { hostId: 'h', path: '/srv/files' }
+  const form = { hostId: 'h', to: '/tmp/x', keepFolders: true, conflict: 'rename' } as const
+  const items = [item('a', '/docs/x.txt'), item('a', '/y.txt'), item('a', '/docs/z.txt')]
+  const places = (isInPlace: boolean, keepFolders: boolean) =>
+    wantedRestores(items, { ...form, isInPlace, keepFolders }, () => origin)!.flatMap((one) =>
+      one.items.map((own) => becomes(one, own)),
+    )
+
+  test('asks for each folder by itself, so that files come back to where they were', () => {
+    expect(places(true, false)).toEqual([
+      '/srv/files/docs/x.txt',
+      '/srv/files/docs/z.txt',
+      '/srv/files/y.txt',
+    ])
+    expect(places(false, true)).toContain('/tmp/x/docs/x.txt')
+    expect(places(false, false)).toEqual(['/tmp/x/x.txt', '/tmp/x/y.txt', '/tmp/x/z.txt'])
+  })
+
+  test('brings what lies in a chosen folder only once', () => {
+    const both = [item('a', '/docs'), item('a', '/docs/x.txt'), item('a', '/docs2')]
+    const wanted = wantedRestores(both, { ...form, isInPlace: true }, () => origin)!
+    expect(wanted.map((one) => toRestoreBody(one).paths)).toEqual([['docs', 'docs2']])
+  })
+
+  test('of a whole point names no paths; without host or place it is none', () => {
+    const all = wantedRestores([item('a', '/')], { ...form, isInPlace: true }, () => origin)!
+    expect(toRestoreBody(all[0]!)).toMatchObject({ paths: [], to: '/srv/files' })
+    const none = { ...form, isInPlace: false }
+    expect(wantedRestores(items, { ...none, hostId: null }, () => origin)).toBeNull()
+    expect(wantedRestores(items, { ...none, to: 'tmp' }, () => origin)).toBeNull()
+  })
+
+  test('knows names that would stand in each other’s way', () => {
+    expect(hasTwins([item('a', '/x/n'), item('a', '/y/n')])).toBe(true)
+    expect(hasTwins([item('a', '/x/n'), item('b', '/y/n')])).toBe(false)
   })
 })

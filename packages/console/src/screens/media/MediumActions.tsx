@@ -18,9 +18,6 @@ interface Props {
   readonly medium: Medium
 }
 
-/** Both are done, or both are being done: nothing is left to ask for. */
-const LEAVING = ['ejecting', 'ejected', 'failed']
-
 export function MediumActions({ medium }: Props) {
   const text = useText(mediaMessages)
   const may = useMay()
@@ -36,7 +33,7 @@ export function MediumActions({ medium }: Props) {
     },
   })
   if (!may('medium.eject') || medium.state === 'ejected' || medium.state === 'failed') return null
-  const isLeaving = LEAVING.includes(medium.state)
+  const isLeaving = medium.state === 'ejecting'
   const canForce = medium.state === 'ejecting' || medium.state === 'lost' || medium.problem !== null
   return (
     <>

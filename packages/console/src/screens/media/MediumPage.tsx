@@ -3,7 +3,7 @@ import { useQuery, useSuspenseQuery } from '@tanstack/react-query'
 import { Link, type LinkProps } from '@tanstack/react-router'
 import type { Medium } from '@openmaas/api/resources/medium'
 import { ApiError } from '@openmaas/api/client'
-import { useMay } from '../../api/session.ts'
+import { useMay, useMe } from '../../api/session.ts'
 import { hasScreen } from '../../app/screens-present.ts'
 import { useFormat } from '../../format/use-format.ts'
 import { useText } from '../../i18n/text.ts'
@@ -112,8 +112,10 @@ function Facts({ medium }: { readonly medium: Medium }) {
   const format = useFormat()
   const names = useMediumNames()
   const may = useMay()
+  const me = useMe()
   const point = useQuery({ ...pointQuery(medium.pointId), enabled: may('point.read') })
   const takenAt = point.data?.takenAt
+  const owner = medium.createdBy === me?.actor ? (me.user?.name ?? me.actor) : medium.createdBy
   const { endedAt, leaseUntil, quotaBytes, bytesPerSecond, purpose } = medium
   const rows = [
     [text('source'), names.source(medium.sourceId)],
@@ -124,7 +126,7 @@ function Facts({ medium }: { readonly medium: Medium }) {
     [text('quota'), quotaBytes === null ? text('quota.none') : format.bytes(quotaBytes)],
     [text('rate'), bytesPerSecond === null ? text('rate.none') : format.rate(bytesPerSecond)],
     ...(purpose === '' ? [] : [[text('purpose'), purpose]]),
-    [text('owner'), medium.createdBy],
+    [text('owner'), owner],
   ]
   return (
     <dl className="om-facts">
