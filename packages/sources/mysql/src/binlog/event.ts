@@ -108,7 +108,7 @@ const LIST_MAX = 100_000
 export function decodeMariadbGtidList(body: Buffer): string {
   requireLength(body, 4)
   const count = body.readUInt32LE(0) & 0x0fff_ffff
-  requireLength(body, 4 + Math.min(count, LIST_MAX) * 16)
+  requireLength(body, 4 + count * 16)
   const parts: string[] = []
   for (let index = 0; index < count; index += 1) {
     const at = 4 + index * 16
@@ -131,7 +131,8 @@ export function decodePreviousGtids(body: Buffer): string {
     let text = uuidText(body, at)
     const intervals = Number(body.readBigUInt64LE(at + 16))
     at += 24
-    requireLength(body, at + Math.min(intervals, LIST_MAX) * 16)
+    if (intervals > LIST_MAX) throw damaged('a list of GTIDs is too long')
+    requireLength(body, at + intervals * 16)
     for (let interval = 0; interval < intervals; interval += 1, at += 16) {
       text += `:${body.readBigUInt64LE(at)}-${body.readBigUInt64LE(at + 8) - 1n}`
     }
