@@ -25,9 +25,9 @@ import { lastRecord } from './slots.ts'
 
 const MEDIUM = 'vol_main'
 /** Seconds of writing and freezing; more on request. */
-const SECONDS = Number(process.env['OPENMAAS_VOLUME_SECONDS'] ?? 8)
+const SECONDS = Number(process.env['OPENMAAS_VOLUME_SECONDS'] ?? 6)
 /** Points that are plugged afterwards; the last one always. */
-const CHECKED = Number(process.env['OPENMAAS_VOLUME_CHECKED'] ?? 4)
+const CHECKED = Number(process.env['OPENMAAS_VOLUME_CHECKED'] ?? 3)
 const WAIT_MS = 120_000
 
 const CAP_SYS_RESOURCE = 24n
@@ -215,10 +215,10 @@ requires(needs, () => {
         const requestId = `r${second}`
         const from = writer.acknowledged
         await again(() => freeze(requestId))
-        const to = writer.acknowledged + 1
         const sealed = sealing.then(async () => (await again(() => seal(requestId))).snapshotId)
         sealing = sealed.catch(() => undefined)
-        points.push({ requestId, from, to, sealed })
+        const point = { requestId, from, to: Infinity, sealed }
+        points.push(point)
         if (second % 3 === 0) process.kill(readStatus(engine)!.pid, 'SIGKILL')
         if (second % 4 === 2) {
           const { dataPort, nbdPort } = node.ports
@@ -230,10 +230,10 @@ requires(needs, () => {
           expect(await again(() => node.order('medium.grow', order))).toEqual({ sizeBytes: GiB })
           await growExt4(mountPath!, GiB)
         }
-        process.stderr.write(`${Date.now() % 1e6} second ${second} at ${writer.acknowledged}\n`)
         const before = writer.acknowledged
         await delay(500)
         await writer.reach(before + 1)
+        point.to = writer.acknowledged + 1 // All that it has said is heard by now.
       }
       await writer.stop()
       const checked = points.filter(
