@@ -4,6 +4,31 @@ import { describe, expect, test } from 'vitest'
 import { LOOKS } from './browser.test-support.ts'
 import type { ConsoleSite } from './browser.test-support.ts'
 
+interface Named {
+  readonly sourceId: string
+  readonly hostId: string
+  /** Of the wizard, as its address has it. */
+  readonly draft: string
+  readonly promise: string
+}
+
+/** Pages that are looked at once: in each look others. */
+const ofOneLook: readonly ((named: Named) => Record<string, string>)[] = [
+  ({ sourceId, hostId }) => ({ source: `/sources/${sourceId}`, host: `/hosts/${hostId}` }),
+  ({ draft, promise }) => ({
+    policies: '/policies',
+    review: `/protect?${draft}&${promise}&step=review`,
+  }),
+  ({ draft, promise }) => ({
+    hosts: '/hosts?join=agent',
+    promise: `/protect?${draft}&${promise}&step=promise`,
+  }),
+  ({ sourceId, draft, promise }) => ({
+    settings: `/sources/${sourceId}?tab=settings`,
+    where: `/protect?${draft}&${promise}&step=where`,
+  }),
+]
+
 export function testSources(site: () => ConsoleSite): void {
   describe('sources', () => {
     test('answers whether a source is protected, and shows its point on a line', async () => {
@@ -146,18 +171,13 @@ export function testSources(site: () => ConsoleSite): void {
       const { items: policies } = await site().server.api.call('listPolicies')
       const agent = hosts.find(({ kind }) => kind === 'agent')!
       const draft = `hostId=${agent.id}&path=${encodeURIComponent(site().directory.path)}`
-      const pages = {
+      const promise = `policyId=${policies[0]!.id}`
+      const pages: Record<string, string> = {
         sources: '/sources',
-        source: `/sources/${sourceId}`,
         timeline: `/sources/${sourceId}?tab=timeline`,
-        settings: `/sources/${sourceId}?tab=settings`,
         protect: `/protect?${draft}`,
-        promise: `/protect?${draft}&policyId=${policies[0]!.id}&step=promise`,
-        review: `/protect?${draft}&policyId=${policies[0]!.id}&step=review`,
-        policies: '/policies',
         policy: `/policies/${policies[0]!.id}`,
-        hosts: '/hosts?join=agent',
-        host: `/hosts/${agent.id}`,
+        ...ofOneLook[LOOKS.indexOf(look)]!({ sourceId, hostId: agent.id, draft, promise }),
       }
       const wrong: string[] = []
       for (const [name, path] of Object.entries(pages)) {

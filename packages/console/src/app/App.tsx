@@ -61,7 +61,7 @@ function Look({ children }: { readonly children: ReactNode }) {
     components: isDark ? READABLE_DARK : READABLE,
   }
   return (
-    <ConfigProvider locale={locale} theme={theme}>
+    <ConfigProvider locale={locale} theme={theme} button={{ autoInsertSpace: false }}>
       {children}
     </ConfigProvider>
   )

@@ -58,7 +58,7 @@ export function TopBar({ onSearch, onNavigate }: Props) {
       {may('point.restore') && hasScreen('/recover') && (
         <Link to={'/recover' as LinkProps['to'] & string} data-testid="recover">
           <Button danger type="primary" icon={<HeartOutlined />} tabIndex={-1}>
-            {text('recover')}
+            <span className="om-wide">{text('recover')}</span>
           </Button>
         </Link>
       )}

@@ -39,7 +39,7 @@ export function HostEdit({ host }: { readonly host: Host }) {
           data-testid="host-name"
         />
       </label>
-      <div>
+      <div className="om-field">
         {text('labels')}
         <LabelsInput
           label={text('labels')}

@@ -1,3 +1,4 @@
+import type { ReactNode } from 'react'
 import { useFormat } from '../../format/use-format.ts'
 import type { Host } from '@openmaas/api/resources/host'
 import { useText } from '../../i18n/text.ts'
@@ -19,7 +20,7 @@ export function HostFacts({ host }: { readonly host: Host }) {
   const memory = about.memoryBytes > 0 ? format.bytes(about.memoryBytes) : ''
   const cpus = about.cpuCount > 0 ? text('cpus', { count: about.cpuCount }) : ''
   const size = [cpus, memory].filter((word) => word !== '').join(' · ')
-  const rows: readonly (readonly [string, React.ReactNode])[] = [
+  const rows: readonly (readonly [string, ReactNode])[] = [
     [text('kind'), text(`kind.${host.kind}`)],
     [text('hostname'), about.hostname],
     [text('machine'), machine],
@@ -28,7 +29,15 @@ export function HostFacts({ host }: { readonly host: Host }) {
     [text('dataAddress'), host.dataAddress ?? ''],
     [text('softwareVersion'), host.softwareVersion],
     [text('lastSeenAt'), <Time key="seen" at={host.lastSeenAt} />],
-    [text('certificate'), <Time key="certificate" at={host.certificateNotAfter} />],
+    [
+      text('certificate'),
+      // The server's own agent and node have none.
+      host.certificateNotAfter === null ? (
+        ''
+      ) : (
+        <Time key="certificate" at={host.certificateNotAfter} />
+      ),
+    ],
     [
       text('skew'),
       <span key="skew" className={isSkewed ? 'om-state-warning' : ''}>

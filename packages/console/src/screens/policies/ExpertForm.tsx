@@ -41,7 +41,7 @@ export function ExpertForm(props: FormProps) {
       </label>
       <Windows {...props} />
       <Blackouts {...props} />
-      <div>
+      <div className="om-field">
         {text('catchUp')}
         <Select
           aria-label={text('catchUp')}
@@ -83,7 +83,7 @@ function Windows({ form, problems, onSpec }: FormProps) {
   const change = (index: number, changed: Partial<TimeWindow>): void =>
     onSpec({ windows: windows.map((own, at) => (at === index ? { ...own, ...changed } : own)) })
   return (
-    <div role="group" aria-label={text('windows')}>
+    <div className="om-field" role="group" aria-label={text('windows')}>
       {text('windows')}
       <small className="om-quiet">{text('windows.detail')}</small>
       {windows.map((own, index) => (
@@ -138,7 +138,7 @@ function Blackouts({ form, problems, onSpec }: FormProps) {
     onSpec({ blackout: [...blackout, { from: today, to: today, reason: '' }] })
   }
   return (
-    <div role="group" aria-label={text('blackout')}>
+    <div className="om-field" role="group" aria-label={text('blackout')}>
       {text('blackout')}
       {blackout.map((own, index) => (
         <div key={index} className="om-row">

@@ -28,7 +28,7 @@ export function IntentForm(props: FormProps) {
           data-testid="policy-name"
         />
       </label>
-      <div>
+      <div className="om-field">
         {text('rpo')}
         <DurationInput
           value={form.spec.rpo}
@@ -52,7 +52,7 @@ export function IntentForm(props: FormProps) {
         />
         <small className="om-quiet">{text('lockDays.detail')}</small>
       </label>
-      <div>
+      <div className="om-field">
         {text('selector')}
         <Select
           mode="tags"
@@ -92,7 +92,7 @@ function Retention({ form, problems, onSpec }: FormProps) {
   const text = useText(policiesMessages)
   const { retention } = form.spec
   return (
-    <div role="group" aria-label={text('retention')}>
+    <div className="om-field" role="group" aria-label={text('retention')}>
       {text('retention')}
       <div className="om-retention">
         {RULES.map((rule) => (

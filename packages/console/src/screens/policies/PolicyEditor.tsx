@@ -60,7 +60,7 @@ export function PolicyEditor({ policy, start }: Props) {
           />
         </fieldset>
         {may('policy.write') && (
-          <div className="om-point-actions">
+          <div className="om-buttons">
             <Button
               type="primary"
               disabled={!isReady || !isChanged}

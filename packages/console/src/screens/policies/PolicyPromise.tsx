@@ -3,6 +3,7 @@ import { durationMs, type PolicySpec, type RetentionRule } from '@openmaas/api/p
 import { useFormat } from '../../format/use-format.ts'
 import { useText } from '../../i18n/text.ts'
 import { policiesMessages } from './messages/text.ts'
+import './policies.css'
 
 export const RULES: readonly RetentionRule[] = [
   'last',

@@ -43,7 +43,7 @@ export function SourceSettings({ source }: { readonly source: Source }) {
             data-testid="source-name"
           />
         </label>
-        <div>
+        <div className="om-field">
           {text('labels')}
           <LabelsInput
             label={text('labels')}
@@ -96,7 +96,7 @@ function Promise({ form, onChange }: PartProps) {
   const pools = useQuery({ ...poolNamesQuery, enabled: may('pool.read') })
   return (
     <>
-      <div>
+      <div className="om-field">
         {text('policy')}
         <Select
           aria-label={text('policy')}
@@ -111,7 +111,7 @@ function Promise({ form, onChange }: PartProps) {
           data-testid="source-policy"
         />
       </div>
-      <div>
+      <div className="om-field">
         {text('pool')}
         <Select
           aria-label={text('pool')}

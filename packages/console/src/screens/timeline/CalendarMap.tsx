@@ -86,14 +86,14 @@ function Day({ day, current, onDay }: DayProps) {
       <button
         type="button"
         className={`om-day om-day-${condition ?? 'none'}`}
-        aria-label={said}
         aria-pressed={dayKey(date) === dayKey(current)}
         onClick={() => onDay(date)}
         data-testid={`day-${date.getDate()}`}
         data-condition={condition ?? 'none'}
       >
-        {date.getDate()}
-        <small>{points.length > 0 ? points.length : failedCount > 0 ? '!' : ''}</small>
+        <span className="om-heard">{said}</span>
+        <span aria-hidden>{date.getDate()}</span>
+        <small aria-hidden>{points.length > 0 ? points.length : failedCount > 0 ? '!' : ''}</small>
       </button>
     </Tooltip>
   )

@@ -22,7 +22,7 @@ export function PointActions({ point }: Props) {
   const may = useMay()
   const isAvailable = point.state === 'available'
   return (
-    <div className="om-point-actions">
+    <div className="om-buttons">
       {isAvailable &&
         pointLinks(point)
           .filter(({ route, permission }) => hasScreen(route) && may(permission))

@@ -24,7 +24,7 @@ export const en = {
   'rule.weekly': 'weekly',
   'rule.monthly': 'monthly',
   'rule.yearly': 'yearly',
-  'keep.last': 'last {{count}}',
+  'keep.last': 'the last {{count}}',
   'keep.hourly': '{{count}} hourly',
   'keep.daily': '{{count}} daily',
   'keep.weekly': '{{count}} weekly',

@@ -68,6 +68,7 @@ export const en = {
   'reason.verified': 'newest that was verified',
   'reason.locked': 'locked until',
   'reason.in-use': 'in use',
+  'reason.no-policy': 'not under an SLA policy',
   'action.mount': 'Mount',
   'action.browse': 'Browse files',
   'action.restore': 'Restore',
