@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { chown } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -227,6 +227,35 @@ requires({ root: true, paths: [folderOf(15) ?? 'PostgreSQL 15'] }, () => {
     const how = { target, port: null, listen: ['127.0.0.1'], settings: {}, follow: null }
     const request = { ...clone, ...USER, ...how, logDirectories: [later] }
     expect(await rowsOf(await fixture.plugin.activate(request, CONTEXT))).toEqual(upTo(10))
+  })
+
+  test('an activation that a killed agent left is gone on with, wherever it was', async () => {
+    await seed()
+    await follow()
+    await commit(5)
+    await mark()
+    const clone = await newClone()
+    const xid = (await fixture.commit(row)).id
+    row += 1
+    await commit(4)
+    await mark()
+    const later = await fixture.copyVolume(place.directory)
+    const target = { kind: 'transaction', id: xid } as const
+    const how = { target, port: null, listen: ['127.0.0.1'], settings: {}, follow: null }
+    const request = { ...clone, ...USER, ...how, logDirectories: [later] }
+    const { port } = await fixture.plugin.activate(request, CONTEXT)
+    // As if it had ended before it could write that recovery is over.
+    const path = join(clone.directory, 'openmaas.json')
+    const state = readFileSync(path, 'utf8')
+    writeFileSync(path, state.replace('"recovered": true', '"recovered": false'))
+    const again = await fixture.plugin.activate(request, CONTEXT)
+    expect(again.port).toBe(port)
+    expect(await rowsOf(again)).toEqual(upTo(6))
+    // Another volume under the same id is not taken for it.
+    const other = { ...request, directory: await fixture.copyVolume(later) }
+    await expect(fixture.plugin.activate(other, CONTEXT)).rejects.toMatchObject({
+      code: 'DATABASE_RUNNING',
+    })
   })
 
   test('a standby that was killed together with its keeper is started again', async () => {

@@ -33,7 +33,7 @@ import {
   recoverySettings,
 } from './recovery.ts'
 import { commonSettings, type ServerSettings, standbyMinima } from './server-settings.ts'
-import { writeServerFiles } from './server-settings.ts'
+import { checkUserSettings, writeServerFiles } from './server-settings.ts'
 import {
   adoptVolume,
   ensureStandby,
@@ -41,6 +41,7 @@ import {
   postmasterPid,
   prepareData,
   reloadServer,
+  runsHere,
   startPostgres,
   STOP_MS,
   touch,
@@ -72,7 +73,8 @@ export async function activate(
   const place = placeOf(params, options)
   const state = loadState(place.layout)
   const programs = new Programs(state.major, place.programs)
-  const running = findServer(place.server) !== null
+  checkUserSettings(params.settings)
+  const running = runsHere(place)
   const port = await choosePort(params, state, running)
   const activation = { params, context, place, programs, state, port }
   makeLayout(place.layout, place.user)
@@ -81,6 +83,10 @@ export async function activate(
   if (params.follow !== null) return await followLive(activation, params.follow)
   if (!running) prepareData(place)
   if (state.instance?.recovered !== true) await recover(activation)
+  else if (state.instance.id !== place.id && params.target.kind !== 'snapshot') {
+    // A copy of a clone: what it was recovered from is not in its log.
+    throw unreachable(params, 'it was opened for writing before', null)
+  }
   return await open(activation)
 }
 
@@ -132,11 +138,20 @@ async function followLive(
 /** Ends with a server on a timeline of its own that answers on its private socket. */
 async function recover(activation: Activation): Promise<void> {
   const { params, place, programs, state, port } = activation
+  const signal = join(place.layout.data, 'recovery.signal')
+  const begun = state.phase === 'activated' && state.instance?.id === place.id
+  if (begun && !existsSync(signal)) {
+    // It had ended, and the agent before it could say so: the engine removes the signal last.
+    const instance = { id: place.id, port, recovered: true }
+    saveState(place.layout, { ...state, instance })
+    return
+  }
   // One that a crashed agent left half way is begun again: replay goes on where it was.
   await stopServer(place.server, { signal: 'SIGINT', timeoutMs: STOP_MS })
   const control = await readControlData(programs, place.layout.data, place.user)
   checkReachable(params.target, state, control)
   const instance = { id: place.id, port, recovered: false }
+  touch(place, 'recovery.signal')
   saveState(place.layout, { ...state, phase: 'activated', instance })
   try {
     await replay(activation, recoverySettings(place, params))
@@ -166,8 +181,6 @@ async function replay(activation: Activation, recovery: ServerSettings): Promise
   const control = await readControlData(programs, place.layout.data, place.user)
   prepareData(place)
   rmSync(join(place.layout.data, 'standby.signal'), { force: true })
-  // Settings of production that were made by ALTER SYSTEM: a seed puts them aside.
-  touch(place, 'recovery.signal')
   const settings = { ...instanceSettings(activation, control), ...recovery }
   writeServerFiles(place, { settings, remote: 'reject' })
   const logFrom = logSize(place)

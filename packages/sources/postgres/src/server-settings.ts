@@ -4,6 +4,7 @@
  * libraries with background workers) must not be true of a copy.
  */
 import { join } from 'node:path'
+import { MaasError } from '@openmaas/kernel/errors'
 import { readPrivateFile } from '@openmaas/kernel/private-file'
 import type { ControlData } from './control-data.ts'
 import { writeOwned } from './connection.ts'
@@ -56,6 +57,30 @@ export function commonSettings(place: Place): ServerSettings {
 export interface ServerFiles {
   readonly settings: ServerSettings
   readonly remote: 'reject' | 'scram-sha-256'
+}
+
+/** What keeps a clone apart from production, and us with the clone, is not for users to set. */
+const OURS = new RegExp(
+  `^(?:${[
+    '(?:hba|ident|config|external_pid)_file',
+    'data_directory|listen_addresses|port|restore_command|wal_recycle|wal_init_zero',
+    '(?:unix_socket|archive|primary|recovery|log|include).*',
+  ].join('|')})$`,
+)
+
+/**
+ * Settings of an instance, as its user wants them.
+ *
+ * @throws MaasError CONFIG_INVALID naming the one that is refused
+ */
+export function checkUserSettings(settings: ServerSettings): ServerSettings {
+  for (const [name, value] of Object.entries(settings)) {
+    const isName = /^[a-z][a-z0-9_.]{0,99}$/.test(name)
+    if (isName && !OURS.test(name) && !/[\0\r\n]/.test(value)) continue
+    const why = isName && OURS.test(name) ? 'is set by OpenMaaS' : 'is no setting of PostgreSQL'
+    throw new MaasError('CONFIG_INVALID', `"${name}" ${why}`, { name })
+  }
+  return settings
 }
 
 /**

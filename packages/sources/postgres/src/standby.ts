@@ -86,8 +86,7 @@ export async function ensureStandby(
   const settings = standbySettings(place, control, standby)
   const remote = standby.open === null ? 'reject' : 'scram-sha-256'
   const changed = writeServerFiles(place, { settings, remote })
-  const running = findServer(place.server)
-  if (running !== null) {
+  if (runsHere(place)) {
     if ([...changed].every((name) => RELOADABLE.has(name))) {
       if (changed.size > 0) reloadServer(place)
       return logSize(place)
@@ -171,6 +170,20 @@ export function prepareData(place: Place): void {
 /** Written on another host, the files may belong to a number that is somebody else's here. */
 export function adoptVolume(place: Place): void {
   if (existsSync(place.tablespaces)) ownTree(place.tablespaces, place.user)
+}
+
+/**
+ * @returns whether its server runs
+ * @throws MaasError DATABASE_RUNNING when a server of that id runs on another volume
+ */
+export function runsHere(place: Place): boolean {
+  const pid = postmasterPid(place)
+  if (pid === null) return findServer(place.server) !== null
+  const cwd = readlinkSync(`/proc/${pid}/cwd`)
+  // One that has just been started is not in its directory yet.
+  if (cwd === '/' || cwd === realpathSync(place.layout.data)) return true
+  const message = `the server of ${place.id} runs on ${cwd}; deactivate it first`
+  throw new MaasError('DATABASE_RUNNING', message, { pid, directory: cwd })
 }
 
 /** A server's working directory is its data directory. */
