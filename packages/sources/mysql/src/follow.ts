@@ -9,15 +9,16 @@ import type {
   DatabaseParams,
   DatabaseStatus,
 } from '@openmaas/protocols/channel/database-orders'
+import { removeRun } from '@openmaas/source-kit/layout'
 import type { PluginContext } from '@openmaas/source-kit/plugin'
 import { readState, writeState } from '@openmaas/source-kit/state-file'
 import { connectLocal, isRunning, startPrivate, stopPrivate } from './private-server.ts'
 import { followSource, openProduction } from './production.ts'
 import { standbyOptions } from './server-options.ts'
 import type { Session } from './session.ts'
-import { saveState } from './state.ts'
+import { loadState, saveState } from './state.ts'
 import { standbyStatus } from './status.ts'
-import { openVolume } from './volume.ts'
+import { layoutOf, openVolume } from './volume.ts'
 import type { PluginOptions, Volume } from './volume.ts'
 
 type Params = DatabaseParams<'database.follow'>
@@ -111,16 +112,19 @@ async function awaitReceiving(
   }
 }
 
+/** Also of a volume whose copy never became whole: whatever runs on it ends. */
 export async function unfollow(
   params: DatabaseParams<'database.unfollow'>,
   options: PluginOptions,
 ): Promise<Record<string, never>> {
-  const volume = await openVolume(params, options)
-  if (params.forget && isRunning(volume.layout)) {
-    await using local = await connectLocal(volume.layout)
+  const layout = layoutOf(params, options)
+  if (params.forget && isRunning(layout) && loadState(layout)?.seeded === true) {
+    const { dialect } = await openVolume(params, options)
+    await using local = await connectLocal(layout)
     // Production keeps nothing for a replica that is away; its account is the administrator's.
-    await volume.dialect.forgetReplica(local)
+    await dialect.forgetReplica(local)
   }
-  await stopPrivate(volume.layout, { immediate: false })
+  await stopPrivate(layout, { immediate: false })
+  removeRun(layout)
   return {}
 }
