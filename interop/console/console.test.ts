@@ -5,6 +5,7 @@
 import { requires } from '@openmaas/testkit/requires'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { CHROMIUM, ConsoleSite, DIST } from './browser.test-support.ts'
+import { testRecover } from './recover.test-support.ts'
 import { testShell } from './shell.test-support.ts'
 import { testSources } from './sources.test-support.ts'
 
@@ -20,6 +21,7 @@ requires({ linux: true, root: true, paths: [CHROMIUM, DIST, '/dev/fuse'] }, () =
     afterAll(() => site?.[Symbol.asyncDispose]())
 
     testShell(() => site)
+    testRecover(() => site)
     testSources(() => site)
   })
 })
