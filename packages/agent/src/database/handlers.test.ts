@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { SourcePlugin } from '@openmaas/source-kit/plugin'
@@ -24,6 +25,7 @@ function makePlugin(seen: string[], engine = 'postgres'): SourcePlugin {
       return { stopped: true }
     },
     activate: async () => Promise.resolve({ port: 5433 }),
+    mark: () => Promise.resolve({ atMs: 1 }),
   }
   return plugin as unknown as SourcePlugin
 }
@@ -53,6 +55,15 @@ describe('orders about databases', () => {
     seen.length = 0
     await Promise.all([stop(deactivate, context), stop({ ...deactivate, id: OTHER }, context)])
     expect(seen.slice(0, 2)).toEqual([`begin ${ID}`, `begin ${OTHER}`])
+  })
+
+  test('leave nothing unwritten above the disk when they mark a moment', async () => {
+    const mark = makeHandlers([makePlugin([])])['database.mark']!
+    const here = { ...place, directory: tmpdir(), connection: null }
+    expect(await mark(here, context)).toEqual({ atMs: 1 })
+    // What cannot be flushed is no good moment.
+    const gone = mark({ ...here, directory: '/nothing/here' }, context)
+    await expect(gone).rejects.toMatchObject({ code: 'DATABASE_PROGRAM_FAILED' })
   })
 
   test('that were cancelled while they waited are not begun', async () => {

@@ -6,6 +6,7 @@ import { errorToMessage } from '@openmaas/kernel/error-message'
 import { makeLog } from '@openmaas/kernel/log'
 import type { DatabaseVerb } from '@openmaas/protocols/channel/database-orders'
 import type { CheckedParams, OrderHandlers } from '@openmaas/protocols/channel/orders'
+import { runProgram } from '@openmaas/source-kit/run-program'
 import type { PluginContext, SourcePlugin } from '@openmaas/source-kit/plugin'
 import { type AgentSettings, checkPath, requireSetting } from '../session/settings.ts'
 import type { DatabasePlugins } from './plugins.ts'
@@ -64,7 +65,11 @@ export function makeDatabaseHandlers(options: DatabaseHandlerOptions): OrderHand
       inTurn<'database.mark', Awaited<ReturnType<SourcePlugin['mark']>>>(
         params,
         context,
-        (plugin, checked, own) => plugin.mark(checked, own),
+        async (plugin, checked, own) => {
+          const marked = await plugin.mark(checked, own)
+          await flush(checked.directory, own.signal)
+          return marked
+        },
       ),
     // Never forbidden: what runs must be able to end.
     'database.unfollow': (params, context) =>
@@ -95,6 +100,19 @@ export function makeDatabaseHandlers(options: DatabaseHandlerOptions): OrderHand
         (plugin, checked, own) => plugin.verify(checked, own),
       ),
   }
+}
+
+/** A disk in trouble writes slowly; control asks again. */
+const FLUSH_TIMEOUT_MS = 600_000
+
+/**
+ * What the engine has written is on the disk below the file system when this returns: the freeze
+ * that follows a mark sees the disk only. In a process of its own, for it may wait long.
+ *
+ * @throws MaasError DATABASE_PROGRAM_FAILED, CANCELLED
+ */
+async function flush(directory: string, signal: AbortSignal): Promise<void> {
+  await runProgram(['sync', '--file-system', directory], { timeoutMs: FLUSH_TIMEOUT_MS, signal })
 }
 
 function contextOf({ signal, progress }: OrderContext): PluginContext {

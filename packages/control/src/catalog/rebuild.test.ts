@@ -18,6 +18,7 @@ import { sourceOptions } from '@openmaas/api/resources/source'
 import { describeBothCatalogs } from './both-catalogs.test-support.ts'
 import type { Catalog } from './catalog.ts'
 import { exportCatalog } from './export.ts'
+import { makeDatabaseTag, parseMark } from '../database/points.ts'
 import { CATALOG_TAG, makePointTags } from './point-tags.ts'
 import type { PointTags } from './point-tags.ts'
 import { rebuildCatalog } from './rebuild.ts'
@@ -261,6 +262,35 @@ describeBothCatalogs('a rebuilt catalog', (make) => {
     expect(await rebuild(catalog)).toMatchObject({ sources: 2, points: 2 })
     const names = await catalog.db.selectFrom('source').select('name').orderBy('name').execute()
     expect(names).toEqual([{ name: 'home' }, { name: 'home 000001' }])
+  })
+
+  test('keeps points of a database as such, and takes neither bookmarks nor empty volumes for points', async () => {
+    const mark = {
+      engine: 'postgres',
+      engineVersion: '15.1',
+      position: '0/3000028',
+      detail: '1',
+      atMs: 7,
+      logFromMs: 5,
+      consistency: 'application',
+      connection: { host: 'db', port: 5432, user: 'backup', tls: 'off', ca: null },
+    } as const
+    const tags = { ...makePointTags(described), ...makeDatabaseTag(mark) }
+    node.snapshots.push(
+      snapshot(1, { kind: 'volume', tags: { 'openmaas.request': 'job_1' } }),
+      snapshot(2, { kind: 'volume', tags: { ...tags, 'openmaas.source': described.sourceId } }),
+      snapshot(3, { kind: 'volume', tags: { 'openmaas.bookmark': 'vdb_1' } }),
+    )
+    const catalog = await make()
+    expect(await rebuild(catalog)).toMatchObject({ sources: 1, points: 1 })
+    const point = await catalog.db.selectFrom('point').selectAll().executeTakeFirstOrThrow()
+    expect(point.consistency).toBe('application')
+    expect(parseMark(point.databaseJson)).toEqual(mark)
+    // Its password is nowhere: nothing begins by itself.
+    const source = await catalog.db.selectFrom('source').selectAll().executeTakeFirst()
+    expect(source).toMatchObject({ kind: 'postgres', paused: 1 })
+    const database = await catalog.db.selectFrom('sourceDatabase').selectAll().executeTakeFirst()
+    expect(database).toMatchObject({ sourceId: source!.id, secretId: null, mediumId: null })
   })
 
   test('believes no tag that is not as we write it', async () => {

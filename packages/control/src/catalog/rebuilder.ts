@@ -3,10 +3,11 @@ import { basename } from 'node:path'
 import type { Insertable } from 'kysely'
 import { idPattern, makeControlId } from '@openmaas/api/ids'
 import type { ControlKind } from '@openmaas/api/ids'
-import { sourceOptions } from '@openmaas/api/resources/source'
+import { isDatabaseKind, sourceOptions } from '@openmaas/api/resources/source'
 import type { Clock } from '@openmaas/kernel/clock'
 import type { Random } from '@openmaas/kernel/random'
 import type { Result, SnapshotRowMessage } from '@openmaas/protocols/channel/orders'
+import { DATABASE_TAG, type DatabaseMark, parseMark } from '../database/points.ts'
 import type { Catalog } from './catalog.ts'
 import { CATALOG_TAG, parsePointTags } from './point-tags.ts'
 import type { PointTags } from './point-tags.ts'
@@ -90,6 +91,19 @@ class Moment implements Clock {
   }
 }
 
+/** Set by the node, or told to it: for which request, of which source, of which database. */
+const REQUEST_TAG = 'openmaas.request'
+const SOURCE_TAG = 'openmaas.source'
+const BOOKMARK_TAG = 'openmaas.bookmark'
+/** As a request without it has. */
+const RETAINED_LIMIT_BYTES = 16 * 1024 ** 3
+
+/** Not exports of a catalog, bookmarks, or the empty volumes that points of databases begin on. */
+function isPoint({ tags, kind }: SnapshotRowMessage): boolean {
+  if (CATALOG_TAG in tags || BOOKMARK_TAG in tags) return false
+  return kind === 'tree' || !(REQUEST_TAG in tags) || SOURCE_TAG in tags
+}
+
 export class Rebuilder {
   #counts: RebuildCounts = {
     hosts: 0,
@@ -134,7 +148,7 @@ export class Rebuilder {
     // Hosts with an id come first: a snapshot without tags then finds its host by name. And the
     // newest of a source before the older ones: what it says about the source is what holds.
     const added = snapshots
-      .filter((row) => !(CATALOG_TAG in row.tags) && !ids.has(row.snapshotId))
+      .filter((row) => isPoint(row) && !ids.has(row.snapshotId))
       .map((row) => ({ row, tags: parsePointTags(row.tags) }))
       .toSorted((a, b) => rank(b) - rank(a) || b.row.takenAt - a.row.takenAt)
     const readable = added.filter(({ row }) => row.sourceName !== '' || row.host !== '')
@@ -198,6 +212,7 @@ export class Rebuilder {
     const rows: Insertable<CatalogTables['point']>[] = []
     for (const described of batch) {
       const { row, tags } = described
+      const mark = parseMark(row.tags[DATABASE_TAG])
       const subject = await this.#subjectOf(work, poolId, described)
       rows.push({
         id: makeControlId('point', new Moment(row.takenAt), this.#random),
@@ -205,7 +220,8 @@ export class Rebuilder {
         poolId,
         snapshotId: row.snapshotId,
         kind: row.kind,
-        consistency: row.kind === 'tree' ? 'files' : 'crash',
+        consistency: mark?.consistency ?? (row.kind === 'tree' ? 'files' : 'crash'),
+        databaseJson: mark === null ? null : JSON.stringify(mark),
         takenAt: row.takenAt,
         sizeBytes: row.sizeBytes,
         addedBytes: row.addedBytes,
@@ -269,28 +285,60 @@ export class Rebuilder {
     if (same !== undefined && said === undefined) return { hostId, sourceId: same.id }
     const sourceId = said ?? makeControlId('source', this.#clock, this.#random)
     const policyId = await this.#policyOf(work, tags)
+    const mark = parseMark(row.tags[DATABASE_TAG])
+    const engine = mark !== null && isDatabaseKind(mark.engine) ? mark.engine : null
     await work.trx
       .insertInto('source')
       .values({
         id: sourceId,
         name: same === undefined ? name : `${name} ${sourceId.slice(-6)}`,
         hostId,
-        kind: row.kind === 'tree' ? 'files' : 'disk',
+        kind: engine ?? (row.kind === 'tree' ? 'files' : 'disk'),
         path: tags.sourcePath ?? '/',
         optionsJson: JSON.stringify(tags.sourceOptions ?? sourceOptions.parse({})),
         labelsJson: JSON.stringify(tags.labels ?? {}),
         policyId,
         poolId,
         // Without its path nobody knows what to protect: its owner says so first.
-        paused: tags.sourcePath === undefined ? 1 : 0,
+        // Of a database: nor its password.
+        paused: tags.sourcePath === undefined || engine !== null ? 1 : 0,
         lastSuccessAt: null,
         lastPointId: null,
         createdAt: this.#clock.wallMs(),
         version: 1,
       })
       .execute()
+    if (engine !== null) await this.#addDatabase(work.trx, sourceId, mark?.connection)
     work.counts.sources += 1
     return { hostId, sourceId }
+  }
+
+  /** Its points can be used; to be protected again it needs its password, and a new copy. */
+  async #addDatabase(
+    trx: Trx,
+    sourceId: string,
+    connection: DatabaseMark['connection'],
+  ): Promise<void> {
+    const unknown = { host: 'unknown', port: 1, user: 'unknown', tls: 'off', ca: null }
+    await trx
+      .insertInto('sourceDatabase')
+      .values({
+        sourceId,
+        stagingHostId: null,
+        connectionJson: JSON.stringify(connection ?? unknown),
+        secretId: null,
+        volumeBytes: null,
+        retainedLimitBytes: RETAINED_LIMIT_BYTES,
+        synchronous: 0,
+        selfService: 'off',
+        engineVersion: '',
+        identity: '',
+        mediumId: null,
+        seededAt: null,
+        statusJson: null,
+        statusAt: null,
+      })
+      .execute()
   }
 
   /** Found by the id in the tag, else by name; otherwise a host that has yet to join again. */

@@ -32,6 +32,17 @@ export const databaseMark = z.object({
 })
 export type DatabaseMark = z.infer<typeof databaseMark>
 
+/** What the orders carry per tag (channel/orders.ts). */
+const TAG_LENGTH_MAX = 4096
+
+/** Without production's place where it does not fit; nothing when it still does not. */
+export function makeDatabaseTag(mark: DatabaseMark): Record<string, string> {
+  const { connection, ...facts } = mark
+  const full = JSON.stringify({ ...facts, connection })
+  const text = full.length <= TAG_LENGTH_MAX ? full : JSON.stringify(facts)
+  return text.length <= TAG_LENGTH_MAX ? { [DATABASE_TAG]: text } : {}
+}
+
 export interface DatabasePoint {
   readonly id: string
   readonly poolId: string

@@ -6,7 +6,7 @@
  */
 import type { DatabaseStatus } from '@openmaas/protocols/channel/database-orders'
 import type { Result } from '@openmaas/protocols/channel/orders'
-import { type DatabaseMark, DATABASE_TAG } from '../../database/points.ts'
+import { type DatabaseMark, makeDatabaseTag } from '../../database/points.ts'
 import { connectionOf, loadSourceDatabase, saveStatus } from '../../database/source-database.ts'
 import type { Db } from '../../http/handler-context.ts'
 import { recordOutcome } from '../../schedule/outcome.ts'
@@ -192,7 +192,7 @@ async function seal(context: Context): Promise<Results['seal']> {
   const tags = {
     ...prepare.tags,
     [SOURCE_TAG]: context.params.sourceId,
-    [DATABASE_TAG]: JSON.stringify(await markOf(context.catalog.db, context)),
+    ...makeDatabaseTag(await markOf(context.catalog.db, context)),
   }
   const order = { mediumId, poolId, requestId: context.job.id, sourceName, lockUntil }
   return context.orders.order(

@@ -8,6 +8,7 @@ import { makeControlId } from '@openmaas/api/ids'
 import type { SnapshotRowMessage } from '@openmaas/protocols/channel/orders'
 import { appendEvent } from '../../catalog/events.ts'
 import { CATALOG_TAG } from '../../catalog/point-tags.ts'
+import { DATABASE_TAG, parseMark } from '../../database/points.ts'
 import { defineJob } from '../definition.ts'
 import type { JobDefinition, StepContext, Trx } from '../definition.ts'
 import type { JobRequest } from '../queue.ts'
@@ -132,6 +133,7 @@ async function adoptOne(
   if (requester?.endedAt === null) return false
   const { snapshotId, takenAt, sizeBytes, addedBytes, itemCount, warningCount, lockUntil } =
     snapshot
+  const mark = parseMark(snapshot.tags[DATABASE_TAG])
   const id = makeControlId('point', clock, services.random)
   await trx
     .insertInto('point')
@@ -148,7 +150,8 @@ async function adoptOne(
       itemCount,
       warningCount,
       lockUntil,
-      consistency: source.kind === 'disk' ? 'crash' : 'files',
+      consistency: mark?.consistency ?? (source.kind === 'disk' ? 'crash' : 'files'),
+      databaseJson: mark === null ? null : JSON.stringify(mark),
       state: 'available',
       reasonsJson: '["adopted"]',
       verifiedAt: null,
