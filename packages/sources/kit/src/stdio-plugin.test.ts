@@ -43,40 +43,44 @@ async function shell(script: string): Promise<StdioPlugin> {
 }
 
 requires(['python3'], () => {
-  beforeEach(async () => {
+  const python = async (): Promise<StdioPlugin> => {
     plugin = await openStdioPlugin({ command: ['python3', EXAMPLE] })
-  })
+    return plugin
+  }
 
   test('a plug-in in Python copies, and tells its progress', async () => {
+    const example = await python()
     const source = join(directory.path, 'source')
     writeFileSync(source, 'x'.repeat(10_000))
     const asked = context()
-    const answer = await plugin!.seed(seedOf(source), asked)
+    const answer = await example.seed(seedOf(source), asked)
     expect(answer).toMatchObject({ sizeBytes: 10_000, version: '1' })
     expect(readFileSync(join(directory.path, 'data'), 'utf8')).toHaveLength(10_000)
     expect(asked.said.map((one) => one.bytesDone)).toEqual([4096, 8192, 10_000])
-    expect(plugin).toMatchObject({ engine: 'example', title: 'Example' })
+    expect(example).toMatchObject({ engine: 'example', title: 'Example' })
   })
 
   test('its refusals are errors of the table', async () => {
+    const example = await python()
     const { connection } = seedOf('/does/not/exist')
-    const asked = plugin!.check({ engine: 'example', connection }, context())
+    const asked = example.check({ engine: 'example', connection }, context())
     await expect(asked).rejects.toMatchObject({
       code: 'DATABASE_UNREACHABLE',
       details: { host: '/does/not/exist' },
     })
-    const unknown = plugin!.status({ ...seedOf('/'), connection: null }, context())
+    const unknown = example.status({ ...seedOf('/'), connection: null }, context())
     await expect(unknown).rejects.toMatchObject({ code: 'ORDER_UNKNOWN' })
   })
 
   test('a cancelled request ends, and others go on', async () => {
+    const example = await python()
     const source = join(directory.path, 'source')
     writeFileSync(source, 'x'.repeat(1_000_000))
     const abort = new AbortController()
     const asked = { ...context(abort.signal), progress: () => abort.abort() }
-    const slow = plugin!.seed(seedOf(source, 100_000), asked)
+    const slow = example.seed(seedOf(source, 100_000), asked)
     await expect(slow).rejects.toMatchObject({ code: 'CANCELLED' })
-    expect(await plugin!.discover({}, context())).toEqual({ instances: [] })
+    expect(await example.discover({}, context())).toEqual({ instances: [] })
   })
 })
 
