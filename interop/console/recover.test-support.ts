@@ -154,16 +154,19 @@ export function testRecover(site: () => ConsoleSite): void {
       const restore = `sourceId=${sourceId}&path=%2Fdocs%2Fbudget.txt&how=restore`
       const files = `/points/${pointIds[0]}/files`
       // What is looked at, where, and what has to be there before the picture is taken.
-      const pictures = [
-        ['recover-what', '/recover?q=budget', 'recover-file-/docs/budget.txt'],
+      const pictures: [name: string, path: string, testId: string][] = [
         ['recover', `/recover?sourceId=${sourceId}`, 'way-mount'],
         ['restore', `/recover?${restore}`, 'restore-plan'],
         ['files', files, 'open-docs'],
-        ['file', `${files}?file=%2Freadme.txt`, 'preview-text'],
         ['mount', `/media?mount=${pointIds[0]}`, 'mount-go'],
         ['media', '/media', 'list-media'],
         ['medium', `/media/${items[0]!.id}`, 'medium-steps'],
-      ] as const
+      ]
+      // Both languages and both themes are enough for these.
+      if (look.size === 'wide') {
+        pictures.push(['recover-what', '/recover?q=budget', 'recover-file-/docs/budget.txt'])
+        pictures.push(['file', `${files}?file=%2Freadme.txt`, 'preview-text'])
+      }
       for (const [name, path, testId] of pictures) {
         await visit.open(path)
         await visit.by(testId).waitFor()
@@ -179,6 +182,10 @@ export function testRecover(site: () => ConsoleSite): void {
 /** Of what is open, drawers too. @returns what is wrong with it */
 async function lookAt(visit: Visit, name: string): Promise<string[]> {
   await visit.settled()
+  // A drawer that still slides in is cut off, and too pale for axe. A spinner never ends.
+  await visit.page.evaluate(`Promise.allSettled(document.getAnimations()
+    .filter(({ effect }) => effect.getTiming().iterations !== Infinity)
+    .map(({ finished }) => finished)).then(() => null)`)
   await visit.keep(name)
   const cut = (await visit.fits()) ? [] : ['wider than the window']
   return [...cut, ...(await visit.axe())].map((text) => `${name}: ${text}`)

@@ -30,7 +30,7 @@ export function RestorePlan({ wanted, hostName }: Props) {
   const replaces = wanted.some(({ place }) => place.conflict === 'overwrite')
   const isChecked = checks.every(({ isSuccess }) => isSuccess)
   return (
-    <section className="om-mount-plan" aria-live="polite" data-testid="restore-plan">
+    <section className="om-restore-plan" aria-live="polite" data-testid="restore-plan">
       <h3>{text('restore.plan')}</h3>
       {wanted.map((one) => {
         const { items, place } = one

@@ -82,7 +82,7 @@ export const en = {
   'restore.conflict.fail': 'Stop',
   'restore.conflict.fail.help': 'It ends at the first name that is taken.',
   'restore.plan': 'Dry run',
-  'restore.plan.text': '{{what}} as of {{at}} → {{host}}:{{to}}',
+  'restore.plan.text': '{{what}}, as of {{at}} → {{host}}:{{to}}',
   'restore.plan.checked': 'Checked by the server; nothing has been written.',
   'restore.plan.checking': 'Checking with the server',
   'restore.plan.replaces': 'Files that are there are replaced.',

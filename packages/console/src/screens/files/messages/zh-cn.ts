@@ -79,7 +79,7 @@ export const zhCn: Translation<typeof en> = {
   'restore.conflict.fail': '停止',
   'restore.conflict.fail.help': '遇到第一个同名内容即停止。',
   'restore.plan': '试运行',
-  'restore.plan.text': '{{at}} 的{{what}} → {{host}}:{{to}}',
+  'restore.plan.text': '{{what}}({{at}} 的数据)→ {{host}}:{{to}}',
   'restore.plan.checked': '服务器已检查,尚未写入任何数据。',
   'restore.plan.checking': '正在由服务器检查',
   'restore.plan.replaces': '现有文件将被替换。',
