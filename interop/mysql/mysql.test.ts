@@ -36,5 +36,5 @@ async function unpackPrograms(): Promise<void> {
 
 requires({ root: true, paths: [join(MYSQL_PROGRAMS, 'mysqld')] }, () => {
   verifySourcePlugin('MySQL 9.7', () => MysqlFixture.make('mysql'))
-  verifyRandomRecoveries('mysql', { count: COUNT, pointGapMs: 1500 })
+  verifyRandomRecoveries('mysql', { count: COUNT, pointGapMs: 1000 })
 })
