@@ -5,9 +5,9 @@
 import { errorToMessage } from '@openmaas/kernel/error-message'
 import { makeLog } from '@openmaas/kernel/log'
 import type { DatabaseVerb } from '@openmaas/protocols/channel/database-orders'
-import type { CheckedParams, OrderHandlers } from '@openmaas/protocols/channel/orders'
+import type { CheckedParams, OrderHandlers, Result } from '@openmaas/protocols/channel/orders'
 import { runProgram } from '@openmaas/source-kit/run-program'
-import type { PluginContext, SourcePlugin } from '@openmaas/source-kit/plugin'
+import type { PluginContext, PluginMethod } from '@openmaas/source-kit/plugin'
 import { type AgentSettings, checkPath, requireSetting } from '../session/settings.ts'
 import type { DatabasePlugins } from './plugins.ts'
 import { Turns } from './turns.ts'
@@ -17,6 +17,11 @@ const log = makeLog('openmaas:agent:database')
 type OrderContext = Parameters<NonNullable<OrderHandlers['database.seed']>>[1]
 /** Orders about one place on this host. */
 type PlaceVerb = Exclude<DatabaseVerb, 'database.discover' | 'database.check'>
+type Handler<V extends DatabaseVerb> = (
+  params: CheckedParams<V>,
+  context: OrderContext,
+) => Promise<Result<V>>
+type MethodOf<V extends DatabaseVerb> = V extends `database.${infer M}` ? M & PluginMethod : never
 
 export interface DatabaseHandlerOptions {
   readonly plugins: DatabasePlugins
@@ -25,81 +30,62 @@ export interface DatabaseHandlerOptions {
 
 export function makeDatabaseHandlers(options: DatabaseHandlerOptions): OrderHandlers {
   const { plugins, settings } = options
-  const turns = new Turns()
-  const inTurn = <V extends PlaceVerb, R>(
-    params: CheckedParams<V>,
-    context: OrderContext,
-    work: (plugin: SourcePlugin, params: CheckedParams<V>, context: PluginContext) => Promise<R>,
-  ): Promise<R> => {
-    const { engine, id, directory } = params as CheckedParams<PlaceVerb>
-    const plugin = plugins.of(engine)
-    const checked = { ...params, directory: checkPath(settings, directory) }
-    return turns.take(id, context.signal, () => work(plugin, checked, contextOf(context)))
-  }
+  const inTurn = makeInTurn(options)
+  const activate = inTurn<'database.activate'>('activate')
   return {
     'database.discover': (_, context) => discover(plugins, contextOf(context)),
     'database.check': (params, context) =>
       plugins.of(params.engine).check(params, contextOf(context)),
-    'database.seed': (params, context) => {
-      requireSetting(settings, 'allowMount')
-      return inTurn<'database.seed', Awaited<ReturnType<SourcePlugin['seed']>>>(
-        params,
-        context,
-        (plugin, checked, own) => plugin.seed(checked, own),
-      )
-    },
-    'database.follow': (params, context) => {
-      requireSetting(settings, 'allowMount')
-      return inTurn<'database.follow', Awaited<ReturnType<SourcePlugin['follow']>>>(
-        params,
-        context,
-        (plugin, checked, own) => plugin.follow(checked, own),
-      )
-    },
+    'database.seed': starting(settings, inTurn<'database.seed'>('seed')),
+    'database.follow': starting(settings, inTurn<'database.follow'>('follow')),
     // Only looks; a seed of hours must not keep it waiting.
     'database.status': (params, context) => {
       const checked = { ...params, directory: checkPath(settings, params.directory) }
       return plugins.of(params.engine).status(checked, contextOf(context))
     },
-    'database.mark': (params, context) =>
-      inTurn<'database.mark', Awaited<ReturnType<SourcePlugin['mark']>>>(
-        params,
-        context,
-        async (plugin, checked, own) => {
-          const marked = await plugin.mark(checked, own)
-          await flush(checked.directory, own.signal)
-          return marked
-        },
-      ),
+    'database.mark': inTurn<'database.mark'>('mark', ({ directory }, { signal }) =>
+      flush(directory, signal),
+    ),
     // Never forbidden: what runs must be able to end.
-    'database.unfollow': (params, context) =>
-      inTurn<'database.unfollow', Awaited<ReturnType<SourcePlugin['unfollow']>>>(
-        params,
-        context,
-        (plugin, checked, own) => plugin.unfollow(checked, own),
-      ),
-    'database.activate': (params, context) => {
-      requireSetting(settings, 'allowMount')
+    'database.unfollow': inTurn<'database.unfollow'>('unfollow'),
+    'database.deactivate': inTurn<'database.deactivate'>('deactivate'),
+    'database.activate': starting<'database.activate'>(settings, (params, context) => {
       const logDirectories = params.logDirectories.map((path) => checkPath(settings, path))
-      return inTurn<'database.activate', Awaited<ReturnType<SourcePlugin['activate']>>>(
-        { ...params, logDirectories },
-        context,
-        (plugin, checked, own) => plugin.activate(checked, own),
-      )
-    },
-    'database.deactivate': (params, context) =>
-      inTurn<'database.deactivate', Awaited<ReturnType<SourcePlugin['deactivate']>>>(
-        params,
-        context,
-        (plugin, checked, own) => plugin.deactivate(checked, own),
-      ),
-    'database.verify': (params, context) =>
-      inTurn<'database.verify', Awaited<ReturnType<SourcePlugin['verify']>>>(
-        params,
-        context,
-        (plugin, checked, own) => plugin.verify(checked, own),
-      ),
+      return activate({ ...params, logDirectories }, context)
+    }),
+    'database.verify': inTurn<'database.verify'>('verify'),
   }
+}
+
+/** What starts something here is up to this host's own settings. */
+function starting<V extends PlaceVerb>(settings: AgentSettings, handler: Handler<V>): Handler<V> {
+  return (params, context) => {
+    requireSetting(settings, 'allowMount')
+    return handler(params, context)
+  }
+}
+
+/** Handlers of which no two work on one database at once. */
+function makeInTurn({ plugins, settings }: DatabaseHandlerOptions) {
+  const turns = new Turns()
+  return <V extends PlaceVerb>(
+    method: MethodOf<V>,
+    after?: (params: CheckedParams<PlaceVerb>, context: OrderContext) => Promise<void>,
+  ): Handler<V> =>
+    (params, context) => {
+      const { engine, id, directory } = params as CheckedParams<PlaceVerb>
+      const plugin = plugins.of(engine)
+      const checked = { ...params, directory: checkPath(settings, directory) }
+      const ask = plugin[method].bind(plugin) as unknown as (
+        asked: CheckedParams<V>,
+        told: PluginContext,
+      ) => Promise<Result<V>>
+      return turns.take(id, context.signal, async () => {
+        const result = await ask(checked, contextOf(context))
+        await after?.(checked as CheckedParams<PlaceVerb>, context)
+        return result
+      })
+    }
 }
 
 /** A disk in trouble writes slowly; control asks again. */

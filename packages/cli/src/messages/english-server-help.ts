@@ -166,24 +166,25 @@ done, 6 with warnings, 7 failed, 10 damage found, 130 cancelled.`,
   'server.option.assert': "SQL that must answer true: 'database: select …'",
   'server.database-check': 'Whether a database can be protected, and what is missing',
   'server.database-check.help':
-    'Asks production through the host that would run the standby, and changes nothing. What is\n' +
-    'missing is named with the SQL or setting to run. Exit code 10 when something is missing.',
+    'Asks production through the host that would run the standby, and changes nothing. What\n' +
+    'is missing is named with the SQL or setting to run. Exit code 10 when something is\n' +
+    'missing.',
   'server.database-protect': 'Protect a database from now on',
   'server.database-protect.help':
-    'Makes the source and takes its first point: a volume, a physical copy, a standby that follows.\n' +
-    'From then on its policy takes points, and every second between them can be had.',
+    'Makes the source and takes its first point: a volume, a physical copy, a standby that\n' +
+    'follows. From then on its policy takes points, and every second between them can be had.',
   'server.database-list': 'List the databases that are protected',
   'server.database-range': 'Which seconds of a database can be recovered',
   'server.vdb-create': 'Make a database of any second of a protected one',
   'server.vdb-create.help':
-    'Without a moment it shows the newest point. A moment later than that is had by taking a point\n' +
-    'first. The instance keeps its name, port and password through refresh and reset.',
+    'Without a moment it shows the newest point. A moment later than that is had by taking a\n' +
+    'point first. The instance keeps its name, port and password through refresh and reset.',
   'server.vdb-list': 'List virtual databases',
   'server.vdb-show': 'Show a virtual database',
   'server.vdb-connect': 'How to connect to it, with its password',
   'server.vdb-connect.help':
-    'Whoever looks is written down in the audit log. --format env prints lines for a shell: eval\n' +
-    '"$(openmaas vdb connect shop-test --format env)".',
+    'Whoever looks is written down in the audit log. --format env prints lines for a shell:\n' +
+    'eval "$(openmaas vdb connect shop-test --format env)".',
   'server.vdb-refresh': 'Show another moment of production; port and password stay',
   'server.vdb-reset': 'Back to how it was made, or to a bookmark',
   'server.vdb-bookmark': 'Remember how it is now; without a name: list its bookmarks',
@@ -194,8 +195,8 @@ done, 6 with warnings, 7 failed, 10 damage found, 130 cancelled.`,
   'server.vdb-drop': 'Drop it without a trace',
   'server.vdb-verify': 'Prove that a point is a database that works',
   'server.vdb-verify.help':
-    'Starts it on a clone, runs the checks of the engine and the assertions, and drops it again. The\n' +
-    'evidence stays with the job. Exit code 6 when a check fails.',
+    'Starts it on a clone, runs the checks of the engine and the assertions, and drops it\n' +
+    'again. The evidence stays with the job. Exit code 6 when a check fails.',
   'server.media-list': 'List the media of a server',
   'server.media-show': 'Show a medium',
   'server.media-extend': 'Keep a medium for longer',

@@ -7,8 +7,9 @@
  * Never here: file indexes and block maps, which live in the pool.
  */
 import type { Generated } from 'kysely'
+import type { DatabaseTables } from './schema-databases.ts'
 
-export interface CatalogTables {
+export interface CatalogTables extends DatabaseTables {
   meta: { key: string; value: string }
 
   /** People. `scopeJson` is a label selector that limits what they see, null for everything. */
@@ -298,100 +299,6 @@ export interface CatalogTables {
     endedAt: number | null
     problemJson: string | null
     version: number
-  }
-
-  /** What a source of kind postgres or mysql has beside its row, and how its standby stands. */
-  sourceDatabase: {
-    sourceId: string
-    stagingHostId: string | null
-    /** Without the password: DatabaseConnection of packages/api. */
-    connectionJson: string
-    /** The password, in the vault; null: peer authentication. */
-    secretId: string | null
-    volumeBytes: number | null
-    retainedLimitBytes: number
-    synchronous: number
-    selfService: 'off' | 'approval' | 'on'
-    engineVersion: string
-    identity: string
-    /** The medium that is its volume; null until the first protect has made it. */
-    mediumId: string | null
-    seededAt: number | null
-    /** DatabaseStatus of protocols as the staging host last told it; null: never. */
-    statusJson: string | null
-    statusAt: number | null
-  }
-  /** An instance on a clone. Its row outlives what stands below it: refresh exchanges that. */
-  virtualDatabase: {
-    id: string
-    name: string
-    engine: string
-    engineVersion: string
-    sourceId: string
-    parentId: string | null
-    pointId: string | null
-    bookmarkId: string | null
-    /** RecoveryTarget of packages/api. */
-    targetJson: string
-    hostId: string
-    poolId: string
-    nodeId: string
-    mediumId: string | null
-    state:
-      | 'creating'
-      | 'running'
-      | 'stopping'
-      | 'stopped'
-      | 'starting'
-      | 'refreshing'
-      | 'resetting'
-      | 'promoting'
-      | 'dropping'
-      | 'dropped'
-      | 'failed'
-      | 'lost'
-    dataAt: number | null
-    position: string | null
-    address: string | null
-    port: number | null
-    userName: string
-    /** Its password, in the vault. */
-    secretId: string
-    databasesJson: string
-    listenJson: string
-    settingsJson: string
-    leaseUntil: number | null
-    quotaBytes: number | null
-    writtenBytes: number | null
-    autoRefreshJson: string | null
-    nextRefreshAt: number | null
-    lastRefreshAt: number | null
-    liveSync: number
-    kept: number
-    directory: string | null
-    purpose: string
-    labelsJson: string
-    createdBy: string
-    createdAt: number
-    readyAt: number | null
-    endedAt: number | null
-    problemJson: string | null
-    version: number
-  }
-  /** A state of a virtual database that can be gone back to: a snapshot in its pool. */
-  bookmark: {
-    id: string
-    virtualDatabaseId: string
-    name: string
-    state: 'creating' | 'available' | 'deleting' | 'failed'
-    poolId: string
-    snapshotId: string | null
-    takenAt: number | null
-    sizeBytes: number | null
-    addedBytes: number | null
-    createdBy: string
-    createdAt: number
-    problemJson: string | null
   }
 
   /** What happened, in order: SSE with resume, webhooks and alerts read from here. */

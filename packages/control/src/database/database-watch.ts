@@ -75,12 +75,12 @@ export class DatabaseWatch implements AsyncDisposable {
 
   /** @returns undefined when the host is away: what is known grows old, which the row says */
   async #ask(row: Watched): Promise<DatabaseStatus | undefined> {
-    const { orders, clock, openSecret } = this.#options
+    const { orders, clock } = this.#options
     const { sourceId: id, kind: engine, mediumId, stagingHostId, hostId } = row
     const host = stagingHostId ?? hostId
     if (mediumId === null || !orders.isConnected(host)) return undefined
     try {
-      const connection = await connectionOf(row, openSecret)
+      const connection = await connectionOf(row, (secretId) => this.#options.openSecret(secretId))
       const params = { engine, id, directory: mountPathOf(mediumId), connection }
       const key = `database-watch:${id}:${clock.wallMs()}:${this.#round}`
       return await orders.order(host, 'database.status', params, { key, timeoutMs: TIMEOUT_MS })

@@ -1,4 +1,4 @@
-/** What a source of a database has beside its row: how production is reached, how its standby is. */
+/** What a source of a database has beside its row: the way to production, and its standby. */
 import type { Selectable, Updateable } from 'kysely'
 import {
   type DatabaseProtection,

@@ -111,7 +111,7 @@ export class Housekeeping {
 
   /** Lifetimes that are over, and refreshes that are due. */
   async #careForDatabases(guard: (trx: Trx) => Promise<void>, now: number): Promise<void> {
-    const { catalog, enqueue } = this.#options
+    const { catalog } = this.#options
     const nowMs = catalog.clock.monotonicMs()
     const isCalm = nowMs - this.#jumpedMs >= JUMP_GRACE_MS
     for (const row of isCalm ? await listExpired(catalog.db, now) : []) {
@@ -121,14 +121,14 @@ export class Housekeeping {
       await catalog.transaction(async (trx) => {
         await guard(trx)
         await changeVirtualDatabase(trx, row.id, { state: 'dropping' }, catalog.clock)
-        await enqueue(trx, dropRequest(row))
+        await this.#options.enqueue(trx, dropRequest(row))
       })
     }
     for (const row of await listRefreshing(catalog.db, now)) {
       await catalog.transaction(async (trx) => {
         await guard(trx)
         const request = await beginRefresh(trx, row, now)
-        if (request !== null) await enqueue(trx, request)
+        if (request !== null) await this.#options.enqueue(trx, request)
       })
     }
   }

@@ -30,6 +30,8 @@ export function describeConnection(facts: ConnectionFacts): ConnectionRevealed {
   const [name, secret, path] = [user, password, database].map((text) => encodeURIComponent(text))
   const scheme = engine === 'postgres' ? 'postgresql' : 'mysql'
   const url = `${scheme}://${name}:${secret}@${place}/${path}`
+  const login = `Uid=${user};Pwd=${password};`
+  const odbcPlace = `Server=${host};Port=${port};Database=${database};${login}`
   const common = {
     engine,
     host,
@@ -44,7 +46,7 @@ export function describeConnection(facts: ConnectionFacts): ConnectionRevealed {
   if (engine === 'postgres') {
     return {
       ...common,
-      odbc: `Driver={PostgreSQL Unicode};Server=${host};Port=${port};Database=${database};Uid=${user};Pwd=${password};`,
+      odbc: `Driver={PostgreSQL Unicode};${odbcPlace}`,
       command: `psql ${quoted(`host=${host} port=${port} user=${user} dbname=${database}`)}`,
       environment: {
         DATABASE_URL: url,
@@ -58,7 +60,7 @@ export function describeConnection(facts: ConnectionFacts): ConnectionRevealed {
   }
   return {
     ...common,
-    odbc: `Driver={MariaDB ODBC 3.1 Driver};Server=${host};Port=${port};Database=${database};Uid=${user};Pwd=${password};`,
+    odbc: `Driver={MariaDB ODBC 3.1 Driver};${odbcPlace}`,
     command: `mariadb --host=${host} --port=${port} --user=${user} --password ${quoted(database)}`,
     environment: {
       DATABASE_URL: url,

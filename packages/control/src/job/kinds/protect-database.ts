@@ -11,7 +11,7 @@ import { connectionOf, loadSourceDatabase, saveStatus } from '../../database/sou
 import type { Db } from '../../http/handler-context.ts'
 import { recordOutcome } from '../../schedule/outcome.ts'
 import { defineJob } from '../definition.ts'
-import type { JobDefinition, StepContext } from '../definition.ts'
+import type { JobDefinition, Step, StepContext } from '../definition.ts'
 import type { JobRequest } from '../queue.ts'
 import {
   insertMedium,
@@ -208,6 +208,82 @@ async function seal(context: Context): Promise<Results['seal']> {
   )
 }
 
+/** Once, and again after a boot: volume, mount, copy. */
+function volumeSteps(services: KindServices): Step<ProtectParams, Results>[] {
+  return [
+    { name: 'prepare', run: (context) => prepareDatabase(services, context) },
+    { name: 'volume', run: makeVolume, apply: recordVolume },
+    {
+      name: 'attach',
+      run: (context) => {
+        const { prepare, volume } = context.results
+        const snapshotId = volume.snapshotId ?? prepare.snapshotId
+        const { sourceId } = context.params
+        const place = { ...prepare, sourceId, snapshotId, quotaBytes: null }
+        return plugPlace(services, context, place, 'ext4')
+      },
+      apply: async (trx, { results: { prepare }, clock }, told) => {
+        const row = await trx
+          .selectFrom('medium')
+          .select('state')
+          .where('id', '=', prepare.mediumId)
+          .executeTakeFirst()
+        // Once a minute: an event only when something has become so.
+        if (row?.state !== 'plugged') await notePlugged(trx, prepare.mediumId, told, clock)
+      },
+    },
+    {
+      name: 'seed',
+      run: (context) => seed(services, context),
+      apply: async (trx, { params: { sourceId }, clock }, seeded) => {
+        if (seeded === null) return
+        await trx
+          .updateTable('sourceDatabase')
+          .set({ seededAt: clock.wallMs(), engineVersion: seeded.version })
+          .where('sourceId', '=', sourceId)
+          .execute()
+      },
+    },
+  ]
+}
+
+/** Each time: the standby follows, a moment is marked, frozen, stored. */
+function pointSteps(services: KindServices): Step<ProtectParams, Results>[] {
+  return [
+    {
+      name: 'follow',
+      run: (context) => follow(services, context),
+      apply: (trx, { params: { sourceId }, clock }, status) =>
+        saveStatus(trx, sourceId, status, clock.wallMs()),
+    },
+    { name: 'mark', run: (context) => mark(services, context) },
+    {
+      name: 'freeze',
+      run: (context) => {
+        const { mediumId, nodeId, poolId } = context.results.prepare
+        const order = { mediumId, poolId, requestId: context.job.id }
+        const options = { timeoutMs: ORDER_TIMEOUT_MS, signal: context.signal }
+        const key = context.key()
+        return context.orders.order(nodeId, 'medium.freeze', order, { ...options, key })
+      },
+    },
+    {
+      name: 'seal',
+      run: seal,
+      apply: async (trx, context, result) => {
+        const marked = await markOf(trx, context)
+        const pointId = await recordPoint(services, trx, context, result, {
+          consistency: marked.consistency,
+          databaseJson: JSON.stringify(marked),
+        })
+        // What the volume stands on from now on: retention leaves it.
+        const { mediumId } = context.results.prepare
+        await changeMedium(trx, mediumId, { pointId }, context.clock)
+      },
+    },
+  ]
+}
+
 export function makeProtectDatabase(services: KindServices): JobDefinition {
   return defineJob<ProtectParams, Results>({
     kind: 'protect-database',
@@ -217,72 +293,7 @@ export function makeProtectDatabase(services: KindServices): JobDefinition {
       `host:${hostId}`,
       `pool:${poolId ?? 'any'}`,
     ],
-    steps: [
-      { name: 'prepare', run: (context) => prepareDatabase(services, context) },
-      { name: 'volume', run: makeVolume, apply: recordVolume },
-      {
-        name: 'attach',
-        run: (context) => {
-          const { prepare, volume } = context.results
-          const snapshotId = volume.snapshotId ?? prepare.snapshotId
-          const { sourceId } = context.params
-          const place = { ...prepare, sourceId, snapshotId, quotaBytes: null }
-          return plugPlace(services, context, place, 'ext4')
-        },
-        apply: async (trx, { results: { prepare }, clock }, told) => {
-          const row = await trx
-            .selectFrom('medium')
-            .select('state')
-            .where('id', '=', prepare.mediumId)
-            .executeTakeFirst()
-          // Once a minute: an event only when something has become so.
-          if (row?.state !== 'plugged') await notePlugged(trx, prepare.mediumId, told, clock)
-        },
-      },
-      {
-        name: 'seed',
-        run: (context) => seed(services, context),
-        apply: async (trx, { params: { sourceId }, clock }, seeded) => {
-          if (seeded === null) return
-          await trx
-            .updateTable('sourceDatabase')
-            .set({ seededAt: clock.wallMs(), engineVersion: seeded.version })
-            .where('sourceId', '=', sourceId)
-            .execute()
-        },
-      },
-      {
-        name: 'follow',
-        run: (context) => follow(services, context),
-        apply: (trx, { params: { sourceId }, clock }, status) =>
-          saveStatus(trx, sourceId, status, clock.wallMs()),
-      },
-      { name: 'mark', run: (context) => mark(services, context) },
-      {
-        name: 'freeze',
-        run: (context) => {
-          const { mediumId, nodeId, poolId } = context.results.prepare
-          const order = { mediumId, poolId, requestId: context.job.id }
-          const options = { timeoutMs: ORDER_TIMEOUT_MS, signal: context.signal }
-          const key = context.key()
-          return context.orders.order(nodeId, 'medium.freeze', order, { ...options, key })
-        },
-      },
-      {
-        name: 'seal',
-        run: seal,
-        apply: async (trx, context, result) => {
-          const marked = await markOf(trx, context)
-          const pointId = await recordPoint(services, trx, context, result, {
-            consistency: marked.consistency,
-            databaseJson: JSON.stringify(marked),
-          })
-          // What the volume stands on from now on: retention leaves it.
-          const { mediumId } = context.results.prepare
-          await changeMedium(trx, mediumId, { pointId }, context.clock)
-        },
-      },
-    ],
+    steps: [...volumeSteps(services), ...pointSteps(services)],
     attemptMax: 4,
     deadlineMs: DATA_TIMEOUT_MS,
     conclude: ({ prepare: { poolId, mediumId }, mark: marked, seal: result }) => {

@@ -13,7 +13,7 @@ import {
   type VirtualDatabaseRow,
 } from '../../virtual-database/rows.ts'
 import { defineJob } from '../definition.ts'
-import type { JobDefinition, StepContext, Trx } from '../definition.ts'
+import type { JobDefinition, Step, StepContext, Trx } from '../definition.ts'
 import {
   chooseMoment,
   chooseSnapshot,
@@ -121,64 +121,75 @@ async function recordNew(trx: Trx, context: Context, recovered: Recovered): Prom
   )
 }
 
+/** Beside the old one, which is still used. */
+function placeSteps(services: KindServices): Step<RefreshParams, Results>[] {
+  return [
+    {
+      name: 'choose',
+      run: (context) => choose(services, context),
+      apply: async (trx, context, chosen) => {
+        const { name, labelsJson } = await loadVirtualDatabase(
+          trx,
+          context.params.virtualDatabaseId,
+        )
+        await recordMedia(trx, context, chosen, { name, labelsJson })
+      },
+    },
+    {
+      name: 'place',
+      run: (context) => plugCandidate(services, context, context.results.choose.candidates[0]!),
+      undo: async (context) => {
+        const { choose: chosen } = context.results
+        if (hasSwitched(await load(context), chosen)) return
+        for (const each of chosen.candidates) await unplugCandidate(context, each)
+      },
+    },
+  ]
+}
+
+/** From the old one to the new one. */
+function switchSteps(services: KindServices): Step<RefreshParams, Results>[] {
+  return [
+    {
+      name: 'stop',
+      run: async (context) => {
+        const { engine, id } = await load(context)
+        const { old } = context.results.choose
+        if (old !== null) await deactivateAt(context, { engine, id, base: old, immediate: true })
+        return null
+      },
+      undo: (context) => startOld(services, context),
+    },
+    {
+      name: 'activate',
+      run: async (context) => {
+        const wish = await wishOf(services, await load(context))
+        return recoverClone(services, context, context.results.choose, wish)
+      },
+      apply: recordNew,
+      undo: async (context) => {
+        const row = await load(context)
+        const { choose: chosen } = context.results
+        if (!hasSwitched(row, chosen)) await clearChoice(context, chosen, row)
+      },
+    },
+    {
+      name: 'clear',
+      run: clear,
+      apply: async (trx, { results, clock }) => {
+        const { old } = results.choose
+        if (old !== null) await noteEjected(trx, old.mediumId, clock)
+      },
+    },
+  ]
+}
+
 export function makeRefreshVirtualDatabase(services: KindServices): JobDefinition {
   return defineJob<RefreshParams, Results>({
     kind: 'refresh-virtual-database',
     params,
     slots: slotsOf,
-    steps: [
-      {
-        name: 'choose',
-        run: (context) => choose(services, context),
-        apply: async (trx, context, chosen) => {
-          const { name, labelsJson } = await loadVirtualDatabase(
-            trx,
-            context.params.virtualDatabaseId,
-          )
-          await recordMedia(trx, context, chosen, { name, labelsJson })
-        },
-      },
-      {
-        name: 'place',
-        run: (context) => plugCandidate(services, context, context.results.choose.candidates[0]!),
-        undo: async (context) => {
-          const { choose: chosen } = context.results
-          if (hasSwitched(await load(context), chosen)) return
-          for (const each of chosen.candidates) await unplugCandidate(context, each)
-        },
-      },
-      {
-        name: 'stop',
-        run: async (context) => {
-          const { engine, id } = await load(context)
-          const { old } = context.results.choose
-          if (old !== null) await deactivateAt(context, { engine, id, base: old, immediate: true })
-          return null
-        },
-        undo: (context) => startOld(services, context),
-      },
-      {
-        name: 'activate',
-        run: async (context) => {
-          const wish = await wishOf(services, await load(context))
-          return recoverClone(services, context, context.results.choose, wish)
-        },
-        apply: recordNew,
-        undo: async (context) => {
-          const row = await load(context)
-          const { choose: chosen } = context.results
-          if (!hasSwitched(row, chosen)) await clearChoice(context, chosen, row)
-        },
-      },
-      {
-        name: 'clear',
-        run: clear,
-        apply: async (trx, { results, clock }) => {
-          const { old } = results.choose
-          if (old !== null) await noteEjected(trx, old.mediumId, clock)
-        },
-      },
-    ],
+    steps: [...placeSteps(services), ...switchSteps(services)],
     attemptMax: 2,
     deadlineMs: 24 * 3_600_000,
     conclude: ({ activate: { instance, candidate }, clear: { left } }) => ({
