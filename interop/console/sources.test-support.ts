@@ -107,6 +107,22 @@ export function testSources(site: () => ConsoleSite): void {
     })
   })
 
+  test('says why a database cannot be protected, and goes no further', async () => {
+    await using visit = await site().enter()
+    const { items } = await site().server.api.call('listHosts')
+    const agent = items.find(({ kind }) => kind === 'agent')!
+    await visit.open(`/protect?hostId=${agent.id}`)
+    await visit.by('by-address-postgres').click()
+    // Nobody listens there: the port is reserved.
+    await visit.by('database-port').fill('1')
+    await visit.by('database-check').click()
+    const { page } = visit
+    const answer = '[data-testid=database] :is([data-testid=problem], [data-ok=false])'
+    await page.locator(answer).first().waitFor()
+    expect(await visit.by('next').isDisabled()).toBe(true)
+    expect(visit.complaints).toEqual([])
+  })
+
   describe('policies and hosts', () => {
     test('a promise is simulated, and a weaker one wants a reason', async () => {
       await using visit = await site().enter()

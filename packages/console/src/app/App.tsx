@@ -15,6 +15,9 @@ import { useIsDark } from './theme.ts'
 const PRIMARY = '#1456c8'
 const PRIMARY_DARK = '#3f7fe8'
 
+/** Asked for by the person, in their system. */
+const STILL = matchMedia('(prefers-reduced-motion: reduce)')
+
 /** Of components whose own colours miss that. */
 const READABLE = {
   Button: { colorError: '#b3202a', colorErrorHover: '#c02832', colorErrorActive: '#8f1820' },
@@ -50,6 +53,7 @@ function Look({ children }: { readonly children: ReactNode }) {
   const theme = {
     algorithm: isDark ? antTheme.darkAlgorithm : antTheme.defaultAlgorithm,
     token: {
+      motion: !STILL.matches,
       colorPrimary: isDark ? PRIMARY_DARK : PRIMARY,
       colorLink: isDark ? '#7fb0ff' : PRIMARY,
       colorTextSecondary: isDark ? '#b6bcc6' : '#505866',

@@ -73,7 +73,7 @@ function AddButton() {
   )
 }
 
-const DRAWER_WIDTH = 560
+const DRAWER_WIDTH = 'min(560px, 100vw)'
 
 function JoinDrawer({ kind }: { readonly kind: 'agent' | 'node' }) {
   const text = useText(hostsMessages)

@@ -5,7 +5,7 @@ import { Link } from '@tanstack/react-router'
 import Button from 'antd/es/button'
 import Skeleton from 'antd/es/skeleton'
 import type { Host } from '@openmaas/api/resources/host'
-import { isDatabaseKind } from '@openmaas/api/resources/source'
+import { DATABASE_KINDS } from '@openmaas/api/resources/database'
 import type { AnswerOf } from '@openmaas/api/routes/routes'
 import { useFormat } from '../../format/use-format.ts'
 import { useText } from '../../i18n/text.ts'
@@ -54,6 +54,20 @@ export function Discovered({ host, draft, onChange }: Props) {
             onChoose={() => onChange({ kind: found.kind, path: found.path, name: undefined })}
           />
         ))}
+        {DATABASE_KINDS.map((kind) => (
+          <button
+            key={kind}
+            type="button"
+            role="radio"
+            aria-checked={draft.kind === kind && draft.path === undefined}
+            className="om-choice"
+            onClick={() => onChange({ kind, path: undefined, name: undefined })}
+            data-testid={`by-address-${kind}`}
+          >
+            <strong>{text('what.byAddress')}</strong>
+            <SourceKind kind={kind} />
+          </button>
+        ))}
       </div>
     </section>
   )
@@ -77,8 +91,6 @@ function FoundChoice({ found, isChosen, onChoose }: ChoiceProps) {
         role="radio"
         aria-checked={isChosen}
         className="om-choice"
-        // A database is reached by its port; its files alone would be no database.
-        disabled={isDatabaseKind(kind)}
         onClick={onChoose}
         data-testid={`found-${kind}`}
       >
@@ -89,7 +101,6 @@ function FoundChoice({ found, isChosen, onChoose }: ChoiceProps) {
         <small className="om-quiet">
           {[size > 0 ? format.bytes(size) : '', detail].filter((word) => word !== '').join(' · ')}
         </small>
-        {isDatabaseKind(kind) && <small className="om-quiet">{text('what.database')}</small>}
       </button>
       {sourceId !== null && (
         <Link to="/sources/$sourceId" params={{ sourceId }} className="om-found-known">

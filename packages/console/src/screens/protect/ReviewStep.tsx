@@ -11,23 +11,28 @@ import { useMay } from '../../api/session.ts'
 import { useText } from '../../i18n/text.ts'
 import { CopyButton } from '../../ui/CopyButton.tsx'
 import { ProblemView } from '../../ui/ProblemView.tsx'
+import { type Database, placeOf } from './database.ts'
 import { toBody, toCommand, toYaml } from './draft.ts'
 import { protectMessages } from './messages/text.ts'
 import type { Draft } from './search.ts'
 import { useChecks } from './use-checks.ts'
 import { useWizardNames } from './use-wizard-names.ts'
 
-export function ReviewStep({ draft }: { readonly draft: Draft }) {
+interface Props {
+  readonly draft: Draft
+  readonly database: Database | undefined
+}
+
+export function ReviewStep({ draft, database }: Props) {
   const text = useText(protectMessages)
   const names = useWizardNames(draft)
-  const checks = useChecks(draft)
+  const checks = useChecks(draft, database)
+  const path = database === undefined ? (draft.path ?? '') : placeOf(database)
   return (
     <>
       <h2>{text('review.plan')}</h2>
       <ul className="om-plan" data-testid="plan">
-        <li>
-          {text('review.what', { path: draft.path ?? '', host: names.host, name: names.name })}
-        </li>
+        <li>{text('review.what', { path, host: names.host, name: names.name })}</li>
         <li>
           {names.policy === null
             ? text('review.noPromise')
@@ -55,12 +60,14 @@ export function ReviewStep({ draft }: { readonly draft: Draft }) {
           {
             key: 'cli',
             label: text('review.cli'),
-            children: <Code text={toCommand(draft, names)} />,
+            children: <Code text={toCommand(draft, names, database)} />,
           },
-          { key: 'yaml', label: 'YAML', children: <Code text={toYaml(draft, names)} /> },
+          ...(database === undefined
+            ? [{ key: 'yaml', label: 'YAML', children: <Code text={toYaml(draft, names)} /> }]
+            : []),
         ]}
       />
-      <Begin draft={draft} name={names.name} />
+      <Begin draft={draft} database={database} name={names.name} />
     </>
   )
 }
@@ -82,7 +89,7 @@ function Code({ text: shown }: { readonly text: string }) {
   )
 }
 
-function Begin({ draft, name }: { readonly draft: Draft; readonly name: string }) {
+function Begin({ draft, database, name }: Props & { readonly name: string }) {
   const text = useText(protectMessages)
   const may = useMay()
   const navigate = useNavigate()
@@ -90,7 +97,7 @@ function Begin({ draft, name }: { readonly draft: Draft; readonly name: string }
   const [runsNow, setRunsNow] = useState(may('source.protect'))
   const begin = useMutation({
     mutationFn: async () => {
-      const source = await apiCall('createSource', { body: toBody(draft, name) })
+      const source = await apiCall('createSource', { body: toBody(draft, name, database) })
       void queryClient.invalidateQueries({ queryKey: ['sources'] })
       void queryClient.invalidateQueries({ queryKey: ['discover'] })
       const params = { sourceId: source.id }

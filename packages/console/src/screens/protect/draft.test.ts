@@ -8,6 +8,7 @@ import {
   toCommand,
   toYaml,
 } from './draft.ts'
+import { newDatabase } from './database.ts'
 import { protectSearch } from './search.ts'
 
 const draft = protectSearch.parse({
@@ -71,6 +72,36 @@ describe('what is about to be protected', () => {
       '    bytesPerSecond: 20971520',
     ])
     expect(toYaml({ path: '/srv' }, names)).not.toContain('options')
+  })
+})
+
+describe('a database', () => {
+  const asked = protectSearch.parse({ hostId: 'hst_1', kind: 'postgres', policyId: 'plc_1' })
+  const database = { ...newDatabase('postgres', 'fd00::2'), password: 'secret', isChecked: true }
+
+  test('can be left only when the server has looked and all holds', () => {
+    expect(isComplete('what', asked)).toBe(false)
+    expect(isComplete('what', asked, newDatabase('postgres'))).toBe(false)
+    expect(reachableStep('review', asked, database)).toBe('review')
+  })
+
+  test('has its connection in the body and no path', () => {
+    const body = toBody({ ...asked, path: '/var/lib/postgresql' }, 'shop', database)
+    expect(body).not.toHaveProperty('path')
+    expect(body.database?.connection).toEqual({
+      host: 'fd00::2',
+      port: 5432,
+      user: 'openmaas',
+      tls: 'off',
+      password: 'secret',
+    })
+  })
+
+  test('is a command without its password', () => {
+    const command = toCommand(asked, { ...names, name: 'shop' }, database)
+    expect(command).toBe(
+      "openmaas database protect postgres '[fd00::2]:5432' --on web-1 --user openmaas --name shop --password-file password.txt --policy gold",
+    )
   })
 })
 

@@ -2,6 +2,7 @@
 import { isDatabaseKind } from '@openmaas/api/resources/source'
 import type { BodyFor } from '@openmaas/api/routes/routes'
 import { isRate, rateOf, rulesOf } from '../sources/settings-form.ts'
+import { type Database, placeOf, toConnection } from './database.ts'
 import { type Draft, type Step, STEPS } from './search.ts'
 
 export const NO_POLICY = 'none'
@@ -18,23 +19,25 @@ export function suggestName(path: string, hostName: string, taken: ReadonlySet<s
 }
 
 /** May this step be left? */
-export function isComplete(step: Step, draft: Draft): boolean {
+export function isComplete(step: Step, draft: Draft, database?: Database): boolean {
   switch (step) {
     case 'what':
-      return draft.hostId !== undefined && draft.path?.startsWith('/') === true
+      if (draft.hostId === undefined) return false
+      if (isDatabaseKind(draft.kind ?? 'files')) return database?.isChecked === true
+      return draft.path?.startsWith('/') === true
     case 'promise':
       return draft.policyId !== undefined
     case 'where':
       return isRate(draft.rate ?? '')
     case 'review':
-      return STEPS.slice(0, -1).every((one) => isComplete(one, draft))
+      return STEPS.slice(0, -1).every((one) => isComplete(one, draft, database))
   }
 }
 
 /** The first step that something is missing of, at most the one that was asked for. */
-export function reachableStep(asked: Step, draft: Draft): Step {
+export function reachableStep(asked: Step, draft: Draft, database?: Database): Step {
   const until = STEPS.slice(0, STEPS.indexOf(asked))
-  return until.find((step) => !isComplete(step, draft)) ?? asked
+  return until.find((step) => !isComplete(step, draft, database)) ?? asked
 }
 
 const excludeOf = ({ exclude = '' }: Draft): string[] =>
@@ -43,13 +46,15 @@ const excludeOf = ({ exclude = '' }: Draft): string[] =>
     .filter((rule) => rule !== '')
 
 /** @param name what is used when none was typed */
-export function toBody(draft: Draft, name: string): BodyFor<'createSource'> {
+export function toBody(draft: Draft, name: string, database?: Database): BodyFor<'createSource'> {
   const { hostId, path, kind = 'files', policyId, poolId, rate = '' } = draft
   return {
     name: draft.name ?? name,
     hostId: hostId!,
     kind,
     ...(!isDatabaseKind(kind) && path !== undefined && { path }),
+    ...(isDatabaseKind(kind) &&
+      database !== undefined && { database: { connection: toConnection(database) } }),
     policyId: policyId === NO_POLICY || policyId === undefined ? null : policyId,
     poolId: poolId ?? null,
     options: { exclude: excludeOf(draft), bytesPerSecond: rateOf(rate) },
@@ -70,7 +75,10 @@ export function shellWord(text: string): string {
     : `'${text.replaceAll("'", String.raw`'\''`)}'`
 }
 
-export function toCommand(draft: Draft, names: Names): string {
+export function toCommand(draft: Draft, names: Names, database?: Database): string {
+  if (database !== undefined && isDatabaseKind(draft.kind ?? 'files')) {
+    return databaseCommand(draft, names, database)
+  }
   const words = ['openmaas', 'source', 'add', names.host, draft.path ?? '', '--name', names.name]
   if (names.policy !== null) words.push('--policy', names.policy)
   if (names.pool !== null) words.push('--pool-name', names.pool)
@@ -80,7 +88,18 @@ export function toCommand(draft: Draft, names: Names): string {
   return words.map(shellWord).join(' ')
 }
 
-/** For `openmaas apply -f`. */
+function databaseCommand(draft: Draft, names: Names, database: Database): string {
+  const words = ['openmaas', 'database', 'protect', draft.kind!, placeOf(database)]
+  words.push('--on', names.host, '--user', database.user, '--name', names.name)
+  // A password on a command line is everybody's.
+  if (database.password !== '') words.push('--password-file', 'password.txt')
+  if (database.tls !== 'off') words.push('--tls', database.tls)
+  if (names.policy !== null) words.push('--policy', names.policy)
+  if (names.pool !== null) words.push('--pool-name', names.pool)
+  return words.map(shellWord).join(' ')
+}
+
+/** For `openmaas apply -f`; of files and disks. */
 export function toYaml(draft: Draft, names: Names): string {
   const text = (value: string): string => JSON.stringify(value)
   const bytesPerSecond = rateOf(draft.rate ?? '')

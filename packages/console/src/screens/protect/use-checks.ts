@@ -6,12 +6,13 @@ import { useFormat } from '../../format/use-format.ts'
 import { useText } from '../../i18n/text.ts'
 import { agentsQuery } from '../hosts/queries.ts'
 import { poolNamesQuery } from '../sources/queries.ts'
+import { type Database, placeOf } from './database.ts'
 import { protectMessages } from './messages/text.ts'
 import { directoryQuery } from './queries.ts'
 import type { Draft } from './search.ts'
 
 export interface Check {
-  readonly name: 'host' | 'clock' | 'path' | 'pool'
+  readonly name: 'host' | 'clock' | 'path' | 'database' | 'pool'
   readonly state: 'ok' | 'bad' | 'waiting'
   readonly detail: string
 }
@@ -19,7 +20,7 @@ export interface Check {
 /** Beyond this, times of points cannot be trusted. */
 const SKEW_MAX_MS = 60_000
 
-export function useChecks(draft: Draft): Check[] {
+export function useChecks(draft: Draft, database: Database | undefined): Check[] {
   const text = useText(protectMessages)
   const format = useFormat()
   const may = useMay()
@@ -60,6 +61,15 @@ export function useChecks(draft: Draft): Check[] {
           },
         ]
       : []),
+    ...(database === undefined
+      ? []
+      : [
+          {
+            name: 'database' as const,
+            state: database.isChecked ? ('ok' as const) : ('bad' as const),
+            detail: placeOf(database),
+          },
+        ]),
     ...(may('pool.read')
       ? [
           {

@@ -1,5 +1,6 @@
 /** Names for what the draft has by id, and a name for the source itself. */
 import { useQuery, useSuspenseQuery } from '@tanstack/react-query'
+import { isDatabaseKind } from '@openmaas/api/resources/source'
 import { useMay } from '../../api/session.ts'
 import { agentsQuery } from '../hosts/queries.ts'
 import { policyNamesQuery, poolNamesQuery, sourcesQuery } from '../sources/queries.ts'
@@ -24,10 +25,12 @@ export function useWizardNames(draft: Draft): WizardNames {
   const sources = useQuery(sourcesQuery({ limit: NAMES_LOOKED_AT }))
   const host = agents.items.find(({ id }) => id === draft.hostId)?.name ?? ''
   const taken = new Set(sources.data?.items.map(({ name }) => name))
+  // The directory of a database says nothing: `main`, `mysql`.
+  const subject = isDatabaseKind(draft.kind ?? 'files') ? `/${draft.kind}` : (draft.path ?? '')
   const policy = policies.data?.items.find(({ id }) => id === draft.policyId)?.name
   const pool = pools.data?.items.find(({ id }) => id === draft.poolId)?.name
   return {
-    name: draft.name ?? suggestName(draft.path ?? '', host, taken),
+    name: draft.name ?? suggestName(subject, host, taken),
     host,
     policy: draft.policyId === NO_POLICY ? null : (policy ?? null),
     pool: pool ?? null,
