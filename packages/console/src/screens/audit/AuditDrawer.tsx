@@ -44,6 +44,7 @@ export function AuditDrawer({ entry, onClose }: Props) {
       <div data-testid="audit-entry">
         <Descriptions
           size="small"
+          styles={{ label: { color: 'var(--om-quiet)' } }}
           column={1}
           items={items.map((item) => ({ ...item, key: item.label }))}
         />

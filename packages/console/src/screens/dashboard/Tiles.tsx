@@ -2,6 +2,7 @@
 import type { ReactNode } from 'react'
 import { Link } from '@tanstack/react-router'
 import type { Status } from '@openmaas/api/resources/status'
+import { useMay } from '../../api/session.ts'
 import { hasScreen } from '../../app/screens-present.ts'
 import { useFormat } from '../../format/use-format.ts'
 import { useText } from '../../i18n/text.ts'
@@ -10,6 +11,7 @@ import { dashboardMessages } from './messages/text.ts'
 export function Tiles({ status }: { readonly status: Status }) {
   const text = useText(dashboardMessages)
   const format = useFormat()
+  const may = useMay()
   const { sources, jobs, media, alerts } = status
   const { atRisk, violated } = sources
   // Of those that were promised something: a source without a policy breaks none.
@@ -53,13 +55,15 @@ export function Tiles({ status }: { readonly status: Status }) {
         value={format.count(media.active)}
         detail={text('tile.media.detail', { count: media.expiringSoon })}
       />
-      <Tile
-        name="alerts"
-        to="/alerts"
-        title={text('tile.alerts')}
-        value={format.count(alerts.critical + alerts.warning + alerts.info)}
-        detail={text('tile.alerts.detail', { critical: alerts.critical })}
-      />
+      {may('alert.read') && (
+        <Tile
+          name="alerts"
+          to="/alerts"
+          title={text('tile.alerts')}
+          value={format.count(alerts.critical + alerts.warning + alerts.info)}
+          detail={text('tile.alerts.detail', { critical: alerts.critical })}
+        />
+      )}
     </div>
   )
 }

@@ -106,6 +106,7 @@ function Facts({ pool }: { readonly pool: Pool }) {
   return (
     <Descriptions
       size="small"
+      styles={{ label: { color: 'var(--om-quiet)' } }}
       column={1}
       items={items.map((item) => ({ ...item, key: item.label }))}
     />

@@ -83,8 +83,6 @@ function SettingsForm({ settings, isFixed }: FormProps) {
           checked={fourEyes}
           disabled={isFixed}
           aria-label={text('fourEyes')}
-          checkedChildren={text('on')}
-          unCheckedChildren={text('off')}
           onChange={setFourEyes}
           data-testid="four-eyes"
         />

@@ -67,6 +67,7 @@ function Facts({ user }: { readonly user: User }) {
     <>
       <Descriptions
         size="small"
+        styles={{ label: { color: 'var(--om-quiet)' } }}
         column={{ xs: 1, md: 2 }}
         items={items.map((item) => ({ ...item, key: item.label }))}
       />

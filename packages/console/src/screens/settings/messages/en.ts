@@ -17,8 +17,6 @@ export const en = {
   oidc: 'Identity providers',
   'oidc.why': 'Changed by the CLI: openmaas settings change.',
   'oidc.none': 'None',
-  on: 'On',
-  off: 'Off',
   save: 'Save',
   saved: 'Saved.',
   history: 'Who changed what',

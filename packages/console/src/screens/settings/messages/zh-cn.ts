@@ -20,8 +20,6 @@ export const zhCn: Translation<typeof en> = {
   oidc: '身份提供方',
   'oidc.why': '通过命令行修改:openmaas settings change。',
   'oidc.none': '无',
-  on: '启用',
-  off: '停用',
   save: '保存',
   saved: '已保存。',
   history: '变更记录',
