@@ -141,7 +141,12 @@ requires({ root: true, programs: ['mariadbd', 'mariadb-backup'] }, () => {
     )
     await using session = await fixture.production.session()
     const [last] = await session.rows('SHOW MASTER STATUS')
-    await session.run(`PURGE BINARY LOGS TO '${last!['File']}'`)
+    // A file that is still being sent to the standby that was ended just now is kept at first.
+    const purged = async (): Promise<boolean> => {
+      await session.run(`PURGE BINARY LOGS TO '${last!['File']}'`)
+      return (await session.rows('SHOW BINARY LOGS')).length === 1
+    }
+    await waitFor('production removed its log', purged, HEAL)
     const status = await follow()
     expect(status).toMatchObject({ state: 'broken', mustReseed: true })
     expect(status.reason).toContain('removed its log')

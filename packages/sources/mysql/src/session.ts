@@ -1,5 +1,4 @@
 /** A connection to a server: each value as text, each failure with a code of the table. */
-import { createConnection } from 'mysql2/promise'
 import type { Connection, ConnectionOptions, RowDataPacket } from 'mysql2/promise'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { DatabaseConnection } from '@openmaas/protocols/channel/database-orders'
@@ -31,6 +30,8 @@ export class Session implements AsyncDisposable {
 
   /** @throws MaasError DATABASE_UNREACHABLE, DATABASE_DENIED */
   static async open(where: string, options: ConnectionOptions): Promise<Session> {
+    // Only agents that meet such a database load the driver.
+    const { createConnection } = await import('mysql2/promise')
     const dialling = createConnection({
       connectTimeout: CONNECT_MS,
       charset: 'utf8mb4_general_ci',
