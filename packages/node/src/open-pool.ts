@@ -76,7 +76,7 @@ export class OpenPool implements AsyncDisposable {
       await pool.releaseDeadPins(isProcessAlive)
       const opened = new OpenPool(pool, await PoolOwnerSocket.listen(pool), options)
       await reconcile(opened.access)
-      await finishChanges(opened.access)
+      await finishChanges(opened.access, (id) => pool.core.state.pins.get(id)?.snapshots)
       return opened
     } catch (error) {
       await pool.close()

@@ -85,11 +85,18 @@ export async function growMedium(pool: PoolAccess, id: MediumId, sizeBytes: numb
   })
 }
 
-/** After every start: what the process before this one had no time for. */
-export async function finishChanges(pool: PoolAccess): Promise<void> {
+/**
+ * After every start: what the process before this one had no time for.
+ *
+ * @param pinned the points that the pin of a medium names; undefined for one without a pin
+ */
+export async function finishChanges(
+  pool: PoolAccess,
+  pinned: (id: MediumId) => readonly string[] | undefined,
+): Promise<void> {
   for (const id of listMedia(pool.fs, pool.path)) {
     using lock = tryLockMedium(pool.fs, pool.path, id)
-    if (lock !== undefined) await finishChange(pool, id)
+    if (lock !== undefined) await finishChange(pool, id, pinned(id) ?? [])
   }
 }
 
@@ -101,16 +108,20 @@ async function change<T>(
   using _lock = lockMedium(pool.fs, pool.path, id)
   const before = loadMedium(pool.fs, pool.path, id)
   const result = await work(before)
-  await finishChange(pool, id, before)
+  await finishChange(pool, id, snapshotsOf(before))
   return result
 }
 
 /**
  * Gives back what the record no longer needs: files of layers first, then the pin of points.
  *
- * @param before as the pin knows it; absent when nobody knows
+ * @param pinned what the pin names; none: there is no pin to be renewed
  */
-async function finishChange(pool: PoolAccess, id: MediumId, before?: MediumRecord): Promise<void> {
+async function finishChange(
+  pool: PoolAccess,
+  id: MediumId,
+  pinned: readonly string[],
+): Promise<void> {
   const { fs, path: brick } = pool
   const record = loadMedium(fs, brick, id)
   const { dropping, ...rest } = record
@@ -118,8 +129,9 @@ async function finishChange(pool: PoolAccess, id: MediumId, before?: MediumRecor
     releaseLayers(pool, record, dropping)
     saveMedium(fs, brick, rest)
   }
-  const same = before !== undefined && String(snapshotsOf(before)) === String(snapshotsOf(record))
-  if (!same) await pinMedium(pool, record)
+  const needed = snapshotsOf(record)
+  const same = String(needed.toSorted()) === String(pinned.toSorted())
+  if (pinned.length > 0 && !same) await pinMedium(pool, record)
 }
 
 function requireWritable({ id, readOnly }: MediumRecord): void {
