@@ -87,6 +87,7 @@ export function testRecover(site: () => ConsoleSite): void {
       const place = (await visit.by('path').textContent())!
       expect(readFileSync(`${place}/readme.txt`, 'utf8')).toBe('read me')
       await extend(visit)
+      expect(await lookAt(visit, 'medium-mounted-en-light-wide')).toEqual([])
       await visit.by('eject').click()
       await visit.by('eject-confirm').click()
       await visit.by('ended').waitFor()

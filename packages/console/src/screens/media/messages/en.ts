@@ -30,7 +30,6 @@ export const en = {
   'left.never': 'Never',
   left: '{{time}} left',
   'mount.title': 'Mount a recovery point',
-  'mount.point': 'Recovery point',
   'mount.host': 'On host',
   'mount.host.none': 'No agent is online. Start one, or join a host first.',
   'mount.host.offline': 'offline',
@@ -83,7 +82,7 @@ export const en = {
   'failed.text': 'What had been done was rolled back. Nothing is left on the host.',
   stuck: 'It is still mounted: the unmount was refused',
   ended: 'It was unmounted. Nothing of it is left on the host.',
-  lost: 'It is not where it should be: its node or host went away. It is reconciled when they are back; a forced unmount ends it now.',
+  lost: 'Its node or host went away. It is set right when they are back, or by force now.',
   about: 'About this medium',
   extend: 'Extend',
   'extend.by': 'From now on for',
@@ -99,5 +98,4 @@ export const en = {
   'force.writes': 'What they have not written is lost, and so is everything written to the medium.',
   'force.away': 'A host that is away is not asked. When it comes back, it is cleaned up.',
   'force.kept': 'The recovery point and the source are not touched.',
-  missing: 'The recovery point no longer exists.',
 } as const

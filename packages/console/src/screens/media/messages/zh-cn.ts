@@ -33,7 +33,6 @@ export const zhCn: Translation<typeof en> = {
   'left.never': '不到期',
   left: '剩余 {{time}}',
   'mount.title': '挂载恢复点',
-  'mount.point': '恢复点',
   'mount.host': '挂载到主机',
   'mount.host.none': '没有在线的探针。请先启动探针或接入主机。',
   'mount.host.offline': '离线',
@@ -83,7 +82,7 @@ export const zhCn: Translation<typeof en> = {
   'failed.text': '已执行的部分均已回滚,主机上没有残留。',
   stuck: '仍处于挂载状态:卸载被拒绝',
   ended: '已卸载,主机上没有残留。',
-  lost: '介质不在应在的位置:其节点或主机已离线。恢复在线后将自动核对;也可强制卸载立即结束。',
+  lost: '其节点或主机已离线。恢复在线后自动核对,也可立即强制卸载。',
   about: '介质信息',
   extend: '延长',
   'extend.by': '自现在起保留',
@@ -99,5 +98,4 @@ export const zhCn: Translation<typeof en> = {
   'force.writes': '程序尚未写入的数据以及写入介质的全部内容都会丢失。',
   'force.away': '不会等待离线的主机;主机重新上线后会被清理。',
   'force.kept': '恢复点和数据源不受影响。',
-  missing: '恢复点已不存在。',
 }

@@ -52,5 +52,4 @@ export const en = {
   'how.download.over': 'Overwrites nothing.',
   'how.browse': 'Browse files',
   'how.forbidden': 'Your role may look, but not recover. Ask an operator.',
-  'how.go': 'Choose',
 } as const

@@ -52,5 +52,4 @@ export const zhCn: Translation<typeof en> = {
   'how.download.over': '不覆盖任何内容。',
   'how.browse': '浏览文件',
   'how.forbidden': '您的角色只能查看,不能恢复。请联系操作员。',
-  'how.go': '选择',
 }
