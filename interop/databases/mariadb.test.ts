@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PASSWORD, ProductionServer } from '../mysql/server.test-support.ts'
 import { ServerProgram } from '../serve/server.test-support.ts'
 import { findLeftovers } from '../support/leftovers.ts'
+import { finish } from './finish.test-support.ts'
 
 const MIB = 1024 ** 2
 /** DATETIME and binlogs count in seconds here. */
@@ -57,7 +58,7 @@ requires(
         await api.call('deleteSource', { params, body: danger })
         const query = { 'filter[kind]': 'unprotect-database' }
         const { items: jobs } = await api.call('listJobs', { query })
-        await api.finish(jobs[0]!.id)
+        await finish(api, jobs[0]!.id)
         expect(findLeftovers([source.database!.mediumId!])).toEqual([])
       }
 
@@ -95,7 +96,7 @@ requires(
         const params = { sourceId }
         const protect = async () => {
           const { jobId } = await api.call('protectSource', { params, body: {} })
-          await api.finish(jobId)
+          await finish(api, jobId)
         }
         await protect()
         await run('INSERT INTO shop.goods VALUES (1)')
@@ -107,20 +108,20 @@ requires(
           body: { name: 'second', sourceId, at: new Date(at).toISOString(), hostId },
         })
         if (!('virtualDatabaseId' in made)) throw new Error('a job was expected')
-        await api.finish(made.jobId)
+        await finish(api, made.jobId)
         const { virtualDatabaseId } = made
         const about = { params: { virtualDatabaseId } }
         const before = await api.call('revealConnection', about)
         expect(await idsOf(before)).toEqual([1])
         const { jobId } = await api.call('refreshVirtualDatabase', { ...about, body: {} })
-        await api.finish(jobId)
+        await finish(api, jobId)
         expect(await api.call('revealConnection', about)).toEqual(before)
         expect(await idsOf(before)).toEqual([1, 2])
 
         const { mediumId } = await api.call('getVirtualDatabase', about)
         const dropped = await api.call('dropVirtualDatabase', { ...about, body: {} })
         if (!('jobId' in dropped)) throw new Error('a job was expected')
-        await api.finish(dropped.jobId)
+        await finish(api, dropped.jobId)
         expect(findLeftovers([mediumId!, virtualDatabaseId])).toEqual([])
       })
     })

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { folderOf, Production } from '../postgres/production.test-support.ts'
 import { ServerProgram } from '../serve/server.test-support.ts'
 import { findLeftovers } from '../support/leftovers.ts'
+import { finish } from './finish.test-support.ts'
 
 const MIB = 1024 ** 2
 /** Programs and tools of the system; in memory, since the order of writes is what is tested. */
@@ -55,7 +56,7 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
       const { items } = await server.api.call('listJobs', {
         query: { 'filter[kind]': 'unprotect-database' },
       })
-      await server.api.finish(items[0]!.id)
+      await finish(server.api, items[0]!.id)
       expect(await production.sql('select count(*)::int from pg_replication_slots')).toBe(0)
       expect(findLeftovers([mediumId])).toEqual([])
     }
@@ -74,7 +75,7 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
       )
     const protect = async () => {
       const { jobId } = await server.api.call('protectSource', { params: { sourceId }, body: {} })
-      return server.api.finish(jobId)
+      return finish(server.api, jobId)
     }
     /** Begins a verb that answers with a job, or with a plan when it is only asked for that. */
     const begun = <T extends object>(answer: T): Extract<T, { readonly jobId: string }> => {
@@ -115,7 +116,7 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
       await row(3)
       const body = { name: 'second', sourceId, at, hostId, lifetimeSeconds: 3600 }
       const made = begun(await server.api.call('createVirtualDatabase', { body }))
-      await server.api.finish(made.jobId)
+      await finish(server.api, made.jobId)
       const connection = await connect(made.virtualDatabaseId)
       expect(await rowsOf(connection)).toEqual([1, 2])
       await write(connection, 100)
@@ -130,20 +131,20 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
       const params = { virtualDatabaseId }
       const before = await connect(virtualDatabaseId)
       const kept = await server.api.call('createBookmark', { params, body: { name: 'mine' } })
-      await server.api.finish(kept.jobId)
+      await finish(server.api, kept.jobId)
       await write(before, 101)
 
       const branched = await server.api.call('branchVirtualDatabase', {
         params,
         body: { name: 'branch', bookmarkId: kept.bookmarkId },
       })
-      await server.api.finish(branched.jobId)
+      await finish(server.api, branched.jobId)
       const branch = await connect(branched.virtualDatabaseId)
       expect(await rowsOf(branch)).toEqual([1, 2, 100])
       expect(branch.port).not.toBe(before.port)
 
       const refreshed = await server.api.call('refreshVirtualDatabase', { params, body: {} })
-      await server.api.finish(refreshed.jobId)
+      await finish(server.api, refreshed.jobId)
       expect(await connect(virtualDatabaseId)).toEqual(before)
       expect(await rowsOf(before)).toEqual([1, 2, 3])
 
@@ -151,7 +152,7 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
         params,
         body: { bookmarkId: kept.bookmarkId },
       })
-      await server.api.finish(reset.jobId)
+      await finish(server.api, reset.jobId)
       expect(await connect(virtualDatabaseId)).toEqual(before)
       expect(await rowsOf(before)).toEqual([1, 2, 100])
 
@@ -159,7 +160,7 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
         params: { virtualDatabaseId: branched.virtualDatabaseId },
         body: {},
       })
-      await server.api.finish(begun(dropped).jobId)
+      await finish(server.api, begun(dropped).jobId)
     })
 
     test('goes on after a kill -9 of the server, and so do the virtual databases', async () => {
@@ -190,7 +191,7 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
           assertions: [{ database: 'postgres', sql: 'select count(*) = 4 from load' }],
         },
       })
-      const job = await server.api.finish(jobId)
+      const job = await finish(server.api, jobId)
       expect(job.result).toMatchObject({ ok: true })
     })
 
@@ -201,7 +202,7 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
       for (const { id, mediumId, port } of items) {
         const params = { virtualDatabaseId: id }
         const dropped = await server.api.call('dropVirtualDatabase', { params, body: {} })
-        await server.api.finish(begun(dropped).jobId)
+        await finish(server.api, begun(dropped).jobId)
         expect(await load(id)).toMatchObject({ state: 'dropped', port: null })
         expect(findLeftovers([mediumId!, id])).toEqual([])
         expect(await refuses(port!)).toBe(true)

@@ -1,0 +1,174 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Principal } from '@openmaas/api/permissions'
+import { makeHandlers } from '../http/handlers.test-support.ts'
+import { makeTestServer } from '../http/server.test-support.ts'
+import type { TestServer } from '../http/server.test-support.ts'
+import { addTenant } from '../http/site.test-support.ts'
+import type { Tenant } from '../http/site.test-support.ts'
+
+const ALL = '/api/v1/virtual-databases'
+const consumer: Principal = {
+  actor: 'user:usr_dev',
+  userId: 'usr_dev',
+  roles: ['data-consumer'],
+  scope: null,
+}
+
+let site: TestServer
+let tenant: Tenant
+
+beforeEach(async () => {
+  site = await makeTestServer((parts) => makeHandlers(parts))
+  tenant = await addTenant(site, 'red', 'user:usr_other')
+  site.callers.set('dev', consumer)
+})
+afterEach(() => site[Symbol.asyncDispose]())
+
+/** The source of the tenant becomes a database that is offered so. */
+async function offer(selfService: 'off' | 'approval' | 'on'): Promise<void> {
+  const { db } = site.catalog
+  const kind = { kind: 'postgres' } as const
+  await db.updateTable('source').set(kind).where('id', '=', tenant.source).execute()
+  const mark = {
+    engine: 'postgres',
+    engineVersion: '15.1',
+    position: '0/1',
+    detail: '1',
+    atMs: site.clock.wallMs(),
+    logFromMs: null,
+    consistency: 'application',
+  }
+  const databaseJson = JSON.stringify(mark)
+  await db.updateTable('point').set({ databaseJson }).where('id', '=', tenant.point).execute()
+  await db
+    .insertInto('sourceDatabase')
+    .values({
+      sourceId: tenant.source,
+      stagingHostId: null,
+      connectionJson: '{"host":"db","port":5432,"user":"backup","tls":"off","ca":null}',
+      secretId: null,
+      volumeBytes: null,
+      retainedLimitBytes: 1024 ** 3,
+      synchronous: 0,
+      selfService,
+      engineVersion: '15.1',
+      identity: '',
+      mediumId: null,
+      seededAt: null,
+      statusJson: null,
+      statusAt: null,
+    })
+    .execute()
+}
+
+async function send(as: string, method: 'GET' | 'POST' | 'PATCH', url: string, body?: object) {
+  const headers = {
+    'x-test-as': as,
+    ...(method === 'PATCH' && { 'if-match': '*' }),
+    ...(body !== undefined && { 'content-type': 'application/json' }),
+  }
+  const payload = body === undefined ? undefined : JSON.stringify(body)
+  const request = { method, url, headers, ...(payload !== undefined && { payload }) }
+  const response = await site.server.app.inject(request)
+  const answer = response.body === '' ? {} : (JSON.parse(response.body) as Record<string, unknown>)
+  return { status: response.statusCode, body: answer }
+}
+
+const wish = () => ({
+  name: 'mine',
+  pointId: tenant.point,
+  hostId: tenant.host,
+  quotaBytes: 1_000_000,
+})
+
+describe('self-service', () => {
+  test('gives a data consumer nothing that was not offered', async () => {
+    await offer('off')
+    const { status, body } = await send('dev', 'POST', ALL, wish())
+    expect(status).toBe(403)
+    expect(body).toMatchObject({ code: 'DATABASE_NOT_OFFERED' })
+    // Whoever runs the place needs no offer.
+    expect((await send('admin', 'POST', ALL, wish())).status).toBe(202)
+  })
+
+  test('asks somebody else first where the source says so', async () => {
+    await offer('approval')
+    const { body } = await send('dev', 'POST', ALL, wish())
+    expect(body).toMatchObject({
+      code: 'APPROVAL_REQUIRED',
+      details: { approvalId: expect.any(String) },
+    })
+  })
+
+  test('wants a quota and an end, and shows each only their own', async () => {
+    await offer('on')
+    const { quotaBytes, ...boundless } = wish()
+    expect((await send('dev', 'POST', ALL, boundless)).status).toBe(422)
+    expect((await send('dev', 'POST', ALL, { ...wish(), lifetimeSeconds: null })).status).toBe(422)
+    const made = await send('dev', 'POST', ALL, wish())
+    expect(made.status, JSON.stringify(made.body)).toBe(202)
+    expect(quotaBytes).toBeGreaterThan(0)
+    const { body: mine } = await send('dev', 'GET', ALL)
+    expect(mine['items']).toMatchObject([{ name: 'mine', createdBy: 'user:usr_dev' }])
+    // That of somebody else: neither seen, nor connected to.
+    const other = `${ALL}/${tenant.virtualDatabase}`
+    expect((await send('dev', 'GET', other)).status).toBe(403)
+    expect((await send('dev', 'POST', `${other}/connection`)).status).toBe(403)
+  })
+
+  test('shows how production is reached to nobody who may only make copies', async () => {
+    await offer('on')
+    const url = `/api/v1/sources/${tenant.source}`
+    const { body } = await send('dev', 'GET', url)
+    expect(body['database']).toMatchObject({ connection: null, selfService: 'on' })
+    const { body: full } = await send('admin', 'GET', url)
+    expect(full['database']).toMatchObject({ connection: { host: 'db', hasPassword: false } })
+  })
+})
+
+describe('a virtual database', () => {
+  const one = () => `${ALL}/${tenant.virtualDatabase}`
+
+  test('does one thing at a time, and says what it is at', async () => {
+    await offer('on')
+    expect((await send('admin', 'POST', `${one()}/refresh`, {})).status).toBe(202)
+    const again = await send('admin', 'POST', `${one()}/stop`, {})
+    expect(again.body).toMatchObject({
+      code: 'VIRTUAL_DATABASE_BUSY',
+      details: { state: 'refreshing' },
+    })
+  })
+
+  test('that is kept is not dropped', async () => {
+    expect((await send('admin', 'PATCH', one(), { kept: true })).status).toBe(200)
+    const { body } = await send('admin', 'POST', `${one()}/drop`, {})
+    expect(body).toMatchObject({ code: 'VIRTUAL_DATABASE_KEPT' })
+    expect((await send('admin', 'PATCH', one(), { kept: false })).status).toBe(200)
+    expect((await send('admin', 'POST', `${one()}/drop`, {})).status).toBe(202)
+  })
+
+  test('shows its password to its owner, and the audit log who has seen it', async () => {
+    const { body } = await send('admin', 'POST', `${one()}/connection`)
+    expect(body).toMatchObject({
+      password: 'secret of sec_none',
+      url: expect.stringContaining('postgresql://openmaas:secret%20of%20sec_none@127.0.0.1:5433/'),
+      environment: { PGPORT: '5433' },
+    })
+    const rows = await site.catalog.db
+      .selectFrom('audit')
+      .select(['action', 'actor', 'afterJson'])
+      .execute()
+    expect(rows.at(-1)).toMatchObject({ action: 'revealConnection', actor: 'user:usr_admin' })
+    expect(JSON.stringify(rows)).not.toContain('secret of')
+  })
+
+  test('of a moment that has not been yet is refused', async () => {
+    await offer('on')
+    const at = new Date(site.clock.wallMs() + 3_600_000).toISOString()
+    const { name, hostId } = wish()
+    const body = { name, hostId, sourceId: tenant.source, at }
+    expect((await send('admin', 'POST', ALL, body)).body).toMatchObject({
+      errors: [{ pointer: '/at' }],
+    })
+  })
+})
