@@ -107,6 +107,30 @@ export function testSources(site: () => ConsoleSite): void {
     })
   })
 
+  test('leads from an empty product to the first recovery, until it is hidden', async () => {
+    await using visit = await site().enter()
+    const { page } = visit
+    await page.route(/\/api\/v1\/(?:media|hosts)\?/, (route) =>
+      route.fulfill({ json: { items: [], next: null } }),
+    )
+    await page.route('**/api/v1/status', async (route) => {
+      const response = await route.fetch()
+      const status = (await response.json()) as { sources: object; points: object }
+      const sources = { ...status.sources, total: 0 }
+      await route.fulfill({ response, json: { ...status, sources } })
+    })
+    await visit.open('/')
+    await page.locator('[data-testid=first-pool][data-done=true]').waitFor()
+    await page.locator('[data-testid=first-agent][data-done=false]').waitFor()
+    await visit.keep('first-run-en-light-wide')
+    await visit.by('first-source-go').click()
+    await visit.by('step-what').waitFor()
+    await visit.open('/')
+    await visit.by('first-run-hide').click()
+    await visit.by('first-run').waitFor({ state: 'detached' })
+    expect(visit.complaints).toEqual([])
+  })
+
   test('says why a database cannot be protected, and goes no further', async () => {
     await using visit = await site().enter()
     const { items } = await site().server.api.call('listHosts')

@@ -12,6 +12,7 @@ import { Empty } from '../../ui/Empty.tsx'
 import { Labels } from '../../ui/Labels.tsx'
 import { ProblemView } from '../../ui/ProblemView.tsx'
 import { Time } from '../../ui/Time.tsx'
+import { DatabaseFacts } from './DatabaseFacts.tsx'
 import { sourcesMessages } from './messages/text.ts'
 import { newestPointsQuery } from './queries.ts'
 import { PolicyLink } from './source-columns.tsx'
@@ -27,6 +28,9 @@ export function SourceOverview({ source }: { readonly source: Source }) {
         <h2>{text('facts')}</h2>
         <Facts source={source} />
       </section>
+      {source.database !== null && source.database !== undefined && (
+        <DatabaseFacts sourceId={source.id} database={source.database} />
+      )}
       {may('point.read') && <NewestPoints sourceId={source.id} />}
     </div>
   )
