@@ -4,6 +4,7 @@
  */
 import { requires } from '@openmaas/testkit/requires'
 import { afterAll, beforeAll, describe } from 'vitest'
+import { testAdmin } from './admin.test-support.ts'
 import { CHROMIUM, ConsoleSite, DIST } from './browser.test-support.ts'
 import { testRecover } from './recover.test-support.ts'
 import { testShell } from './shell.test-support.ts'
@@ -23,5 +24,6 @@ requires({ linux: true, root: true, paths: [CHROMIUM, DIST, '/dev/fuse'] }, () =
     testShell(() => site)
     testRecover(() => site)
     testSources(() => site)
+    testAdmin(() => site)
   })
 })
