@@ -6,6 +6,7 @@ import { SeededRandom } from '@openmaas/kernel/random'
 import { addDatabase, addVirtualDatabase } from './databases.test-support.ts'
 import { failSometimes } from './hosts.test-support.ts'
 import { protectDatabaseRequest } from './protect-database.ts'
+import { listCare } from '../../schedule/database-care.ts'
 import { HOST, KindSite, NODE, POOL, SOURCE } from './site.test-support.ts'
 import { verifyDatabaseRequest } from './verify-database.ts'
 import { virtualDatabaseRequest } from './virtual-database-params.ts'
@@ -266,6 +267,40 @@ describe('a virtual database', () => {
       expect(site.hosts.databases.instances.size, `seed ${seed}`).toBe(0)
       expect(await load(site), `seed ${seed}`).toMatchObject({ state: 'dropped' })
     }
+  })
+})
+
+describe('after a boot of the host', () => {
+  test('standby and virtual database run again, at the port that people know', async () => {
+    const site = await makeRunning()
+    await site.run(verb('make-virtual-database', newest))
+    const { databases, attached } = site.hosts
+    attached.clear()
+    databases.instances.clear()
+    databases.following.clear()
+    const { db } = site.catalog
+    for (const request of await listCare(db, [HOST], true)) await site.run(request)
+    expect(leftovers(site, 1)).toEqual({ served: 1, attached: 1, instances: 1 })
+    expect([...databases.following.keys()]).toEqual([SOURCE])
+    expect([...databases.instances.values()]).toMatchObject([{ id: VDB, port: 20_000 }])
+    expect(await load(site)).toMatchObject({ state: 'running', port: 20_000 })
+    // What somebody has stopped stays so.
+    await site.run(verb('stop-virtual-database', { immediate: false }))
+    const kinds = (await listCare(db, null, true)).map(({ kind }) => kind)
+    expect(kinds).toEqual(['follow-database'])
+  })
+
+  test('one that does not start is lost, and found again', async () => {
+    const site = await makeRunning()
+    await site.run(verb('make-virtual-database', newest))
+    site.hosts.databases.instances.clear()
+    site.hosts.fail = (each) => (each === 'database.activate' ? 'DATABASE_REFUSED' : undefined)
+    const again = verb('start-virtual-database', { again: true })
+    await site.run(again)
+    expect(await load(site)).toMatchObject({ state: 'lost' })
+    site.hosts.fail = () => undefined
+    for (const request of await listCare(site.catalog.db, null, false)) await site.run(request)
+    expect(await load(site)).toMatchObject({ state: 'running', port: 20_000, problemJson: null })
   })
 })
 
