@@ -62,7 +62,8 @@ async function committedUntilNow(
 ): Promise<Moment> {
   const { session } = await openProduction(connection)
   await using production = session
-  const moment = await productionNow(production, volume.dialect.position)
+  const { dialect } = volume
+  const moment = await productionNow(production, (asked) => dialect.position(asked))
   await awaitApplied(volume, local, moment.position, signal)
   return moment
 }
