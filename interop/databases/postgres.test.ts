@@ -1,7 +1,8 @@
 /** A production PostgreSQL, from its first protection to a virtual database that left no trace. */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { join } from 'node:path'
+import process from 'node:process'
 import type { ConnectionRevealed } from '@openmaas/api/resources/virtual-database'
 import { withConnection } from '@openmaas/source-postgres/connection'
 import { requires } from '@openmaas/testkit/requires'
@@ -9,7 +10,9 @@ import { waitFor } from '@openmaas/testkit/wait-for'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { folderOf, Production } from '../postgres/production.test-support.ts'
 import { ServerProgram } from '../serve/server.test-support.ts'
+import { OPENMAAS } from '../support/command-line.ts'
 import { findLeftovers } from '../support/leftovers.ts'
+import { run } from '../support/program.ts'
 import { finish } from './finish.test-support.ts'
 
 const MIB = 1024 ** 2
@@ -193,6 +196,31 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
       })
       const job = await finish(server.api, jobId)
       expect(job.result).toMatchObject({ ok: true })
+    })
+
+    test('serves a test job with one line before, and one after', async () => {
+      const tokenFile = join(root, 'token')
+      writeFileSync(tokenFile, server.api.token, { mode: 0o600 })
+      const { items } = await server.api.call('listHosts')
+      const environment = {
+        CLI: OPENMAAS,
+        HOST: items.find(({ kind }) => kind === 'agent')!.name,
+        OPENMAAS_NODE: process.execPath,
+        OPENMAAS_SERVER: server.ready.url,
+        OPENMAAS_TOKEN_FILE: tokenFile,
+      }
+      const create = '"$CLI" vdb create shop --for job-1 --drop-after 1h --to "$HOST" --format env'
+      const script = `set -e
+        lines="$(${create})"
+        eval "$lines"
+        echo "$PGHOST $PGPORT $PGUSER $OPENMAAS_VDB"
+        "$CLI" vdb drop "$OPENMAAS_VDB"`
+      const output = await run(['sh', '-c', script], { environment })
+      expect(output).toMatch(/^127\.0\.0\.1 \d+ openmaas vdb_/m)
+      const { items: dropped } = await server.api.call('listVirtualDatabases', {
+        query: { 'filter[state]': 'dropped' },
+      })
+      expect(dropped.map(({ purpose }) => purpose)).toContain('job-1')
     })
 
     test('leaves no mount, loop device, process or port of a virtual database', async () => {
