@@ -1,8 +1,16 @@
 /** Sources, their timeline, the wizard that protects, policies, hosts. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import process from 'node:process'
+import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { LOOKS } from './browser.test-support.ts'
 import type { ConsoleSite } from './browser.test-support.ts'
+import { OPENMAAS } from '../support/command-line.ts'
+
+const run = promisify(execFile)
+/** Of a program that must end by itself; a busy machine is slow. */
+const JOIN_MAX_MS = 60_000
 
 interface Named {
   readonly sourceId: string
@@ -85,6 +93,29 @@ export function testSources(site: () => ConsoleSite): void {
       })
       expect(items).toMatchObject([{ path: directory, kind: 'files' }])
       await site().server.api.finish(new URL(visit.page.url()).pathname.split('/').at(-1)!)
+      expect(visit.complaints).toEqual([])
+    })
+
+    test('draws a run that gave no point as a gap, with its reason', async () => {
+      const { api } = site().server
+      const gone = site().directory.join('gone')
+      mkdirSync(gone)
+      const { items: hosts } = await api.call('listHosts')
+      const agent = hosts.find(({ kind }) => kind === 'agent')!
+      const source = await api.call('createSource', {
+        body: { name: 'gone', hostId: agent.id, path: gone },
+      })
+      rmSync(gone, { recursive: true })
+      const params = { sourceId: source.id }
+      const run = await api.call('protectSource', { params, body: {} })
+      await expect(api.finish(run.jobId)).rejects.toThrow('PATH_NOT_FOUND')
+      await using visit = await site().enter()
+      await visit.open(`/sources/${source.id}?tab=timeline`)
+      await visit.by('gap').waitFor()
+      const gaps = await visit.by('gaps').textContent()
+      expect(gaps).toContain('1 run without a point')
+      await visit.keep('timeline-gap-en-light-wide')
+      await api.call('deleteSource', { params, body: { confirm: 'gone', reason: 'a test' } })
       expect(visit.complaints).toEqual([])
     })
 
@@ -187,6 +218,17 @@ export function testSources(site: () => ConsoleSite): void {
       const command = await visit.by('join-command').textContent()
       expect(command).toMatch(/^openmaas agent join https:\/\/\S+ --token \S+ --fingerprint \S+$/)
       await visit.by('join-state').getByText('Waiting').waitFor()
+      const { NODE_OPTIONS: _options, ...env } = process.env
+      const [, ...words] = command!.split(' ')
+      const options = ['--data', site().directory.join('joined'), '--name', 'web-1']
+      await run(OPENMAAS, [...words, ...options], { env, timeout: JOIN_MAX_MS })
+      // Told by an event: nobody reloads.
+      await visit.by('joined').getByText('web-1 has joined').waitFor()
+      // Other tests have one agent, and find it.
+      const { api } = site().server
+      const { items } = await api.call('listHosts', { query: { 'filter[name]': 'web-1' } })
+      const body = { confirm: 'web-1', reason: 'a test' }
+      await api.call('removeHost', { params: { hostId: items[0]!.id }, body })
       expect(visit.complaints).toEqual([])
     })
 

@@ -40,7 +40,8 @@ export function TimelineTab({ source }: { readonly source: Source }) {
       resetScroll: false,
     })
   const { span, month, shown, ofMonth, runs, ranges } = useTimeline(source, at, zoom)
-  const gaps = gapsOf(shown.data ?? [], runs.data?.items ?? [], { span, now })
+  const since = new Date(source.createdAt)
+  const gaps = gapsOf(shown.data ?? [], runs.data?.items ?? [], { span, since, now })
   const selected = useSelected(search.point, shown.data ?? [])
   const select = (point: Point): void => change({ point: point.id })
   const error = shown.error ?? ofMonth.error

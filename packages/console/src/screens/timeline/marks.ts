@@ -59,15 +59,19 @@ const runAt = ({ endedAt, queuedAt }: Run): number => Date.parse(endedAt ?? queu
 /**
  * Where runs were begun and gave nothing: from the point before to the point after, or now. Space
  * between old points is no gap: the retention thins them, and that was promised.
+ *
+ * @param frame.since when the source was made: before, nothing was missing
  */
 export function gapsOf(
   points: readonly Pick<Point, 'takenAt'>[],
   runs: readonly Run[],
-  { span, now }: { readonly span: Span; readonly now: Date },
+  frame: { readonly span: Span; readonly since: Date; readonly now: Date },
 ): Gap[] {
+  const { span, since, now } = frame
   const end = Math.min(now.getTime(), span.until.getTime())
   const taken = points.map(({ takenAt }) => Date.parse(takenAt)).toSorted((a, b) => a - b)
-  const edges = [span.from.getTime(), ...taken, end]
+  const begin = Math.max(span.from.getTime(), since.getTime())
+  const edges = [begin, ...taken.filter((at) => at > begin), end]
   return edges.slice(1).flatMap((until, index) => {
     const from = edges[index]!
     const own = runs.filter((run) => runAt(run) > from && runAt(run) <= until)

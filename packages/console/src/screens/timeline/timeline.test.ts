@@ -78,18 +78,28 @@ describe('marks', () => {
 describe('gaps', () => {
   const span = spanAround(at(11, 22), 'day')
   const now = at(11, 22, 18)
+  const since = at(1, 1)
 
   test('lie where runs gave no point, from the point before to the one after, or to now', () => {
     const points = [point(at(11, 22, 12)), point(at(11, 22, 4))]
     const failed = [run(at(11, 22, 16)), run(at(11, 22, 8)), run(at(11, 22, 7))]
-    expect(gapsOf(points, failed, { span, now })).toEqual([
+    expect(gapsOf(points, failed, { span, since, now })).toEqual([
       { from: at(11, 22, 4), until: at(11, 22, 12), runs: [failed[1], failed[2]] },
       { from: at(11, 22, 12), until: now, runs: [failed[0]] },
     ])
   })
 
+  test('begin no earlier than the source itself', () => {
+    const failed = [run(at(11, 22, 16))]
+    expect(gapsOf([], failed, { span, since: at(11, 22, 15), now })).toEqual([
+      { from: at(11, 22, 15), until: now, runs: failed },
+    ])
+  })
+
   test('space between points without a failed run is none: the retention thins them', () => {
-    expect(gapsOf([point(at(11, 22, 17)), point(at(11, 22, 1))], [], { span, now })).toEqual([])
+    expect(gapsOf([point(at(11, 22, 17)), point(at(11, 22, 1))], [], { span, since, now })).toEqual(
+      [],
+    )
   })
 })
 
