@@ -2,10 +2,8 @@
 import { useState } from 'react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import Button from 'antd/es/button'
-import Input from 'antd/es/input'
 import InputNumber from 'antd/es/input-number'
 import Popconfirm from 'antd/es/popconfirm'
-import Select from 'antd/es/select'
 import Table from 'antd/es/table'
 import { rolesWithin, type Role } from '@openmaas/api/permissions'
 import type { Token } from '@openmaas/api/resources/token'
@@ -13,6 +11,7 @@ import { apiCall } from '../../api/queries.ts'
 import { useMe } from '../../api/session.ts'
 import { useText } from '../../i18n/text.ts'
 import { Empty } from '../../ui/Empty.tsx'
+import { ChoicesField, TextField } from '../../ui/fields.tsx'
 import { FormDialog } from '../../ui/FormDialog.tsx'
 import { ProblemView } from '../../ui/ProblemView.tsx'
 import { SecretOnce } from '../../ui/SecretOnce.tsx'
@@ -131,15 +130,13 @@ function NewToken({ onClose }: { readonly onClose: () => void }) {
       onOk={() => make.mutate()}
       onClose={onClose}
     >
-      <label>
-        {text('tokens.name')}
-        <Input
-          value={name}
-          autoFocus
-          onChange={(event) => setName(event.target.value)}
-          data-testid="token-name"
-        />
-      </label>
+      <TextField
+        label={text('tokens.name')}
+        value={name}
+        autoFocus
+        onChange={setName}
+        testId="token-name"
+      />
       <label>
         {text('tokens.days')}
         <InputNumber
@@ -150,19 +147,15 @@ function NewToken({ onClose }: { readonly onClose: () => void }) {
           data-testid="token-days"
         />
       </label>
-      <div>
-        {text('tokens.roles')}
-        <Select<readonly Role[]>
-          mode="multiple"
-          aria-label={text('tokens.roles')}
-          placeholder={text('tokens.roles.all')}
-          value={roles}
-          style={{ width: '100%' }}
-          options={rolesWithin(mine).map((value) => ({ value, label: roleText(`role.${value}`) }))}
-          onChange={setRoles}
-          data-testid="token-roles"
-        />
-      </div>
+      <ChoicesField
+        label={text('tokens.roles')}
+        placeholder={text('tokens.roles.all')}
+        value={roles}
+
+        options={rolesWithin(mine).map((value) => ({ value, label: roleText(`role.${value}`) }))}
+        onChange={setRoles}
+        testId="token-roles"
+      />
     </FormDialog>
   )
 }

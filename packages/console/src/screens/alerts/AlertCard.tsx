@@ -3,12 +3,12 @@ import { useState } from 'react'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import Button from 'antd/es/button'
-import Input from 'antd/es/input'
 import type { Alert } from '@openmaas/api/resources/alert'
 import { apiCall } from '../../api/queries.ts'
 import { useMay } from '../../api/session.ts'
 import { hasScreen } from '../../app/screens-present.ts'
 import { useText } from '../../i18n/text.ts'
+import { TextField } from '../../ui/fields.tsx'
 import { FormDialog } from '../../ui/FormDialog.tsx'
 import { StateTag } from '../../ui/StateTag.tsx'
 import { Time } from '../../ui/Time.tsx'
@@ -130,15 +130,13 @@ function Acknowledge({ alerts, onClose }: AcknowledgeProps) {
       onClose={onClose}
     >
       <p>{text('acknowledge.why')}</p>
-      <label>
-        {text('acknowledge.note')}
-        <Input
-          value={note}
-          autoFocus
-          onChange={(event) => setNote(event.target.value)}
-          data-testid="note"
-        />
-      </label>
+      <TextField
+        label={text('acknowledge.note')}
+        value={note}
+        autoFocus
+        onChange={setNote}
+        testId="note"
+      />
     </FormDialog>
   )
 }

@@ -2,7 +2,6 @@
 import { useMemo, useState } from 'react'
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import Button from 'antd/es/button'
-import Input from 'antd/es/input'
 import type { Approval } from '@openmaas/api/resources/approval'
 import { apiCall } from '../../api/queries.ts'
 import { useMay, useMe } from '../../api/session.ts'
@@ -10,6 +9,7 @@ import { useText } from '../../i18n/text.ts'
 import { DataList, type Column } from '../../ui/DataList.tsx'
 import { Empty } from '../../ui/Empty.tsx'
 import { FilterSelect } from '../../ui/filters.tsx'
+import { TextField } from '../../ui/fields.tsx'
 import { FormDialog } from '../../ui/FormDialog.tsx'
 import { Page } from '../../ui/Page.tsx'
 import { ProblemView } from '../../ui/ProblemView.tsx'
@@ -98,23 +98,13 @@ function Decide({ verb, approval, onClose }: Deciding & { readonly onClose: () =
           </pre>
         </div>
       </div>
-      <label>
-        {text('note')}
-        <Input
-          value={note}
-          autoFocus
-          onChange={(event) => setNote(event.target.value)}
-          data-testid="note"
-        />
-      </label>
+      <TextField label={text('note')} value={note} autoFocus onChange={setNote} testId="note" />
     </FormDialog>
   )
 }
 
 function useColumns(decide: (deciding: Deciding) => void): Column<Approval>[] {
   const text = useText(approvalsMessages)
-  const mayDecide = useMay()('approval.decide')
-  const me = useMe()
   return useMemo(() => {
     const words = (key: 'action' | 'object' | 'reason', label: string): Column<Approval> => ({
       key,
@@ -154,34 +144,46 @@ function useColumns(decide: (deciding: Deciding) => void): Column<Approval>[] {
       {
         key: 'decide',
         label: text('decided'),
-        cell: (approval) => {
-          const { state, requestedBy, decidedBy } = approval
-          // One's own request is for another to decide.
-          const isOwn = me?.user !== null && requestedBy === `user:${me?.user?.id}`
-          if (state !== 'waiting' || !mayDecide || isOwn) return decidedBy ?? '–'
-          return (
-            <span style={{ display: 'flex', gap: 8 }}>
-              <Button
-                size="small"
-                type="primary"
-                onClick={() => decide({ verb: 'approve', approval })}
-                data-testid="approve"
-              >
-                {text('approve')}
-              </Button>
-              <Button
-                size="small"
-                danger
-                onClick={() => decide({ verb: 'refuse', approval })}
-                data-testid="refuse"
-              >
-                {text('refuse')}
-              </Button>
-            </span>
-          )
-        },
+        cell: (approval) => <Verdict approval={approval} decide={decide} />,
         value: ({ decidedBy }) => decidedBy,
       },
     ]
-  }, [text, mayDecide, me, decide])
+  }, [text, decide])
+}
+
+interface VerdictProps {
+  readonly approval: Approval
+  readonly decide: (deciding: Deciding) => void
+}
+
+/** Who decided; before that the verbs, for who may. */
+function Verdict({ approval, decide }: VerdictProps) {
+  const text = useText(approvalsMessages)
+  const mayDecide = useMay()('approval.decide')
+  const me = useMe()
+
+  const { state, requestedBy, decidedBy } = approval
+  // One's own request is for another to decide.
+  const isOwn = me?.user !== null && requestedBy === `user:${me?.user?.id}`
+  if (state !== 'waiting' || !mayDecide || isOwn) return decidedBy ?? '–'
+  return (
+    <span style={{ display: 'flex', gap: 8 }}>
+      <Button
+        size="small"
+        type="primary"
+        onClick={() => decide({ verb: 'approve', approval })}
+        data-testid="approve"
+      >
+        {text('approve')}
+      </Button>
+      <Button
+        size="small"
+        danger
+        onClick={() => decide({ verb: 'refuse', approval })}
+        data-testid="refuse"
+      >
+        {text('refuse')}
+      </Button>
+    </span>
+  )
 }

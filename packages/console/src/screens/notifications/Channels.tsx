@@ -18,24 +18,8 @@ type Channel = AnswerOf<'getChannel'>
 export function Channels() {
   const text = useText(notificationsMessages)
   const may = useMay()
-  const queryClient = useQueryClient()
-  const { data, error, isPending } = useQuery(channelsQuery)
-  const renew = () => queryClient.invalidateQueries({ queryKey: ['alerts'] })
-  const toggle = useMutation({
-    mutationFn: ({ id, version, enabled }: Channel) =>
-      apiCall('changeChannel', {
-        params: { channelId: id },
-        body: { enabled: !enabled },
-        ifMatch: `"${version}"`,
-      }),
-    onSettled: renew,
-  })
-  const remove = useMutation({
-    mutationFn: (channelId: string) => apiCall('deleteChannel', { params: { channelId } }),
-    onSettled: renew,
-  })
+  const { data, failure, isPending, toggle, remove } = useChannels()
   const mayWrite = may('notification.write')
-  const failure = error ?? toggle.error ?? remove.error
   return (
     <div data-testid="list-channels">
       {failure !== null && <ProblemView error={failure} />}
@@ -88,6 +72,27 @@ export function Channels() {
       />
     </div>
   )
+}
+
+function useChannels() {
+  const queryClient = useQueryClient()
+  const { data, error, isPending } = useQuery(channelsQuery)
+  const renew = () => queryClient.invalidateQueries({ queryKey: ['alerts'] })
+  const toggle = useMutation({
+    mutationFn: ({ id, version, enabled }: Channel) =>
+      apiCall('changeChannel', {
+        params: { channelId: id },
+        body: { enabled: !enabled },
+        ifMatch: `"${version}"`,
+      }),
+    onSettled: renew,
+  })
+  const remove = useMutation({
+    mutationFn: (channelId: string) => apiCall('deleteChannel', { params: { channelId } }),
+    onSettled: renew,
+  })
+  const failure = error ?? toggle.error ?? remove.error
+  return { data, failure, isPending, toggle, remove }
 }
 
 /** Sends one message now; the answer stands beside the button. */

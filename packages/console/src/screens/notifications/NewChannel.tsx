@@ -1,10 +1,9 @@
 import { useState } from 'react'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import Input from 'antd/es/input'
-import Select from 'antd/es/select'
 import { CHANNEL_KINDS } from '@openmaas/api/resources/notification'
 import { apiCall } from '../../api/queries.ts'
 import { useText } from '../../i18n/text.ts'
+import { ChoiceField, TextField } from '../../ui/fields.tsx'
 import { FormDialog } from '../../ui/FormDialog.tsx'
 import { CHANNEL_FIELDS, toConfig, type ChannelKind, type Typed } from './channel-config.ts'
 import { notificationsMessages } from './messages/text.ts'
@@ -34,37 +33,31 @@ export function NewChannel({ onClose }: { readonly onClose: () => void }) {
       onOk={() => add.mutate()}
       onClose={onClose}
     >
-      <label>
-        {text('name')}
-        <Input
-          value={name}
-          autoFocus
-          onChange={(event) => setName(event.target.value)}
-          data-testid="channel-name"
-        />
-      </label>
-      <div>
-        {text('kind')}
-        <Select<ChannelKind>
-          aria-label={text('kind')}
-          value={kind}
-          style={{ width: '100%' }}
-          options={CHANNEL_KINDS.map((value) => ({ value, label: text(`kind.${value}`) }))}
-          onChange={setKind}
-          data-testid="channel-kind"
-        />
-      </div>
+      <TextField
+        label={text('name')}
+        value={name}
+        autoFocus
+        onChange={setName}
+        testId="channel-name"
+      />
+      <ChoiceField
+        label={text('kind')}
+        value={kind}
+
+        options={CHANNEL_KINDS.map((value) => ({ value, label: text(`kind.${value}`) }))}
+        onChange={setKind}
+        testId="channel-kind"
+      />
       {CHANNEL_FIELDS[kind].map(({ name: field, secret }) => (
-        <label key={field}>
-          {text(`field.${field}`)}
-          <Input
-            type={secret === true ? 'password' : 'text'}
-            autoComplete="off"
-            value={typed[field] ?? ''}
-            onChange={(event) => setTyped({ ...typed, [field]: event.target.value })}
-            data-testid={`channel-${field}`}
-          />
-        </label>
+        <TextField
+          key={field}
+          label={text(`field.${field}`)}
+          type={secret === true ? 'password' : 'text'}
+          autoComplete="off"
+          value={typed[field] ?? ''}
+          onChange={(value) => setTyped({ ...typed, [field]: value })}
+          testId={`channel-${field}`}
+        />
       ))}
     </FormDialog>
   )

@@ -3,9 +3,9 @@ import { useState } from 'react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import Checkbox from 'antd/es/checkbox'
 import Input from 'antd/es/input'
-import Select from 'antd/es/select'
 import { apiCall } from '../../api/queries.ts'
 import { useText } from '../../i18n/text.ts'
+import { ChoiceField, ChoicesField, TextField } from '../../ui/fields.tsx'
 import { FormDialog } from '../../ui/FormDialog.tsx'
 import { LabelsInput } from '../../ui/LabelsInput.tsx'
 import { uiMessages } from '../../ui/messages/text.ts'
@@ -27,11 +27,8 @@ interface Props {
   readonly onClose: () => void
 }
 
-export function RuleDialog({ rule, onClose }: Props) {
-  const text = useText(notificationsMessages)
-  const words = useText(uiMessages)
-  const queryClient = useQueryClient()
-  const { data: channels } = useQuery(channelsQuery)
+/** What is typed, and the rule that it makes. */
+function useRuleForm(rule: Rule | undefined) {
   const [name, setName] = useState(rule?.name ?? '')
   const [severities, setSeverities] = useState<readonly Severity[]>(rule?.match.severities ?? [])
   const [chosen, setChosen] = useState<readonly string[]>(rule?.channels ?? [])
@@ -53,12 +50,44 @@ export function RuleDialog({ rule, onClose }: Props) {
     ...(from !== '' && to !== '' && { window: { from, to, timezone } }),
   }
   const body = { name: name.trim(), match, channels: [...chosen] }
+  return {
+    name,
+    setName,
+    severities,
+    setSeverities,
+    chosen,
+    setChosen,
+    labels,
+    setLabels,
+    from,
+    setFrom,
+    to,
+    setTo,
+    digest,
+    setDigest,
+    language,
+    setLanguage,
+    timezone,
+    body,
+  }
+}
+
+export function RuleDialog({ rule, onClose }: Props) {
+  const text = useText(notificationsMessages)
+  const words = useText(uiMessages)
+  const queryClient = useQueryClient()
+  const { data: channels } = useQuery(channelsQuery)
+  const form = useRuleForm(rule)
   const save = useMutation({
     mutationFn: async () => {
-      if (rule === undefined) await apiCall('createNotificationRule', { body })
+      if (rule === undefined) await apiCall('createNotificationRule', { body: form.body })
       else {
         const params = { ruleId: rule.id }
-        await apiCall('changeNotificationRule', { params, body, ifMatch: `"${rule.version}"` })
+        await apiCall('changeNotificationRule', {
+          params,
+          body: form.body,
+          ifMatch: `"${rule.version}"`,
+        })
       }
     },
     onSuccess: async () => {
@@ -70,86 +99,82 @@ export function RuleDialog({ rule, onClose }: Props) {
     <FormDialog
       title={rule === undefined ? text('rules.add') : text('rules.change')}
       ok={rule === undefined ? text('rules.add') : text('save')}
-      isReady={name.trim() !== '' && chosen.length > 0}
+      isReady={form.name.trim() !== '' && form.chosen.length > 0}
       isPending={save.isPending}
       error={save.error}
       onOk={() => save.mutate()}
       onClose={onClose}
     >
-      <label>
-        {text('name')}
-        <Input
-          value={name}
-          autoFocus
-          onChange={(event) => setName(event.target.value)}
-          data-testid="rule-name"
-        />
-      </label>
-      <div>
-        {text('severities')}
-        <Select<readonly Severity[]>
-          mode="multiple"
-          aria-label={text('severities')}
-          placeholder={text('severities.all')}
-          value={severities}
-          style={{ width: '100%' }}
-          options={SEVERITIES.map((value) => ({ value, label: words(`state.${value}`) }))}
-          onChange={setSeverities}
-          data-testid="rule-severities"
-        />
-      </div>
-      <div>
-        {text('channels')}
-        <Select<readonly string[]>
-          mode="multiple"
-          aria-label={text('channels')}
-          value={chosen}
-          style={{ width: '100%' }}
-          options={channels?.items.map(({ id, name: label }) => ({ value: id, label })) ?? []}
-          onChange={setChosen}
-          data-testid="rule-channels"
-        />
-      </div>
+      <TextField
+        label={text('name')}
+        value={form.name}
+        autoFocus
+        onChange={form.setName}
+        testId="rule-name"
+      />
+      <ChoicesField
+        label={text('severities')}
+        placeholder={text('severities.all')}
+        value={form.severities}
+
+        options={SEVERITIES.map((value) => ({ value, label: words(`state.${value}`) }))}
+        onChange={form.setSeverities}
+        testId="rule-severities"
+      />
+      <ChoicesField
+        label={text('channels')}
+        value={form.chosen}
+
+        options={channels?.items.map(({ id, name: label }) => ({ value: id, label })) ?? []}
+        onChange={form.setChosen}
+        testId="rule-channels"
+      />
       <div>
         {text('labels')}
         <LabelsInput
-          value={labels}
-          onChange={setLabels}
+          value={form.labels}
+          onChange={form.setLabels}
           label={text('labels')}
           testId="rule-labels"
         />
       </div>
+      <Hours form={form} />
+    </FormDialog>
+  )
+}
+
+function Hours({ form }: { readonly form: ReturnType<typeof useRuleForm> }) {
+  const text = useText(notificationsMessages)
+  return (
+    <>
       <div>
-        {text('window')} ({timezone})
+        {text('window')} ({form.timezone})
         <span style={{ display: 'flex', gap: 8 }}>
           <Input
             type="time"
-            value={from}
+            value={form.from}
             aria-label={text('window.from')}
-            onChange={(event) => setFrom(event.target.value)}
+            onChange={(event) => form.setFrom(event.target.value)}
           />
           <Input
             type="time"
-            value={to}
+            value={form.to}
             aria-label={text('window.to')}
-            onChange={(event) => setTo(event.target.value)}
+            onChange={(event) => form.setTo(event.target.value)}
           />
         </span>
       </div>
-      <Checkbox checked={digest} onChange={(event) => setDigest(event.target.checked)}>
+      <Checkbox checked={form.digest} onChange={(event) => form.setDigest(event.target.checked)}>
         {text('digest')}
       </Checkbox>
-      <div>
-        {text('language')}
-        <Select
-          aria-label={text('language')}
-          value={language}
-          style={{ width: '100%' }}
-          options={LANGUAGES}
-          onChange={setLanguage}
-          data-testid="rule-language"
-        />
-      </div>
-    </FormDialog>
+      <ChoiceField
+        label={text('language')}
+        value={form.language}
+
+        options={LANGUAGES}
+        onChange={form.setLanguage}
+        testId="rule-language"
+      />
+    </>
   )
 }

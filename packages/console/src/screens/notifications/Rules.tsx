@@ -21,27 +21,8 @@ export function Rules() {
   const text = useText(notificationsMessages)
   const words = useText(uiMessages)
   const mayWrite = useMay()('notification.write')
-  const queryClient = useQueryClient()
-  const { data, error, isPending } = useQuery(rulesQuery)
-  const { data: channels } = useQuery(channelsQuery)
+  const { data, failure, isPending, nameOf, toggle, remove } = useRules()
   const [changing, setChanging] = useState<Rule>()
-  const renew = () => queryClient.invalidateQueries({ queryKey: ['alerts'] })
-  const toggle = useMutation({
-    mutationFn: ({ id, version, enabled }: Rule) =>
-      apiCall('changeNotificationRule', {
-        params: { ruleId: id },
-        body: { enabled: !enabled },
-        ifMatch: `"${version}"`,
-      }),
-    onSettled: renew,
-  })
-  const remove = useMutation({
-    mutationFn: (ruleId: string) => apiCall('deleteNotificationRule', { params: { ruleId } }),
-    onSettled: renew,
-  })
-  const failure = error ?? toggle.error ?? remove.error
-  const nameOf = (channelId: string): string =>
-    channels?.items.find(({ id }) => id === channelId)?.name ?? channelId
   return (
     <div data-testid="list-rules">
       {failure !== null && <ProblemView error={failure} />}
@@ -65,8 +46,7 @@ export function Rules() {
           {
             key: 'window',
             title: text('window'),
-            render: (_, { match: { window } }) =>
-              window === undefined ? '–' : `${window.from} – ${window.to} ${window.timezone}`,
+            render: (_, { match }) => hoursOf(match),
           },
           {
             key: 'channels',
@@ -92,20 +72,11 @@ export function Rules() {
             title: '',
             render: (_, rule) =>
               mayWrite && (
-                <span style={{ display: 'flex', gap: 8 }}>
-                  <Button
-                    size="small"
-                    onClick={() => setChanging(rule)}
-                    data-testid={`change-${rule.name}`}
-                  >
-                    {text('change')}
-                  </Button>
-                  <RemoveButton
-                    noun="rule"
-                    testId={`remove-${rule.name}`}
-                    onConfirm={() => remove.mutate(rule.id)}
-                  />
-                </span>
+                <RuleVerbs
+                  name={rule.name}
+                  onChange={() => setChanging(rule)}
+                  onRemove={() => remove.mutate(rule.id)}
+                />
               ),
           },
         ]}
@@ -115,4 +86,50 @@ export function Rules() {
       )}
     </div>
   )
+}
+
+function useRules() {
+  const queryClient = useQueryClient()
+  const { data, error, isPending } = useQuery(rulesQuery)
+  const { data: channels } = useQuery(channelsQuery)
+  const renew = () => queryClient.invalidateQueries({ queryKey: ['alerts'] })
+  const toggle = useMutation({
+    mutationFn: ({ id, version, enabled }: Rule) =>
+      apiCall('changeNotificationRule', {
+        params: { ruleId: id },
+        body: { enabled: !enabled },
+        ifMatch: `"${version}"`,
+      }),
+    onSettled: renew,
+  })
+  const remove = useMutation({
+    mutationFn: (ruleId: string) => apiCall('deleteNotificationRule', { params: { ruleId } }),
+    onSettled: renew,
+  })
+  const failure = error ?? toggle.error ?? remove.error
+  const nameOf = (channelId: string): string =>
+    channels?.items.find(({ id }) => id === channelId)?.name ?? channelId
+  return { data, failure, isPending, nameOf, toggle, remove }
+}
+
+interface VerbsProps {
+  readonly name: string
+  readonly onChange: () => void
+  readonly onRemove: () => void
+}
+
+function RuleVerbs({ name, onChange, onRemove }: VerbsProps) {
+  const text = useText(notificationsMessages)
+  return (
+    <span style={{ display: 'flex', gap: 8 }}>
+      <Button size="small" onClick={onChange} data-testid={`change-${name}`}>
+        {text('change')}
+      </Button>
+      <RemoveButton noun="rule" testId={`remove-${name}`} onConfirm={onRemove} />
+    </span>
+  )
+}
+
+function hoursOf({ window }: Rule['match']): string {
+  return window === undefined ? '–' : `${window.from} – ${window.to} ${window.timezone}`
 }

@@ -6,6 +6,7 @@ import Input from 'antd/es/input'
 import Select from 'antd/es/select'
 import { apiCall } from '../../api/queries.ts'
 import { useText } from '../../i18n/text.ts'
+import { ChoiceField, TextField } from '../../ui/fields.tsx'
 import { FormDialog } from '../../ui/FormDialog.tsx'
 import { SecretOnce } from '../../ui/SecretOnce.tsx'
 import { poolsMessages } from './messages/text.ts'
@@ -21,8 +22,8 @@ interface Props {
 const REDUNDANCIES = ['single', 'mirror:2', 'mirror:3', 'ec:2+1', 'ec:4+2'] as const
 type Redundancy = (typeof REDUNDANCIES)[number]
 
-export function NewPool({ kind, onClose }: Props) {
-  const text = useText(poolsMessages)
+/** What is typed, and making it. */
+function useNewPool(kind: NewPoolKind) {
   const navigate = useNavigate()
   const queryClient = useQueryClient()
   const [name, setName] = useState('')
@@ -45,7 +46,27 @@ export function NewPool({ kind, onClose }: Props) {
     },
   })
   const open = (poolId: string): void => void navigate({ to: '/pools/$poolId', params: { poolId } })
-  const made = make.data
+  return {
+    nodes,
+    nodeId,
+    setNodeId,
+    name,
+    setName,
+    bricks,
+    setBricks,
+    redundancy,
+    setRedundancy,
+    passphrase,
+    setPassphrase,
+    make,
+    open,
+  }
+}
+
+export function NewPool({ kind, onClose }: Props) {
+  const text = useText(poolsMessages)
+  const form = useNewPool(kind)
+  const made = form.make.data
   if (made !== undefined && made.passphrase !== null) {
     return (
       <SecretOnce
@@ -54,65 +75,57 @@ export function NewPool({ kind, onClose }: Props) {
         secret={made.passphrase}
         kept={text('secret.kept')}
         done={text('secret.done')}
-        onClose={() => open(made.pool.id)}
+        onClose={() => form.open(made.pool.id)}
       />
     )
   }
-  const isReady = name.trim() !== '' && nodeId !== '' && bricks.length > 0
+  const isReady = form.name.trim() !== '' && form.nodeId !== '' && form.bricks.length > 0
   return (
     <FormDialog
       title={text(kind)}
       ok={text(kind)}
-      isReady={isReady && (kind === 'create' || passphrase !== '')}
-      isPending={make.isPending}
-      error={make.error}
-      onOk={() => make.mutate()}
+      isReady={isReady && (kind === 'create' || form.passphrase !== '')}
+      isPending={form.make.isPending}
+      error={form.make.error}
+      onOk={() => form.make.mutate()}
       onClose={onClose}
     >
       {kind === 'adopt' && <p className="om-quiet">{text('adopt.why')}</p>}
-      <label>
-        {text('name')}
-        <Input
-          value={name}
-          autoFocus
-          onChange={(event) => setName(event.target.value)}
-          data-testid="pool-name"
-        />
-      </label>
-      <div>
-        {text('node')}
-        <Select
-          aria-label={text('node')}
-          value={nodeId}
-          style={{ width: '100%' }}
-          options={nodes?.items.map(({ id, name: label }) => ({ value: id, label })) ?? []}
-          onChange={setNodeId}
-          data-testid="pool-node"
-        />
-      </div>
+      <TextField
+        label={text('name')}
+        value={form.name}
+        autoFocus
+        onChange={form.setName}
+        testId="pool-name"
+      />
+      <ChoiceField
+        label={text('node')}
+        value={form.nodeId}
+
+        options={form.nodes?.items.map(({ id, name: label }) => ({ value: id, label })) ?? []}
+        onChange={form.setNodeId}
+        testId="pool-node"
+      />
       <div>
         {kind === 'create' ? text('create.bricks') : text('path')}
-        <BrickInput kind={kind} bricks={bricks} onChange={setBricks} />
+        <BrickInput kind={kind} bricks={form.bricks} onChange={form.setBricks} />
       </div>
       {kind === 'create' ? (
-        <div>
-          {text('create.redundancy')}
-          <Select<Redundancy>
-            aria-label={text('create.redundancy')}
-            value={redundancy}
-            style={{ width: '100%' }}
-            options={REDUNDANCIES.map((value) => ({ value, label: text(`redundancy.${value}`) }))}
-            onChange={setRedundancy}
-            data-testid="pool-redundancy"
-          />
-        </div>
+        <ChoiceField
+          label={text('create.redundancy')}
+          value={form.redundancy}
+
+          options={REDUNDANCIES.map((value) => ({ value, label: text(`redundancy.${value}`) }))}
+          onChange={form.setRedundancy}
+          testId="pool-redundancy"
+        />
       ) : (
         <label>
           {text('passphrase')}
           <Input.Password
-            value={passphrase}
+            value={form.passphrase}
             autoComplete="off"
-            onChange={(event) => setPassphrase(event.target.value)}
+            onChange={(event) => form.setPassphrase(event.target.value)}
             data-testid="pool-passphrase"
           />
         </label>

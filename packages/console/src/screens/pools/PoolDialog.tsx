@@ -3,11 +3,11 @@ import { useState } from 'react'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import Checkbox from 'antd/es/checkbox'
-import Input from 'antd/es/input'
 import type { Pool } from '@openmaas/api/resources/pool'
 import { apiCall } from '../../api/queries.ts'
 import { useText } from '../../i18n/text.ts'
 import { DestructiveDialog, type Plan } from '../../ui/DestructiveDialog.tsx'
+import { TextField } from '../../ui/fields.tsx'
 import { FormDialog } from '../../ui/FormDialog.tsx'
 import { LabelsInput } from '../../ui/LabelsInput.tsx'
 import { poolsMessages } from './messages/text.ts'
@@ -88,15 +88,13 @@ function ChangeDialog({ pool, onClose }: PoolProps) {
       onOk={() => change.mutate()}
       onClose={onClose}
     >
-      <label>
-        {text('name')}
-        <Input
-          value={name}
-          autoFocus
-          onChange={(event) => setName(event.target.value)}
-          data-testid="pool-name"
-        />
-      </label>
+      <TextField
+        label={text('name')}
+        value={name}
+        autoFocus
+        onChange={setName}
+        testId="pool-name"
+      />
       <div>
         {text('labels')}
         <LabelsInput

@@ -90,8 +90,8 @@ function Filters({ search }: { readonly search: PoolsSearch }) {
 }
 
 function useColumns(): Column<Pool>[] {
+  const measures = useMeasures()
   const text = useText(poolsMessages)
-  const format = useFormat()
   const may = useMay()
   const { data: nodes } = useQuery({ ...nodesQuery, enabled: may('host.read') })
   return useMemo(() => {
@@ -116,6 +116,17 @@ function useColumns(): Column<Pool>[] {
         value: ({ name }) => name,
       },
       { key: 'node', label: text('node'), cell: nodeName, value: nodeName },
+      ...measures,
+    ]
+  }, [text, measures, nodes])
+}
+
+/** How full, how well packed, how sound, how old. */
+function useMeasures(): Column<Pool>[] {
+  const text = useText(poolsMessages)
+  const format = useFormat()
+  return useMemo(
+    () => [
       {
         key: 'used',
         label: text('used'),
@@ -166,6 +177,7 @@ function useColumns(): Column<Pool>[] {
         cell: ({ path }) => <code className="om-code">{path}</code>,
         value: ({ path }) => path,
       },
-    ]
-  }, [text, format, nodes])
+    ],
+    [text, format],
+  )
 }

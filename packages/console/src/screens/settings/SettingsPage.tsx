@@ -55,8 +55,8 @@ const SYSLOG_TRANSPORTS = ['tcp', 'tls', 'udp'] as const
 const IDLE_MINUTES_MIN = 5
 const IDLE_MINUTES_MAX = 1440
 
-function SettingsForm({ settings, isFixed }: FormProps) {
-  const text = useText(settingsMessages)
+/** What is typed; saved whole, for the version that was read. */
+function useSettingsForm(settings: Settings) {
   const queryClient = useQueryClient()
   const [fourEyes, setFourEyes] = useState(settings.fourEyes)
   const [idle, setIdle] = useState(settings.sessionIdleMinutes)
@@ -76,14 +76,32 @@ function SettingsForm({ settings, isFixed }: FormProps) {
       }),
     onSuccess: () => queryClient.invalidateQueries({ queryKey: settingsQuery.queryKey }),
   })
+  return {
+    fourEyes,
+    setFourEyes,
+    idle,
+    setIdle,
+    publicUrl,
+    setPublicUrl,
+    syslog,
+    setSyslog,
+    transport,
+    setTransport,
+    save,
+  }
+}
+
+function SettingsForm({ settings, isFixed }: FormProps) {
+  const text = useText(settingsMessages)
+  const form = useSettingsForm(settings)
   return (
     <section className="om-panel" data-testid="settings">
       <Row name="fourEyes" settings={settings}>
         <Switch
-          checked={fourEyes}
+          checked={form.fourEyes}
           disabled={isFixed}
           aria-label={text('fourEyes')}
-          onChange={setFourEyes}
+          onChange={form.setFourEyes}
           data-testid="four-eyes"
         />
       </Row>
@@ -91,52 +109,36 @@ function SettingsForm({ settings, isFixed }: FormProps) {
         <InputNumber
           min={IDLE_MINUTES_MIN}
           max={IDLE_MINUTES_MAX}
-          value={idle}
+          value={form.idle}
           disabled={isFixed}
           aria-label={text('sessionIdleMinutes')}
-          onChange={(value) => setIdle(value ?? settings.sessionIdleMinutes)}
+          onChange={(value) => form.setIdle(value ?? settings.sessionIdleMinutes)}
           data-testid="session-idle"
         />
       </Row>
       <Row name="publicUrl" settings={settings}>
         <Input
-          value={publicUrl}
+          value={form.publicUrl}
           disabled={isFixed}
           placeholder="https://backup.example.com"
           aria-label={text('publicUrl')}
-          onChange={(event) => setPublicUrl(event.target.value)}
+          onChange={(event) => form.setPublicUrl(event.target.value)}
           data-testid="public-url"
         />
       </Row>
       <Row name="auditSyslog" settings={settings}>
-        <span style={{ display: 'flex', gap: 8 }}>
-          <Input
-            value={syslog}
-            disabled={isFixed}
-            placeholder="syslog.example.com:6514"
-            aria-label={text('auditSyslog')}
-            onChange={(event) => setSyslog(event.target.value)}
-            data-testid="audit-syslog"
-          />
-          <Select
-            value={transport}
-            disabled={isFixed}
-            aria-label={text('transport')}
-            options={SYSLOG_TRANSPORTS.map((value) => ({ value, label: value.toUpperCase() }))}
-            onChange={setTransport}
-          />
-        </span>
+        <SyslogTarget form={form} isFixed={isFixed} />
       </Row>
       <Row name="oidc" settings={settings}>
         {settings.oidc.map(({ name, issuer }) => `${name} (${issuer})`).join(', ') ||
           text('oidc.none')}
       </Row>
-      {save.isError && <ProblemView error={save.error} />}
+      {form.save.isError && <ProblemView error={form.save.error} />}
       {!isFixed && (
         <Button
           type="primary"
-          loading={save.isPending}
-          onClick={() => save.mutate()}
+          loading={form.save.isPending}
+          onClick={() => form.save.mutate()}
           style={{ marginTop: 16 }}
           data-testid="save-settings"
         >
@@ -144,6 +146,34 @@ function SettingsForm({ settings, isFixed }: FormProps) {
         </Button>
       )}
     </section>
+  )
+}
+
+interface SyslogProps {
+  readonly form: ReturnType<typeof useSettingsForm>
+  readonly isFixed: boolean
+}
+
+function SyslogTarget({ form, isFixed }: SyslogProps) {
+  const text = useText(settingsMessages)
+  return (
+    <span style={{ display: 'flex', gap: 8 }}>
+      <Input
+        value={form.syslog}
+        disabled={isFixed}
+        placeholder="syslog.example.com:6514"
+        aria-label={text('auditSyslog')}
+        onChange={(event) => form.setSyslog(event.target.value)}
+        data-testid="audit-syslog"
+      />
+      <Select
+        value={form.transport}
+        disabled={isFixed}
+        aria-label={text('transport')}
+        options={SYSLOG_TRANSPORTS.map((value) => ({ value, label: value.toUpperCase() }))}
+        onChange={form.setTransport}
+      />
+    </span>
   )
 }
 

@@ -2,12 +2,11 @@
 import { useState } from 'react'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import Input from 'antd/es/input'
-import Select from 'antd/es/select'
 import { ROLES, type Role } from '@openmaas/api/permissions'
 import type { User } from '@openmaas/api/resources/user'
 import { apiCall } from '../../api/queries.ts'
 import { useText } from '../../i18n/text.ts'
+import { ChoicesField, TextField } from '../../ui/fields.tsx'
 import { FormDialog } from '../../ui/FormDialog.tsx'
 import type { Labels } from '../../ui/label-text.ts'
 import { LabelsInput } from '../../ui/LabelsInput.tsx'
@@ -21,9 +20,8 @@ interface Props {
   readonly onClose: () => void
 }
 
-export function UserDialog({ user, onClose }: Props) {
-  const text = useText(usersMessages)
-  const navigate = useNavigate()
+/** What is typed, and saving it. */
+function useUserForm({ user, onClose }: Props) {
   const queryClient = useQueryClient()
   const [name, setName] = useState(user?.name ?? '')
   const [displayName, setDisplayName] = useState(user?.displayName ?? '')
@@ -54,7 +52,26 @@ export function UserDialog({ user, onClose }: Props) {
       if (!('password' in saved)) onClose()
     },
   })
-  const made = save.data
+  return {
+    name,
+    setName,
+    displayName,
+    setDisplayName,
+    email,
+    setEmail,
+    roles,
+    setRoles,
+    scope,
+    setScope,
+    save,
+  }
+}
+
+export function UserDialog({ user, onClose }: Props) {
+  const text = useText(usersMessages)
+  const navigate = useNavigate()
+  const form = useUserForm({ ...(user !== undefined && { user }), onClose })
+  const made = form.save.data
   if (made !== undefined && 'password' in made && made.password !== undefined) {
     return (
       <SecretOnce
@@ -71,56 +88,51 @@ export function UserDialog({ user, onClose }: Props) {
     <FormDialog
       title={user === undefined ? text('add') : text('change')}
       ok={user === undefined ? text('add') : text('save')}
-      isReady={name.trim() !== '' && roles.length > 0}
-      isPending={save.isPending}
-      error={save.error}
-      onOk={() => save.mutate()}
+      isReady={form.name.trim() !== '' && form.roles.length > 0}
+      isPending={form.save.isPending}
+      error={form.save.error}
+      onOk={() => form.save.mutate()}
       onClose={onClose}
     >
       {user === undefined && <p className="om-quiet">{text('add.why')}</p>}
-      <label>
-        {text('name')}
-        <Input
-          value={name}
-          autoFocus={user === undefined}
-          disabled={user !== undefined}
-          autoComplete="off"
-          onChange={(event) => setName(event.target.value)}
-          data-testid="user-name"
-        />
-      </label>
-      <label>
-        {text('display')}
-        <Input
-          value={displayName}
-          onChange={(event) => setDisplayName(event.target.value)}
-          data-testid="user-display"
-        />
-      </label>
-      <label>
-        {text('email')}
-        <Input
-          value={email}
-          type="email"
-          onChange={(event) => setEmail(event.target.value)}
-          data-testid="user-email"
-        />
-      </label>
-      <div>
-        {text('roles')}
-        <Select<readonly Role[]>
-          mode="multiple"
-          aria-label={text('roles')}
-          value={roles}
-          style={{ width: '100%' }}
-          options={ROLES.map((value) => ({ value, label: text(`role.${value}`) }))}
-          onChange={setRoles}
-          data-testid="user-roles"
-        />
-      </div>
+      <TextField
+        label={text('name')}
+        value={form.name}
+        autoFocus={user === undefined}
+        disabled={user !== undefined}
+        autoComplete="off"
+        onChange={form.setName}
+        testId="user-name"
+      />
+      <TextField
+        label={text('display')}
+        value={form.displayName}
+        onChange={form.setDisplayName}
+        testId="user-display"
+      />
+      <TextField
+        label={text('email')}
+        value={form.email}
+        type="email"
+        onChange={form.setEmail}
+        testId="user-email"
+      />
+      <ChoicesField
+        label={text('roles')}
+        value={form.roles}
+
+        options={ROLES.map((value) => ({ value, label: text(`role.${value}`) }))}
+        onChange={form.setRoles}
+        testId="user-roles"
+      />
       <div>
         {text('scope')}
-        <LabelsInput value={scope} onChange={setScope} label={text('scope')} testId="user-scope" />
+        <LabelsInput
+          value={form.scope}
+          onChange={form.setScope}
+          label={text('scope')}
+          testId="user-scope"
+        />
         <small className="om-quiet">{text('scope.hint')}</small>
       </div>
     </FormDialog>

@@ -77,13 +77,9 @@ function Facts({ user }: { readonly user: User }) {
   )
 }
 
-function Verbs({ user }: { readonly user: User }) {
-  const text = useText(usersMessages)
-  const may = useMay()
-  const me = useMe()
+function useUserVerbs(user: User) {
   const navigate = useNavigate()
   const queryClient = useQueryClient()
-  const [isChanging, setChanging] = useState(false)
   const params = { userId: user.id }
   const renew = () => queryClient.invalidateQueries({ queryKey: ['users'] })
   const change = useMutation({
@@ -105,6 +101,15 @@ function Verbs({ user }: { readonly user: User }) {
       await renew()
     },
   })
+  return { change, reset, remove }
+}
+
+function Verbs({ user }: { readonly user: User }) {
+  const text = useText(usersMessages)
+  const may = useMay()
+  const me = useMe()
+  const [isChanging, setChanging] = useState(false)
+  const { change, reset, remove } = useUserVerbs(user)
   const isLocked = user.lockedUntil !== null
   // Nobody locks themselves out by a slip.
   const isOther = me?.user?.id !== user.id

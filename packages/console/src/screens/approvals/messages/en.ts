@@ -1,7 +1,7 @@
 export const en = {
   title: 'Approvals',
   empty: 'Nobody asks for consent.',
-  why: 'Dangerous verbs wait here for the consent of a second person, when four eyes are switched on.',
+  why: 'With four eyes switched on, dangerous verbs wait here for the consent of another.',
   action: 'What',
   object: 'Object',
   reason: 'Reason',

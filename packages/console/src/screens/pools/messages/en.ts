@@ -64,12 +64,13 @@ export const en = {
   labels: 'Labels',
   'secret.title': 'Passphrase of the pool {{name}}',
   'secret.why':
-    'It is shown this once. Without it nobody can read the pool if this server is lost. Store it outside of this server.',
+    'Shown this once. If this server is lost, nobody reads the pool without it: ' +
+    'store it elsewhere.',
   'secret.kept': 'I have stored it',
   'secret.done': 'Done',
   collect: 'Free space',
   'collect.why':
-    'What no recovery point needs any more is deleted. When that is unusually much, the job stops and asks.',
+    'What no recovery point needs is deleted. When that is unusually much, the job stops.',
   'collect.approve': 'Go on although unusually much would be deleted',
   check: 'Check',
   'check.why': 'The structure of the pool is checked: a few minutes.',

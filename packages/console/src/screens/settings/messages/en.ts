@@ -20,7 +20,6 @@ export const en = {
   save: 'Save',
   saved: 'Saved.',
   history: 'Who changed what',
-  flags:
-    'Addresses, the data directory and certificates are given to "openmaas serve" by options, environment or file: "openmaas config print" shows each with its origin.',
+  flags: 'Options of "openmaas serve", each with its origin: "openmaas config print".',
   support: 'Support bundle',
 } as const
