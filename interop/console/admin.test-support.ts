@@ -308,7 +308,7 @@ const TOTP_PERIOD_MS = 30_000
 
 /** RFC 6238 as an authenticator does it: six digits, SHA-1. */
 function totpCode(key: string, atMs: number): string {
-  const bits = [...key].map((letter) => BASE32.indexOf(letter).toString(2).padStart(5, '0'))
+  const bits = Array.from(key, (letter) => BASE32.indexOf(letter).toString(2).padStart(5, '0'))
   const bytes = bits
     .join('')
     .match(/.{8}/g)!
