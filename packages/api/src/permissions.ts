@@ -36,7 +36,6 @@ const PERMISSION_KINDS = {
   'virtual-database.operate': 'labels',
   /** Its password. */
   'virtual-database.connect': 'labels',
-  'virtual-database.promote': 'labels',
   'virtual-database.drop': 'labels',
   'job.read': 'labels',
   'job.cancel': 'labels',
@@ -98,7 +97,6 @@ const VIRTUAL_DATABASES: readonly Permission[] = [
   'virtual-database.create',
   'virtual-database.operate',
   'virtual-database.connect',
-  'virtual-database.promote',
   'virtual-database.drop',
 ]
 

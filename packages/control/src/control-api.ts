@@ -27,7 +27,6 @@ import type { JobEngine } from './job/engine.ts'
 import { makeJobHandlers } from './job/handlers.ts'
 import { makeMediumHandlers } from './media/handlers.ts'
 import { makeMediumListHandlers } from './media/list.ts'
-import type { RouteName } from '@openmaas/api/routes/routes'
 import { describeAlert } from './monitor/alerts/texts.ts'
 import { readCertificate } from './monitor/health.ts'
 import { Monitor } from './monitor/monitor.ts'
@@ -47,12 +46,6 @@ import { makeSupportHandlers } from './support/support-bundle.ts'
 import { WebhookDispatcher } from './webhook/dispatcher.ts'
 import { makeWebhookHandlers } from './webhook/handlers.ts'
 
-/** In the contract, and not served by this version: answered like what does not exist. */
-const PLANNED_ROUTES: readonly RouteName[] = [
-  'protectDatabaseGroup',
-  'openVirtualDatabase',
-  'promoteVirtualDatabase',
-]
 /** It lasts a year. */
 const CERTIFICATE_EVERY_MS = 3600_000
 
@@ -114,7 +107,6 @@ export async function openApi(
     checks: monitor.checks,
     metrics: monitor.metrics,
     onRefused: (refusal) => refusals.record(refusal),
-    withheld: PLANNED_ROUTES,
     ...(options.consoleRoot !== undefined && { consoleRoot: options.consoleRoot }),
   })
   if (!options.plain) stack.use(keepCertificate(parts, server))

@@ -203,9 +203,3 @@ export const databaseVerifyRequest = z.strictObject({
   hostId: idOf('host').nullable().default(null),
   assertions: sqlAssertions.default([]),
 })
-
-/** Several databases at one moment. */
-const GROUP_COUNT_MAX = 32
-export const groupProtectRequest = z.strictObject({
-  sourceIds: z.array(idOf('source')).min(2).max(GROUP_COUNT_MAX),
-})

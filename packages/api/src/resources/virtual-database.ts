@@ -1,7 +1,6 @@
 /** Virtual databases: instances on clones, with a port and credentials that outlive a refresh. */
 import { z } from 'zod'
 import {
-  absolutePath,
   count,
   failure,
   idOf,
@@ -200,10 +199,6 @@ export const stopRequest = z.strictObject({
   immediate: z.boolean().default(false),
 })
 export const virtualDatabaseExtend = z.strictObject({ lifetimeSeconds: lifetimeSeconds.nullable() })
-export const promoteRequest = z.strictObject({
-  /** Empty, or not there yet; on a local file system of its host. */
-  directory: absolutePath,
-})
 export const dropRequest = z.strictObject({
   /** Although its host is away, or the instance does not stop. */
   force: z.boolean().default(false),

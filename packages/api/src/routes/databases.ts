@@ -7,7 +7,6 @@ import {
   databaseDiscoverRequest,
   databasesDiscovered,
   databaseVerifyRequest,
-  groupProtectRequest,
   recoverRange,
 } from '../resources/database.ts'
 import { accepted } from '../resources/job.ts'
@@ -37,16 +36,6 @@ export const databaseRoutes = {
     summary: { en: 'Whether it can be protected, and what is missing', zh: '检查数据库能否保护' },
     body: databaseCheckRequest,
     response: { 200: databaseChecked },
-  }),
-  protectDatabaseGroup: defineRoute({
-    method: 'POST',
-    path: '/api/v1/databases/protect-group',
-    permission: 'source.protect',
-    tag,
-    wait: true,
-    summary: { en: 'A point of several databases at one moment', zh: '多个数据库的一致性恢复点' },
-    body: groupProtectRequest,
-    response: { 202: accepted },
   }),
   getRecoverRange: defineRoute({
     method: 'GET',

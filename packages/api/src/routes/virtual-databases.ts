@@ -9,7 +9,6 @@ import {
   branchRequest,
   connectionRevealed,
   dropRequest,
-  promoteRequest,
   refreshRequest,
   resetRequest,
   stopRequest,
@@ -118,16 +117,6 @@ export const virtualDatabaseRoutes = {
   resetVirtualDatabase: verb('reset', resetRequest, 'Back to how it was', '重置'),
   startVirtualDatabase: verb('start', z.strictObject({}), 'Start it', '启动'),
   stopVirtualDatabase: verb('stop', stopRequest, 'Stop it; it stays', '停止'),
-  openVirtualDatabase: verb(
-    'open',
-    z.strictObject({}),
-    'End live sync and open it for writing',
-    '结束实时同步并开放写入',
-  ),
-  promoteVirtualDatabase: defineRoute({
-    ...verb('promote', promoteRequest, 'Move it to a local disk for good', '转为永久数据库'),
-    permission: 'virtual-database.promote',
-  }),
   branchVirtualDatabase: defineRoute({
     method: 'POST',
     path: `${ONE}/branch`,
