@@ -129,14 +129,19 @@ export type VirtualDatabase = z.infer<typeof virtualDatabase>
 const LIFETIME_DEFAULT_SECONDS = 7 * 86_400
 
 /** A source with a moment, or a point: at most one moment, none is the newest. */
+/** A transaction id of PostgreSQL, a GTID of MariaDB (0-1-129) or of MySQL (uuid:129). */
+const TRANSACTION = /^(?:\d{1,20}|\d+-\d+-\d+|[0-9a-fA-F-]{36}:\d+)$/
+/** An LSN, GTID positions and sets, and names that an administrator gives restore points. */
+const POSITION = /^[\w,:./ -]+$/
+
 const momentFields = {
   sourceId: idOf('source').optional(),
   pointId: idOf('point').optional(),
   at: time.optional(),
   /** xid or GTID: the last transaction that is in it. */
-  transaction: lineText.min(1).max(1024).optional(),
+  transaction: lineText.min(1).max(64).regex(TRANSACTION).optional(),
   /** LSN, binlog position, or the name of a restore point. */
-  position: lineText.min(1).max(1024).optional(),
+  position: lineText.min(1).max(1024).regex(POSITION).optional(),
 }
 type Moment = { [K in keyof typeof momentFields]?: string | undefined }
 const isOneMoment = ({ pointId, at, transaction, position }: Moment) =>

@@ -2,6 +2,7 @@
  * Kysely on node:sqlite. One connection; Kysely's own mutex gives it to one query, or one
  * transaction, at a time. Statements run synchronously, so they stay small.
  */
+import { chmodSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import { CompiledQuery, SqliteDialect, SqliteDriver } from 'kysely'
@@ -174,6 +175,8 @@ export function openSqlite(path: string): SqliteDialect {
     throw new MaasError('CATALOG_UNAVAILABLE', 'cannot open the catalog', { path }, { cause })
   }
   try {
+    // Before there is anything in it: what SQLite puts beside it has the same mode.
+    if (path !== ':memory:') chmodSync(path, 0o600)
     for (const setting of SETTINGS) database.exec(setting)
   } catch (cause) {
     database.close()

@@ -17,6 +17,7 @@ import { deleteSecret, saveSecret } from '../auth/secret-repository.ts'
 import type { SecretSealer } from '../auth/secret-vault.ts'
 import type { CatalogTables } from '../catalog/schema.ts'
 import { objectOf, timeOrNull } from '../http/columns.ts'
+import { requestInvalid } from '../http/handler.ts'
 import type { Db, HandlerContext, Trx } from '../http/handler-context.ts'
 
 export type SourceDatabaseRow = Selectable<CatalogTables['sourceDatabase']>
@@ -83,6 +84,10 @@ export async function changeSourceDatabase(
   const row = await loadSourceDatabase(trx, of.sourceId)
   const { connection = {}, synchronous, ...plain } = of.change
   const { password, ...changes } = connection
+  if (plain.volumeBytes !== undefined && plain.volumeBytes !== row.volumeBytes) {
+    // A change that has no effect would be found out when the disk is full.
+    throw requestInvalid('/database/volumeBytes', 'the volume that exists keeps its size')
+  }
   const before = keptConnection.parse(objectOf(row.connectionJson))
   const kept = keptConnection.parse({ ...before, ...definedOf(changes) })
   const next: Updateable<CatalogTables['sourceDatabase']> = {

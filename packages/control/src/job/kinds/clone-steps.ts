@@ -213,7 +213,9 @@ export async function recoverClone(
   wish: InstanceWish,
 ): Promise<Recovered> {
   for (const [i, candidate] of chosen.candidates.entries()) {
-    const told = await plugCandidate(services, context, candidate)
+    const isLast = i + 1 === chosen.candidates.length
+    const told = await plugIfThere(services, context, candidate)
+    if (told === undefined) continue
     const { base, log } = candidate
     try {
       const instance = await context.orders.order(
@@ -236,7 +238,6 @@ export async function recoverClone(
       if (log !== null) await unplugPlace(context, log, { force: true })
       return { candidate, told, instance }
     } catch (error) {
-      const isLast = i + 1 === chosen.candidates.length
       if (isLast || !isMaasError(error, 'DATABASE_TARGET_UNREACHABLE')) throw error
       context.log('info', error.code, `not behind ${candidate.pointId ?? 'the bookmark'}`)
       await deactivateAt(context, { ...wish, base, immediate: true })
@@ -244,6 +245,25 @@ export async function recoverClone(
     }
   }
   throw new MaasError('DATABASE_TARGET_UNREACHABLE', 'no recovery point leads there')
+}
+
+/** @returns undefined when its point has expired since it was chosen; then nothing is plugged */
+async function plugIfThere(
+  services: KindServices,
+  context: AnyContext,
+  candidate: ChosenCandidate,
+): Promise<Awaited<ReturnType<typeof plugCandidate>> | undefined> {
+  try {
+    return await plugCandidate(services, context, candidate)
+  } catch (error) {
+    const isGone =
+      isMaasError(error, 'SNAPSHOT_NOT_FOUND') || isMaasError(error, 'POINT_NOT_AVAILABLE')
+    if (!isGone) throw error
+    const { code, message } = errorToMessage(error)
+    context.log('info', code, `${candidate.pointId ?? 'the bookmark'}: ${message}`)
+    await unplugCandidate(context, candidate)
+    return undefined
+  }
 }
 
 /** Stops what runs on the clone. A host that is away runs nothing that can be reached. */
