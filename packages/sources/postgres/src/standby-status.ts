@@ -172,7 +172,7 @@ function lagMs(
 ): number | null {
   if (behind === 0) return 0
   if (production === null || standby === null || standby.replayedMs === null) return null
-  return Math.max(0, production.nowMs - standby.replayedMs)
+  return Math.max(0, Math.round(production.nowMs - standby.replayedMs))
 }
 
 async function lookAtProduction(
