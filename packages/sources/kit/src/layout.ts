@@ -15,7 +15,10 @@ import {
   chmodSync,
   chownSync,
   closeSync,
+  constants,
   existsSync,
+  fchmodSync,
+  fchownSync,
   fsyncSync,
   lchownSync,
   lstatSync,
@@ -29,6 +32,8 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { fsError } from '@openmaas/kernel/fs-errors'
 import type { OsUser } from './os-user.ts'
+
+const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants
 
 export interface VolumeLayout {
   readonly directory: string
@@ -79,11 +84,30 @@ export function makeLayout(layout: VolumeLayout, user: OsUser | null): void {
   }
 }
 
-/** 0700, as servers demand of their directories. */
+/**
+ * 0700, as servers demand of their directories. A link that lies there is not followed: whoever
+ * laid it would be given what it points at.
+ *
+ * @throws MaasError FS_* when something else than a directory is there
+ */
 export function ownDirectory(path: string, user: OsUser | null): void {
-  if (!existsSync(path)) mkdirSync(path, { mode: 0o700 })
-  if (user !== null) chownSync(path, user.uid, user.gid)
-  chmodSync(path, 0o700)
+  ownWithMode(path, user, 0o700)
+}
+
+function ownWithMode(path: string, owner: Pick<OsUser, 'uid' | 'gid'> | null, mode: number): void {
+  try {
+    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) mkdirSync(path, { mode: 0o700 })
+    const directory = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+    try {
+      if (owner !== null) fchownSync(directory, owner.uid, owner.gid)
+      fchmodSync(directory, mode)
+    } finally {
+      closeSync(directory)
+    }
+  } catch (error) {
+    const cause = error as NodeJS.ErrnoException
+    throw fsError(cause.code ?? 'EIO', cause.syscall ?? 'mkdir', path, cause)
+  }
 }
 
 /**

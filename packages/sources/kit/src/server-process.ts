@@ -11,14 +11,15 @@
  */
 import { spawn } from 'node:child_process'
 import {
-  chownSync,
   closeSync,
+  constants,
+  fchownSync,
+  ftruncateSync,
+  lstatSync,
   openSync,
   readdirSync,
   readFileSync,
   rmSync,
-  statSync,
-  truncateSync,
 } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -29,6 +30,8 @@ import { MaasError } from '@openmaas/kernel/errors'
 import type { OsUser } from './os-user.ts'
 import { identityOf, programEnvironment, spawnError } from './run-program.ts'
 import { readState, writeState } from './state-file.ts'
+
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants
 
 export interface ServerPlace {
   /** Directory of the host, not of the volume: VolumeLayout.run. */
@@ -67,9 +70,10 @@ export async function startServer(server: ServerCommand): Promise<ProcessRecord>
   const running = findServer(server)
   if (running !== null) return running
   const logPath = serverLog(server)
-  const log = openSync(logPath, 'a', 0o600)
+  // Where the server's user may write, it may have laid a link.
+  const log = openSync(logPath, O_APPEND | O_CREAT | O_NOFOLLOW | O_WRONLY, 0o600)
   try {
-    if (server.user !== null) chownSync(logPath, server.user.uid, server.user.gid)
+    if (server.user !== null) fchownSync(log, server.user.uid, server.user.gid)
     const command = server.restart
       ? ['/bin/sh', '-c', KEEPER_SCRIPT, 'openmaas-keeper', ...server.command]
       : server.command
@@ -198,8 +202,14 @@ const LOG_SIZE_MAX = 8 * 1024 * 1024
 /** Empties a log that has grown too large; who writes to it appends, and goes on at its begin. */
 export function trimServerLog(place: ServerPlace): void {
   const path = serverLog(place)
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
-  if (size > LOG_SIZE_MAX) truncateSync(path)
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (found?.isFile() !== true || found.size <= LOG_SIZE_MAX) return
+  const log = openSync(path, O_NOFOLLOW | O_WRONLY)
+  try {
+    ftruncateSync(log)
+  } finally {
+    closeSync(log)
+  }
 }
 
 /** The end of its log, for errors; empty when there is none. */

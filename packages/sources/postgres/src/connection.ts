@@ -2,7 +2,7 @@
  * Connections to production, standbys and clones: for queries by node-postgres, for PostgreSQL's
  * own programs as a libpq connection string with a password file.
  */
-import { chmodSync, chownSync, rmSync } from 'node:fs'
+import { lstatSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { MaasError } from '@openmaas/kernel/errors'
@@ -193,9 +193,13 @@ export function writeConnectionString(
   return parts.map(([key, value]) => `${key}=${quoteValue(value)}`).join(' ')
 }
 
-/** A small file that the server's user reads and nobody else; unchanged it is left alone. */
+/**
+ * A small file that the server's user reads and nobody else; unchanged it is left alone. What is
+ * no file of that user is replaced, unread.
+ */
 export function writeOwned(path: string, content: string, user: OsUser | null): void {
-  if (readPrivateFile(path) !== content) writePrivateFile(path, content)
-  if (user !== null) chownSync(path, user.uid, user.gid)
-  chmodSync(path, 0o600)
+  const there = lstatSync(path, { throwIfNoEntry: false })
+  const isOurs = there?.isFile() === true && (user === null || there.uid === user.uid)
+  if (isOurs && (there.mode & 0o777) === 0o600 && readPrivateFile(path) === content) return
+  writePrivateFile(path, content, user)
 }

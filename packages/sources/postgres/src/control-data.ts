@@ -23,6 +23,8 @@ export interface ControlData {
   readonly minimumRecovery: string
   /** Whole seconds, by the clock of production. */
   readonly checkpointAtMs: number
+  /** With its epoch in the upper 32 bits. */
+  readonly nextXid: bigint
   readonly segmentSize: number
   readonly checksums: boolean
   readonly minima: Readonly<Record<(typeof STANDBY_MINIMA)[number], number>>
@@ -59,8 +61,15 @@ export async function readControlData(
     redo: lsnText.parse(field("Latest checkpoint's REDO location")),
     minimumRecovery: lsnText.parse(field('Minimum recovery ending location')),
     checkpointAtMs: Date.parse(`${field('Time of latest checkpoint')} UTC`),
+    nextXid: fullXid(field("Latest checkpoint's NextXID")),
     segmentSize: Number(field('Bytes per WAL segment')),
     checksums: field('Data page checksum version') !== '0',
     minima,
   }
+}
+
+/** "epoch:id". */
+function fullXid(text: string): bigint {
+  const [epoch, id] = z.tuple([z.string(), z.string()]).parse(text.split(':'))
+  return (BigInt(epoch) << 32n) + BigInt(id)
 }

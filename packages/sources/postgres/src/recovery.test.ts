@@ -27,9 +27,21 @@ test('a time keeps its microseconds', () => {
 test('a transaction is named without its epoch, and must be a number', () => {
   const id = String(3n * 2n ** 32n + 806n)
   expect(settingsFor({ kind: 'transaction', id })).toMatchObject({ recovery_target_xid: '806' })
-  expect(() => settingsFor({ kind: 'transaction', id: "1'; --" })).toThrow(
-    expect.objectContaining({ code: 'DATABASE_TARGET_UNREACHABLE' }),
-  )
+  for (const none of ["1'; --", '0', '2', '4294967296', '99999999999999999999']) {
+    expect(() => settingsFor({ kind: 'transaction', id: none }), none).toThrow(
+      expect.objectContaining({ code: 'REQUEST_INVALID' }),
+    )
+  }
+})
+
+test('a transaction of another epoch is none of this database', () => {
+  const check = (id: bigint) => () =>
+    checkReachable({ kind: 'transaction', id: String(id) }, stateWith([]), control)
+  const refused = expect.objectContaining({ code: 'REQUEST_INVALID' })
+  expect(check(1001n)).not.toThrow()
+  expect(check(3n * 2n ** 32n + 1001n)).not.toThrow()
+  expect(check(3n * 2n ** 32n - 5n)).not.toThrow()
+  expect(check(7n * 2n ** 32n + 1001n)).toThrow(refused)
 })
 
 test('a position is an LSN or the name of a restore point', () => {
@@ -57,6 +69,7 @@ const control = {
   redo: '0/5000000',
   minimumRecovery: '0/6000000',
   checkpointAtMs: 100_000,
+  nextXid: 3n * 2n ** 32n + 1000n,
 } as ControlData
 
 function stateWith(marks: readonly { atMs: number; lsn: string }[]): PostgresState {

@@ -69,23 +69,48 @@ function timeText(atMs: number): string {
   return `${date.replace('T', ' ')}.${String(micros % 1e6).padStart(6, '0')}+00`
 }
 
-/** A number that an epoch may lead: pg_current_xact_id() tells 64 bits, the log holds 32. */
+/** 0 to 2 are no transactions of anybody: InvalidTransactionId, Bootstrap, Frozen. */
+const XID_FIRST = 3n
+const XID_LAST = 0xffff_ffffn
+/** Ids are compared modulo 2^32: further apart than this, two cannot both be in one log. */
+const XID_APART_MAX = 2n ** 31n
+
+/**
+ * A number that an epoch may lead: pg_current_xact_id() tells 64 bits, the log holds 32.
+ *
+ * @throws MaasError REQUEST_INVALID: no other point makes it a transaction
+ */
 function xidText(id: string): string {
-  if (!/^\d{1,20}$/.test(id)) {
-    const message = `"${id}" is no transaction id: a number such as pg_current_xact_id() tells`
-    throw new MaasError('DATABASE_TARGET_UNREACHABLE', message, { id })
-  }
-  return String(BigInt(id) & 0xffff_ffffn)
+  const value = /^\d{1,20}$/.test(id) ? BigInt(id) : 0n
+  const text = value & XID_LAST
+  if (text >= XID_FIRST && value < 2n ** 64n) return String(text)
+  throw noTransaction(id, `"${id}" is no transaction id: one as pg_current_xact_id() tells`)
+}
+
+/** An epoch that the cluster is not in would name another transaction of the same 32 bits. */
+function checkEpoch(id: string, { nextXid }: ControlData): void {
+  xidText(id)
+  const value = BigInt(id)
+  if (value <= XID_LAST) return
+  const apart = value > nextXid ? value - nextXid : nextXid - value
+  if (apart < XID_APART_MAX) return
+  throw noTransaction(id, `transaction ${id} is of another epoch: the next one is ${nextXid}`)
+}
+
+function noTransaction(id: string, message: string): MaasError {
+  return new MaasError('REQUEST_INVALID', message, { id })
 }
 
 /**
- * @throws MaasError DATABASE_TARGET_UNREACHABLE when the clone already holds what comes after
+ * @throws MaasError DATABASE_TARGET_UNREACHABLE when the clone already holds what comes after;
+ *   REQUEST_INVALID when the target is none of this database at all
  */
 export function checkReachable(
   target: RecoveryTarget,
   { marks }: PostgresState,
   control: ControlData,
 ): void {
+  if (target.kind === 'transaction') checkEpoch(target.id, control)
   if (target.kind === 'time' && !isAfterMark(target.atMs, marks, control)) {
     // pg_control tells whole seconds: what was committed within that one may be in already.
     const earliestMs = control.checkpointAtMs + 1000

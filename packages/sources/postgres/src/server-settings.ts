@@ -62,9 +62,13 @@ export interface ServerFiles {
 /** What keeps a clone apart from production, and us with the clone, is not for users to set. */
 const OURS = new RegExp(
   `^(?:${[
-    '(?:hba|ident|config|external_pid)_file',
-    'data_directory|listen_addresses|port|restore_command|wal_recycle|wal_init_zero',
-    '(?:unix_socket|archive|primary|recovery|log|include).*',
+    '(?:hba|ident|config|external_pid)_file|data_directory|listen_addresses|port|restore_command',
+    'wal_recycle|wal_init_zero|wal_level|hot_standby|synchronous_standby_names|cluster_name',
+    'max_logical_replication_workers|(?:shared|session|local)_preload_libraries',
+    'dynamic_library_path|jit_provider|allow_alter_system|lc_messages|event_source',
+    // Commands and libraries, which run as the user of all servers.
+    '.*_(?:command|library|libraries)|krb_.*|ssl_.*_file',
+    '(?:unix_socket|archive|primary|recovery|log|include|summarize_wal).*',
   ].join('|')})$`,
 )
 

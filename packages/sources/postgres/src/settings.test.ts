@@ -50,6 +50,12 @@ test('users set what an instance uses, not what keeps it apart', () => {
   const refused = [
     { archive_command: 'x' },
     { port: '1' },
+    { synchronous_standby_names: 'nobody' },
+    { shared_preload_libraries: 'x' },
+    { max_logical_replication_workers: '4' },
+    { ident_file: '/x' },
+    { ssl_passphrase_command: 'touch /x' },
+    { wal_level: 'minimal' },
     { 'a b': '1' },
     { work_mem: '1\nport = 2' },
   ]

@@ -8,7 +8,6 @@
  * that is being received is linked as ".partial" at each mark (wal-archive.ts).
  */
 import {
-  chownSync,
   existsSync,
   readdirSync,
   readlinkSync,
@@ -17,11 +16,11 @@ import {
   statSync,
   symlinkSync,
   unlinkSync,
-  writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MaasError } from '@openmaas/kernel/errors'
+import { writePrivateFile } from '@openmaas/kernel/private-file'
 import type { DatabaseConnection } from '@openmaas/protocols/channel/database-orders'
 import { makeLayout, ownTree } from '@openmaas/source-kit/layout'
 import {
@@ -204,9 +203,7 @@ function refuseForeignServer(place: Place): void {
 }
 
 export function touch(place: Place, name: string): void {
-  const path = join(place.layout.data, name)
-  writeFileSync(path, '')
-  if (place.user !== null) chownSync(path, place.user.uid, place.user.gid)
+  writePrivateFile(join(place.layout.data, name), '', place.user)
 }
 
 export interface Answering {
