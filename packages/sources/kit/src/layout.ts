@@ -6,7 +6,9 @@
  *   <volume>/log/           archived WAL or binlogs          owned by the server's user, 0700
  *   <volume>/openmaas.json  state of the plug-in             owned by the agent, 0600
  *
- *   <run>/<id>/             sockets, pid records, passwords  owned by the server's user, 0700
+ *   <run>/<id>/             pid records, passwords           owned by the server's user, 0700,
+ *                                                            or the agent's, its group reads
+ *   <run>/<id>/socket/      in that case: the socket         owned by the server's user, 0700
  *
  * A clone of the volume is another database: a record of a process on the volume would name the
  * server of the original. So <run> is on the host, and gone after a boot as the processes are.
@@ -59,6 +61,11 @@ export function volumeLayout(directory: string, id: string, options: RunRoot = {
   }
 }
 
+/** Of engines whose <run>/<id> belongs to the agent: the only part that the server writes to. */
+export function socketDirectory(layout: VolumeLayout): string {
+  return join(layout.run, 'socket')
+}
+
 function defaultRunRoot(): string {
   const uid = process.getuid?.() ?? 0
   return uid === 0 ? '/run/openmaas-db' : join(tmpdir(), `openmaas-${uid}`, 'db')
@@ -67,14 +74,28 @@ function defaultRunRoot(): string {
 /**
  * Makes the directories that are missing, and all that is in them the user's. The volume's root
  * becomes passable for it.
+ *
+ * @param runOwner  whose <run>/<id> is: the agent's, when the engine writes only to `socket/`
+ *   there. Then nothing that runs as the server's user can change what the agent reads from it.
  */
-export function makeLayout(layout: VolumeLayout, user: OsUser | null): void {
+export function makeLayout(
+  layout: VolumeLayout,
+  user: OsUser | null,
+  runOwner: 'agent' | 'server' = 'server',
+): void {
   try {
     mkdirSync(join(layout.run, '..'), { recursive: true, mode: 0o755 })
     // The server's user must reach data/, and nobody else needs to.
     if (user !== null) chownSync(layout.directory, 0, user.gid)
     chmodSync(layout.directory, user === null ? 0o700 : 0o750)
-    for (const path of [layout.data, layout.log, layout.run]) {
+    const theirs = [layout.data, layout.log]
+    if (runOwner === 'agent') {
+      ownWithMode(layout.run, user === null ? null : { uid: 0, gid: user.gid }, 0o750)
+      theirs.push(socketDirectory(layout))
+    } else {
+      theirs.push(layout.run)
+    }
+    for (const path of theirs) {
       if (existsSync(path)) ownTree(path, user)
       ownDirectory(path, user)
     }

@@ -17,12 +17,13 @@ import type {
   RunningInstance,
 } from '@openmaas/protocols/channel/database-orders'
 import { freePort, isPortFree } from '@openmaas/source-kit/free-port'
-import { makeLayout } from '@openmaas/source-kit/layout'
+import { makeLayout, socketDirectory } from '@openmaas/source-kit/layout'
 import type { PluginContext } from '@openmaas/source-kit/plugin'
 import { findServer, stopServer } from '@openmaas/source-kit/server-process'
 import { type Queries, withConnection } from './connection.ts'
 import { type ControlData, readControlData } from './control-data.ts'
-import { makeAdministrator, readInstance } from './instance.ts'
+import { listPowerful, makeAdministrator } from './administrator.ts'
+import { readInstance } from './instance.ts'
 import { localConnection, type Place, placeOf, type PostgresOptions, slotName } from './place.ts'
 import { Programs } from './programs.ts'
 import {
@@ -77,7 +78,7 @@ export async function activate(
   const running = runsHere(place)
   const port = await choosePort(params, state, running)
   const activation = { params, context, place, programs, state, port }
-  makeLayout(place.layout, place.user)
+  makeLayout(place.layout, place.user, 'agent')
   adoptVolume(place)
   borrowLog(place, params.logDirectories)
   if (params.follow !== null) return await followLive(activation, params.follow)
@@ -131,7 +132,7 @@ async function followLive(
   const pid = postmasterPid(place)
   if (pid === null) throw new MaasError('DATABASE_START_FAILED', 'the standby ended')
   const local = localConnection(place, state.superuser, port)
-  const described = { pid, port, socket: place.layout.run }
+  const described = { pid, port, socket: local.host }
   return await withConnection(local, (queries) => readInstance(queries, described))
 }
 
@@ -182,7 +183,7 @@ async function replay(activation: Activation, recovery: ServerSettings): Promise
   prepareData(place)
   rmSync(join(place.layout.data, 'standby.signal'), { force: true })
   const settings = { ...instanceSettings(activation, control), ...recovery }
-  writeServerFiles(place, { settings, remote: 'reject' })
+  writeServerFiles(place, { settings, remote: 'reject', superuser: state.superuser })
   const logFrom = logSize(place)
   await startPostgres(place, programs)
   const waiting = { place, superuser: state.superuser, port, signal: context.signal, logFrom }
@@ -221,7 +222,7 @@ async function open(activation: Activation): Promise<RunningInstance> {
   const settings = instanceSettings(activation, control)
   const logFrom = logSize(place)
   if (findServer(place.server) === null) {
-    writeServerFiles(place, { settings, remote: 'reject' })
+    writeServerFiles(place, { settings, remote: 'reject', superuser: state.superuser })
     await startPostgres(place, programs)
     const waiting = { place, superuser: state.superuser, port, signal: context.signal, logFrom }
     await waitForAnswer({ ...waiting, timeoutMs: RECOVER_MS })
@@ -229,12 +230,14 @@ async function open(activation: Activation): Promise<RunningInstance> {
   const connection = localConnection(place, state.superuser, port)
   return await withConnection(connection, async (queries: Queries) => {
     await makeAdministrator(queries, params.user, params.password)
-    writeServerFiles(place, { settings, remote: 'scram-sha-256' })
+    const refused = await listPowerful(queries)
+    const { superuser } = state
+    writeServerFiles(place, { settings, remote: 'scram-sha-256', superuser, refused })
     reloadServer(place)
     const pid = postmasterPid(place)
     if (pid === null || existsSync(join(place.layout.data, 'recovery.signal'))) {
       throw new MaasError('DATABASE_START_FAILED', 'the instance ended while it was opened')
     }
-    return await readInstance(queries, { pid, port, socket: place.layout.run })
+    return await readInstance(queries, { pid, port, socket: socketDirectory(place.layout) })
   })
 }

@@ -109,7 +109,7 @@ async function connect(to: DatabaseConnection, database: string | null): Promise
       ...clientConfig(to),
       database: name,
       statement_timeout: QUERY_MS,
-      options: '-c datestyle=ISO -c timezone=UTC',
+      options: `-c datestyle=ISO -c timezone=UTC${searchPathOption(to)}`,
     })
     // Without a listener a connection that breaks between queries ends the process.
     client.on('error', () => {})
@@ -123,6 +123,12 @@ async function connect(to: DatabaseConnection, database: string | null): Promise
     }
   }
   throw new MaasError('DATABASE_UNREACHABLE', 'no database to connect to', { host: to.host })
+}
+
+/** What a client sets wins over what owners of a database set for it. */
+function searchPathOption(to: DatabaseConnection & { searchPath?: string | null }): string {
+  const path = to.searchPath ?? null
+  return path === null ? '' : ` -c search_path=${path}`
 }
 
 function tlsOptions(to: DatabaseConnection): pg.ClientConfig['ssl'] {

@@ -1,4 +1,4 @@
-/** An instance that was opened on a clone: its administrator, what it says of itself, its end. */
+/** An instance that was opened on a clone: what it says of itself, its end. */
 import type {
   DatabaseParams,
   DatabaseResult,
@@ -9,21 +9,6 @@ import { stopServer } from '@openmaas/source-kit/server-process'
 import type { Queries } from './connection.ts'
 import { placeOf, type PostgresOptions } from './place.ts'
 import { STOP_MS } from './standby.ts'
-
-/** The password goes as a literal that the server quotes, and is stored as SCRAM. */
-export async function makeAdministrator(
-  queries: Queries,
-  user: string,
-  password: string,
-): Promise<void> {
-  const exists = await queries.value('select 1 from pg_roles where rolname = $1', [user])
-  await queries.rows("set password_encryption = 'scram-sha-256'")
-  // A superuser, whatever the role may do on production: it administers its own copy only.
-  const format = `select format('%s role %I superuser login password %L valid until ''infinity''',
-                                $1::text, $2::text, $3::text)`
-  const verb = exists === undefined ? 'create' : 'alter'
-  await queries.rows(String(await queries.value(format, [verb, user, password])))
-}
 
 const DESCRIBE = `
   select split_part(current_setting('server_version'), ' ', 1) as version,

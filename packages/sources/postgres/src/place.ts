@@ -1,7 +1,7 @@
 /** Everything that concerns one database on this host: its directories, its user, its programs. */
 import { join } from 'node:path'
 import type { DatabaseConnection } from '@openmaas/protocols/channel/database-orders'
-import { type VolumeLayout, volumeLayout } from '@openmaas/source-kit/layout'
+import { socketDirectory, type VolumeLayout, volumeLayout } from '@openmaas/source-kit/layout'
 import { type OsUser, serverUser } from '@openmaas/source-kit/os-user'
 import type { ServerPlace } from '@openmaas/source-kit/server-process'
 import type { ProgramFolders } from './programs.ts'
@@ -41,10 +41,16 @@ export function placeOf(
   }
 }
 
-/** Through the private socket, where only root and the server's user come in. */
-export function localConnection(place: Place, superuser: string, port: number): DatabaseConnection {
+/** Of us: through the private socket, known by the user that this process has (peer). */
+export interface LocalConnection extends DatabaseConnection {
+  /** Users own schemas and databases: what they made there must never be called by us. */
+  readonly searchPath: string | null
+}
+
+export function localConnection(place: Place, superuser: string, port: number): LocalConnection {
   return {
-    host: place.layout.run,
+    searchPath: 'pg_catalog',
+    host: socketDirectory(place.layout),
     port,
     user: superuser,
     password: null,

@@ -50,7 +50,7 @@ export async function seed(
     return { ...described, programs }
   })
   const { programs } = production
-  makeLayout(place.layout, place.user)
+  makeLayout(place.layout, place.user, 'agent')
   const state = firstState(production, slot)
   saveState(place.layout, state)
   emptyDirectories(place)

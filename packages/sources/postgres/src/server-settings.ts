@@ -3,9 +3,11 @@
  * and production's own files are never read: what they say (addresses, archiving, whom to follow,
  * libraries with background workers) must not be true of a copy.
  */
+import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { MaasError } from '@openmaas/kernel/errors'
 import { readPrivateFile } from '@openmaas/kernel/private-file'
+import { socketDirectory } from '@openmaas/source-kit/layout'
 import type { ControlData } from './control-data.ts'
 import { writeOwned } from './connection.ts'
 import type { Place } from './place.ts'
@@ -28,7 +30,7 @@ export function commonSettings(place: Place): ServerSettings {
   return {
     hba_file: hbaPath(place),
     ident_file: identPath(place),
-    unix_socket_directories: place.layout.run,
+    unix_socket_directories: socketDirectory(place.layout),
     unix_socket_permissions: '0700',
     external_pid_file: '',
     // log/ holds hard links to segments of pg_wal: one that is used again would change under it.
@@ -57,6 +59,10 @@ export function commonSettings(place: Place): ServerSettings {
 export interface ServerFiles {
   readonly settings: ServerSettings
   readonly remote: 'reject' | 'scram-sha-256'
+  /** Whom we are. */
+  readonly superuser: string
+  /** Roles with more rights than an instance gives: nobody comes in as them. */
+  readonly refused?: readonly string[]
 }
 
 /** What keeps a clone apart from production, and us with the clone, is not for users to set. */
@@ -92,7 +98,8 @@ export function checkUserSettings(settings: ServerSettings): ServerSettings {
  *
  * @returns the names of the settings that are other than before
  */
-export function writeServerFiles(place: Place, { settings, remote }: ServerFiles): Set<string> {
+export function writeServerFiles(place: Place, files: ServerFiles): Set<string> {
+  const { settings, superuser } = files
   const lines = Object.entries(settings).map(([name, value]) => `${name} = ${quote(value)}`)
   const before = readLines(configPath(place))
   const changed = [
@@ -100,16 +107,38 @@ export function writeServerFiles(place: Place, { settings, remote }: ServerFiles
     ...lines.filter((line) => !before.includes(line)),
   ].map((line) => line.split(' = ')[0]!)
   writeOwned(configPath(place), `${lines.join('\n')}\n`, place.user)
-  const methods = [
-    // The directory of the socket lets only root and the server's user in.
-    'local all all trust',
-    'local replication all trust',
+  writeOwned(hbaPath(place), `${accessLines(files).join('\n')}\n`, place.user)
+  writeOwned(identPath(place), `openmaas ${hbaName(ownName())} ${hbaName(superuser)}\n`, place.user)
+  return new Set(changed)
+}
+
+/**
+ * Other servers run as the same user of the system: who that is opens nothing. We come in by the
+ * user that the agent has, everybody else by a password, and nobody as a superuser.
+ */
+function accessLines({ remote, superuser, refused = [] }: ServerFiles): string[] {
+  const roles = [...new Set([superuser, ...refused])].map(hbaName)
+  return [
+    `local all ${hbaName(superuser)} peer map=openmaas`,
+    `local replication ${hbaName(superuser)} peer map=openmaas`,
+    ...roles.flatMap((role) => ['local', 'host'].map((type) => refuseLine(type, role))),
+    'local all all scram-sha-256',
     `host all all 0.0.0.0/0 ${remote}`,
     `host all all ::/0 ${remote}`,
   ]
-  writeOwned(hbaPath(place), `${methods.join('\n')}\n`, place.user)
-  writeOwned(identPath(place), '', place.user)
-  return new Set(changed)
+}
+
+function refuseLine(type: string, role: string): string {
+  return `${type} all ${role} ${type === 'host' ? 'all ' : ''}reject`
+}
+
+function ownName(): string {
+  return userInfo().username
+}
+
+/** Quoted, no name is a keyword, a group or a pattern. */
+function hbaName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
 }
 
 function readLines(path: string): string[] {

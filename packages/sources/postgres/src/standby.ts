@@ -12,6 +12,7 @@ import {
   readdirSync,
   readlinkSync,
   realpathSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -79,12 +80,12 @@ export async function ensureStandby(
   standby: StandbyOptions,
 ): Promise<number> {
   const programs = new Programs(state.major, place.programs)
-  makeLayout(place.layout, place.user)
+  makeLayout(place.layout, place.user, 'agent')
   adoptVolume(place)
   const control = await readControlData(programs, place.layout.data, place.user)
   const settings = standbySettings(place, control, standby)
   const remote = standby.open === null ? 'reject' : 'scram-sha-256'
-  const changed = writeServerFiles(place, { settings, remote })
+  const changed = writeServerFiles(place, { settings, remote, superuser: state.superuser })
   if (runsHere(place)) {
     if ([...changed].every((name) => RELOADABLE.has(name))) {
       if (changed.size > 0) reloadServer(place)
@@ -157,6 +158,9 @@ export function postmasterPid(place: Place): number | null {
 export function prepareData(place: Place): void {
   refuseForeignServer(place)
   rmSync(join(place.layout.data, 'postmaster.pid'), { force: true })
+  // What ALTER SYSTEM set would come over our settings: it is kept for people to read.
+  const auto = join(place.layout.data, 'postgresql.auto.conf')
+  if (existsSync(auto)) renameSync(auto, `${auto}.aside`)
   const links = join(place.layout.data, 'pg_tblspc')
   for (const oid of existsSync(links) ? readdirSync(links) : []) {
     const target = join(place.tablespaces, oid)

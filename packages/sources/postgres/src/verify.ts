@@ -82,8 +82,8 @@ async function readEveryPage({
   const command = [programs.path('pg_basebackup'), '--target', 'blackhole', '-X', 'none']
   command.push('--checkpoint', 'fast', '--no-password', '--no-manifest')
   command.push('-h', local.host, '-p', String(local.port), '-U', local.user)
-  const { user } = place
-  await runProgram(command, { user, signal: context.signal, timeoutMs: null })
+  // As whom the agent runs: the server's own user is let in as nobody.
+  await runProgram(command, { user: null, signal: context.signal, timeoutMs: null })
   return 'every page was read, and its checksum is right'
 }
 
@@ -93,8 +93,8 @@ async function checkStructure(job: Verification): Promise<string> {
   const local = localConnection(place, state.superuser, params.port)
   const command = [programs.path('pg_amcheck'), '--all', '--install-missing', '--heapallindexed']
   command.push('--no-password', '-h', local.host, '-p', String(local.port), '-U', local.user)
-  const { user } = place
-  await runProgram(command, { user, signal: context.signal, timeoutMs: null })
+  // As whom the agent runs: the server's own user is let in as nobody.
+  await runProgram(command, { user: null, signal: context.signal, timeoutMs: null })
   return 'pg_amcheck found every table and B-tree in order'
 }
 
@@ -104,7 +104,7 @@ async function assertTrue(
 ): Promise<string> {
   const { port, user, password } = params
   // As its administrator with the password: so that is tried as well. The server is on this host.
-  const connection = { ...localConnection(place, user, port), password }
+  const connection = { ...localConnection(place, user, port), password, searchPath: null }
   const rows = await withConnection(connection, (queries) => queries.rows(sql), database)
   const values = rows.map((row) => Object.values(row))
   if (values.length === 1 && values[0]!.length === 1 && values[0]![0] === true) return 'true'
