@@ -62,7 +62,12 @@ requires({ linux: true, root: true, paths: [join(programs, 'postgres')] }, () =>
       return (await fixture.plugin.activate({ ...clone, ...USER, ...how, ...open }, CONTEXT)).port
     }
     const as = (user: string, password: string): DatabaseConnection => ({
-      ...{ host: '127.0.0.1', port, user, password, tls: 'off', ca: null },
+      host: '127.0.0.1',
+      port,
+      user,
+      password,
+      tls: 'off',
+      ca: null,
     })
     const sql = (text: string, database: string | null = null): Promise<unknown> =>
       withConnection(
