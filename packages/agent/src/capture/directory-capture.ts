@@ -2,6 +2,7 @@
  * Emits one directory: walks its names in order beside what the parent snapshot had, takes over
  * what has not changed byte for byte, and captures the rest.
  */
+import { coarseNowMs } from '@openmaas/kernel/posix/coarse-clock'
 import { AT_SYMLINK_NOFOLLOW, E } from '@openmaas/kernel/posix/constants'
 import { readlinkat } from '@openmaas/kernel/posix/names'
 import { listedLength, listedType } from '@openmaas/kernel/posix/listing'
@@ -301,7 +302,7 @@ export class DirectoryCapture {
   /** What else there is of something that is not opened: only a path reaches it. */
   #named(dirfd: number, path: string): EntryOptions {
     // Another may stand there before the clock ticks, with the inode number of this one.
-    const uncertain = isRacy(this.#stat, Date.now())
+    const uncertain = isRacy(this.#stat, coarseNowMs())
     const xattrs = xattrPairs(readXattrsAt(dirfd, this.#name), path, this.#deps.warnings)
     return { xattrs, uncertain }
   }

@@ -1,4 +1,5 @@
 /** Captures one regular file: content, xattrs, and whether it held still meanwhile. */
+import { coarseNowMs } from '@openmaas/kernel/posix/coarse-clock'
 import {
   AT_EMPTY_PATH,
   E,
@@ -124,7 +125,7 @@ export class FileCapture {
   #captureOpen(fd: number, path: string, stat: FileStat): CapturedFile | undefined {
     const { warnings } = this.#deps
     for (let attempt = 1; ; attempt += 1) {
-      const begunMs = Date.now()
+      const begunMs = coarseNowMs()
       const size = this.#readContent(fd, path, stat)
       const content = this.#list.finish()
       if (size < 0) {

@@ -35,12 +35,9 @@ describeBothCatalogs('protect', (make) => {
     const source = await site.catalog.db.selectFrom('source').selectAll().executeTakeFirst()
     expect(source).toMatchObject({ lastPointId: point!.id, lastSuccessAt: point!.takenAt })
     const events = await site.catalog.db.selectFrom('event').select('type').orderBy('seq').execute()
-    expect(events.map((row) => row.type)).toEqual([
-      'job.queued',
-      'job.started',
-      'point.created',
-      'job.ended',
-    ])
+    // Progress is told twice a second: on a slow machine, of this job too.
+    const types = events.map((row) => row.type).filter((type) => type !== 'job.progress')
+    expect(types).toEqual(['job.queued', 'job.started', 'point.created', 'job.ended'])
     // Enough to rebuild the catalog from.
     const tags = parsePointTags([...site.hosts.snapshots.values()][0]!.tags)
     expect(tags).toMatchObject({
