@@ -9,22 +9,31 @@ import { localConnection, placeOf, SOCKET_PORT } from '@openmaas/source-postgres
 import { requires } from '@openmaas/testkit/requires'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PostgresFixture } from './fixture.test-support.ts'
-import { folderOf } from './production.test-support.ts'
+import { folderOf, PROGRAMS_17 } from './production.test-support.ts'
 
 const CONTEXT = { signal: new AbortController().signal, progress: () => {} }
 const USER = { user: 'dev', password: 'a secret' }
 const SOURCE = 'src_00000000000000000000000009'
-const programs = folderOf(15) ?? '/usr/lib/postgresql/15/bin'
 
-requires({ linux: true, root: true, paths: [join(programs, 'postgres')] }, () => {
-  describe('the user of an instance', () => {
+// Who may create roles may do more before 16 than since.
+confines(15, folderOf(15) ?? '/usr/lib/postgresql/15/bin')
+confines(17, folderOf(17) ?? PROGRAMS_17)
+
+function confines(major: number, programs: string): void {
+  requires({ linux: true, root: true, paths: [join(programs, 'postgres')] }, () => {
+    verifyUser(major, programs)
+  })
+}
+
+function verifyUser(major: number, programs: string): void {
+  describe(`the user of an instance of PostgreSQL ${major}`, () => {
     let fixture: PostgresFixture
     let standby: { engine: string; id: string; directory: string }
     let clone: { engine: string; id: string; directory: string }
     let port: number
 
     beforeAll(async () => {
-      fixture = await PostgresFixture.make({ major: 15 })
+      fixture = await PostgresFixture.make({ major })
       await fixture.production.sql(`
         create role admin superuser login password 'admin';
         create role worker login password 'worker';
@@ -141,4 +150,4 @@ requires({ linux: true, root: true, paths: [join(programs, 'postgres')] }, () =>
       expect(readFileSync(`${auto}.aside`, 'utf8')).toContain('port = 6000')
     })
   })
-})
+}
