@@ -11,7 +11,7 @@ import { freePort, isPortFree } from '@openmaas/source-kit/free-port'
 import { readState, writeState } from '@openmaas/source-kit/state-file'
 import type { PluginContext } from '@openmaas/source-kit/plugin'
 import { findServer } from '@openmaas/source-kit/server-process'
-import { lastTransaction, listLogFiles, planReplay } from './binlog/plan.ts'
+import { checkTarget, lastTransaction, listLogFiles, planReplay } from './binlog/plan.ts'
 import type { LoggedTransaction } from './binlog/log-file.ts'
 import type { ReplayPlan } from './binlog/plan.ts'
 import { followProduction } from './follow.ts'
@@ -45,6 +45,7 @@ export async function activate(
 ): Promise<Result> {
   const settings = checkSettings(params.settings)
   const volume = await openVolume(params, options)
+  checkTarget(params.target, volume.dialect.gtids)
   const running = findActivation(volume)
   if (running !== null) return describe(volume, running)
   // One that was left half way: what it did is done again, or is found done.

@@ -143,7 +143,7 @@ export const MYSQL_GTIDS: GtidMath = {
     const sequence = rest.at(-1) ?? ''
     const tagged = rest.length === 2 && MYSQL_TAG.test(rest[0]!)
     if (!MYSQL_UUID.test(uuid) || !(rest.length === 1 || tagged)) return null
-    return /^\d{1,19}$/.test(sequence) ? parts.join(':') : null
+    return /^(?=.*[1-9])\d{1,19}$/.test(sequence) ? parts.join(':') : null
   },
 }
 

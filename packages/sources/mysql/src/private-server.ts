@@ -4,9 +4,21 @@
  * in the run directory of the host and nowhere else.
  */
 import { randomBytes } from 'node:crypto'
-import { chmodSync, chownSync, existsSync, readFileSync, renameSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+} from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import { MaasError } from '@openmaas/kernel/errors'
@@ -24,7 +36,7 @@ import { stopServer } from '@openmaas/source-kit/server-process'
 import type { ServerPlace } from '@openmaas/source-kit/server-process'
 import { readState, writeState } from '@openmaas/source-kit/state-file'
 import type { Programs } from './programs.ts'
-import { BINLOG_BASE, serverCommand, socketOf } from './server-options.ts'
+import { BINLOG_BASE, emptyDirectory, serverCommand, socketOf } from './server-options.ts'
 import type { Options } from './server-options.ts'
 import { Session } from './session.ts'
 
@@ -73,6 +85,7 @@ export async function startPrivate(server: PrivateServer, start: StartOptions): 
   const place = placeOf(layout)
   if (findServer(place) === null) {
     makeLayout(layout, user)
+    makeEmptyDirectory(emptyDirectory(layout))
     const password = `Aa1!${randomBytes(24).toString('hex')}` // Passes any rule for passwords.
     writeState(adminPath(layout), { password })
     const initial = [...adminStatements(programs, password), ...(start.initial ?? [])]
@@ -183,10 +196,32 @@ async function rewriteIndex(layout: VolumeLayout, user: OsUser | null): Promise<
   writeOwned(path, text, user)
 }
 
+/** The directory is the server's: the owner is set on what was written, never on a name. */
 function writeOwned(path: string, text: string, user: OsUser | null): void {
   writePrivateFile(path, text)
-  if (user !== null) chownSync(path, user.uid, user.gid)
-  chmodSync(path, 0o600)
+  if (user === null) return
+  const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  try {
+    const { nlink, uid } = fstatSync(file)
+    if (nlink !== 1 || uid !== process.getuid?.()) {
+      const message = 'a file of the server was replaced while it was written'
+      throw new MaasError('DATABASE_STATE_INVALID', message, { path })
+    }
+    fchownSync(file, user.uid, user.gid)
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** Read by nobody's need and written by nobody: what SQL may read or write is in it. */
+function makeEmptyDirectory(path: string): void {
+  mkdirSync(path, { recursive: true, mode: 0o555 })
+  const directory = openSync(path, constants.O_DIRECTORY | constants.O_NOFOLLOW)
+  try {
+    fchmodSync(directory, 0o555)
+  } finally {
+    closeSync(directory)
+  }
 }
 
 /** What stands in the log is of this start alone; the one before is kept for people. */

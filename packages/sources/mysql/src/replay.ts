@@ -36,7 +36,8 @@ export async function replay(
     [
       programs.client,
       `--defaults-file=${writeClientFile(layout)}`,
-      '--binary-mode', // Values hold any bytes.
+      '--binary-mode', // Values hold any bytes, and none is a command of the client.
+      '--local-infile=0', // It is root, and the log might ask for any of its files.
       '--max-allowed-packet=1G',
     ],
     signal,

@@ -91,12 +91,39 @@ test('an instance listens where it was told, with the settings of its user', () 
   })
 })
 
+test('what only begins as an option of ours does may be set', () => {
+  const settings = { general_log: '1', innodb_log_file_size: '1', ssl: '0', sort_buffer_size: '1' }
+  expect(Object.keys(checkSettings(settings))).toHaveLength(4)
+})
+
+test.each(['mariadb', 'mysql'] as const)('no SQL on a server of %s reaches a file', (product) => {
+  const identity = identityOf(product)
+  const settings = checkSettings({ max_connections: '7' })
+  const opening = { port: 1, listen: ['127.0.0.1'], settings, follows: false }
+  const confined = product === 'mariadb' ? '/run/no-files' : 'NULL'
+  for (const options of [
+    standbyOptions(identity, true),
+    recoveryOptions(identity, settings),
+    instanceOptions(identity, opening),
+  ]) {
+    expect(options).toMatchObject({ 'local-infile': 'OFF', 'secure-file-priv': confined })
+    expect(options).not.toHaveProperty('plugin-dir')
+    expect('skip-symbolic-links' in options).toBe(product === 'mariadb')
+  }
+})
+
 test.each([
   ['datadir', '/etc'],
   ['skip_grant_tables', '1'],
   ['INIT-FILE', '/x'],
   ['x y', '1'],
   ['--port', '1'],
+  ['loose_secure_file_priv', '/tmp'],
+  ['plugin-load-ad', 'x.so'],
+  ['wsrep_notify_cmd', '/bin/x'],
+  ['disable-skip-grant-tables', '0'],
+  ['general_log_fil', '/tmp/x'],
+  ['innodb_data_file_path', '/dev/sda:1Graw'],
   ['max_connections', '1\n2'],
 ])('the setting %s=%s is refused', (name, value) => {
   expect(() => checkSettings({ [name]: value })).toThrow('not to be set')

@@ -1,6 +1,6 @@
 /** The command lines of the servers that the plug-in starts: standby, recovery and instance. */
 import { createHash } from 'node:crypto'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { VolumeLayout } from '@openmaas/source-kit/layout'
 import type { Programs } from './programs.ts'
@@ -87,10 +87,37 @@ function commonOptions({ layout, programs, id, carried }: ServerIdentity): Optio
           'log-replica-updates': 'ON',
           'replica-max-allowed-packet': PACKET_MAX,
           mysqlx: 'OFF',
-          // The directory that is compiled in need not exist.
-          'secure-file-priv': 'NULL',
         }),
   }
+}
+
+/**
+ * No SQL reaches a file outside the server's own, whatever rights production gave to whom: its
+ * user of the operating system is also that of the standby and of the other instances. Libraries
+ * come from the product's own directory, which is root's, as none is named here.
+ *
+ * They stand last: of an option that is given twice, or shortened, the last one counts.
+ */
+function confiningOptions({ layout, programs }: ServerIdentity): Options {
+  const common = { 'local-infile': 'OFF' }
+  return programs.version.product === 'mariadb'
+    ? {
+        ...common,
+        // It has no value for "nowhere": an empty directory that the server cannot write to.
+        'secure-file-priv': emptyDirectory(layout),
+        'skip-symbolic-links': null, // Also DATA DIRECTORY of a table, of any engine.
+      }
+    : {
+        ...common,
+        'secure-file-priv': 'NULL',
+        // SET PERSIST of whoever had the right to it.
+        'persisted-globals-load': 'OFF',
+      }
+}
+
+/** Beside the run directories, since these are the server's. */
+export function emptyDirectory({ run }: Pick<VolumeLayout, 'run'>): string {
+  return join(dirname(run), 'no-files')
 }
 
 function carriedOptions(carried: ServerIdentity['carried'], mariadb: boolean): Options {
@@ -141,6 +168,7 @@ export function standbyOptions(identity: ServerIdentity, synchronous: boolean): 
         ? { 'rpl-semi-sync-slave-enabled': 'ON' }
         : { 'plugin-load-add': 'semisync_replica.so', 'rpl-semi-sync-replica-enabled': 'ON' }),
     }),
+    ...confiningOptions(identity),
   }
 }
 
@@ -159,6 +187,7 @@ export function recoveryOptions(identity: ServerIdentity, settings: Options): Op
     'innodb-buffer-pool-dump-at-shutdown': 'OFF',
     'innodb-buffer-pool-load-at-startup': 'OFF',
     ...(mariadb ? { 'skip-slave-start': null } : { 'skip-replica-start': 'ON' }),
+    ...confiningOptions(identity),
   }
 }
 
@@ -177,6 +206,7 @@ export function instanceOptions(identity: ServerIdentity, opening: Opening): Opt
     ...commonOptions(identity),
     // For readers of changes; nothing of ours needs it.
     'binlog-expire-logs-seconds': '86400',
+    ...opening.settings,
     ...(opening.follows && {
       'read-only': 'ON',
       'relay-log-recovery': 'ON',
@@ -184,20 +214,47 @@ export function instanceOptions(identity: ServerIdentity, opening: Opening): Opt
     }),
     ...(!opening.follows && mariadb && { 'skip-slave-start': null }),
     ...(!opening.follows && !mariadb && { 'skip-replica-start': 'ON' }),
-    ...opening.settings,
     port: String(opening.port),
     'bind-address': opening.listen.join(','),
+    ...confiningOptions(identity),
   }
 }
 
-/** Where it stands and who may come in is ours to say; the rest is the user's. */
-const OURS = new Set(
-  (
-    'datadir socket pid-file log-bin log-bin-index port bind-address server-id init-file user ' +
-    'skip-networking skip-grant-tables relay-log innodb-data-home-dir innodb-log-group-home-dir ' +
-    'innodb-undo-directory plugin-dir basedir chroot defaults-file log-error daemonize'
-  ).split(' '),
-)
+/**
+ * Where it stands, what files it touches, what it loads and who may come in is ours to say; the
+ * rest is the user's.
+ */
+const OURS = (
+  'datadir socket pid-file log-bin log-bin-index port extra-port bind-address server-id ' +
+  'init-file init-slave init-replica user networking grant-tables relay-log relay-log-index ' +
+  'relay-log-info-file master-info-file slave-load-tmpdir replica-load-tmpdir tmpdir ' +
+  'innodb-tmpdir innodb-data-home-dir innodb-data-file-path innodb-temp-data-file-path ' +
+  'innodb-temp-tablespaces-dir innodb-log-group-home-dir innodb-undo-directory ' +
+  'innodb-doublewrite-dir innodb-directories innodb-redo-log-archive-dirs ' +
+  'innodb-buffer-pool-filename innodb-status-file aria-log-dir-path plugin-dir plugin-load-add ' +
+  'plugin-maturity early-plugin-load allow-suspicious-udfs basedir chroot defaults-file ' +
+  'defaults-extra-file log-error log-basename log-slow-query-file slow-query-log-file ' +
+  'general-log-file ft-stopword-file character-sets-dir lc-messages-dir language daemonize ' +
+  'bootstrap initialize-insecure secure-file-priv local-infile symbolic-links core-file ' +
+  'external-locking partial-revokes persisted-globals-load mysqlx slave-start replica-start ' +
+  'name-resolve des-key-file'
+).split(' ')
+/** All that begin so. */
+const OUR_FAMILIES =
+  /^(?:wsrep|plugin|keyring|mysqlx|ndb-|admin-|replicate-|server-audit|persist|rpl-|group-repl)/
+/** Of plug-ins that we do not know. */
+const FILE_LIKE = /(?:^|-)(?:file|filename|path|dirs?|directory|directories|library|provider|cmd)$/
+/** Options of their own, and beginnings of such as are ours. */
+const WHOLE = new Set(['general-log', 'slow-query-log', 'log-slow-query'])
+
+/** Servers take any beginning of a name that is clear, and these words before it. */
+function isOurs(option: string): boolean {
+  const bare = option.replace(/^(?:(?:loose|skip|enable|disable|maximum|autoset)-)+/, '')
+  if (WHOLE.has(bare)) return false
+  if (OUR_FAMILIES.test(bare) || FILE_LIKE.test(bare)) return true
+  return OURS.some((name) => name.startsWith(bare))
+}
+
 const SETTING_NAME = /^[a-z][a-z0-9_-]{0,63}$/
 /** An order holds no more than this. */
 export const SETTINGS_MAX = 200
@@ -207,7 +264,7 @@ export function checkSettings(settings: Readonly<Record<string, string>>): Optio
   const options: Record<string, string> = {}
   for (const [name, value] of Object.entries(settings)) {
     const option = name.toLowerCase().replaceAll('_', '-')
-    const refused = !SETTING_NAME.test(option) || OURS.has(option) || /[\0\n]/.test(value)
+    const refused = !SETTING_NAME.test(option) || isOurs(option) || /[\0\n]/.test(value)
     if (refused || Object.keys(options).length >= SETTINGS_MAX) {
       const message = `the setting "${name.slice(0, 64)}" is not to be set on an instance`
       throw new MaasError('CONFIG_INVALID', message, { setting: name.slice(0, 64) })

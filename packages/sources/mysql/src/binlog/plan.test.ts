@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RecoveryTarget } from '@openmaas/protocols/channel/database-orders'
-import { MARIADB_GTIDS } from '../gtid.ts'
+import { MARIADB_GTIDS, MYSQL_GTIDS } from '../gtid.ts'
 import { mariadbGtid, mariadbList, writeLog, xid } from './binlog.test-support.ts'
-import { lastTransaction, listLogFiles, planReplay } from './plan.ts'
+import { checkTarget, lastTransaction, listLogFiles, planReplay } from './plan.ts'
 import type { PlanRequest, ReplayPlan } from './plan.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'openmaas-plan-'))
@@ -85,6 +85,18 @@ describe('a transaction', () => {
     expect(() => plan(id(31))).toThrow('not in the log')
     expect(() => plan({ kind: 'transaction', id: 'latest' })).toThrow('no GTID')
   })
+})
+
+test.each([
+  [{ kind: 'transaction', id: 'latest' }, MARIADB_GTIDS],
+  [{ kind: 'transaction', id: '' }, MARIADB_GTIDS],
+  [{ kind: 'transaction', id: '0-1-5' }, MYSQL_GTIDS],
+  [{ kind: 'transaction', id: `${'0'.repeat(8)}-0000-0000-0000-${'0'.repeat(12)}:0` }, MYSQL_GTIDS],
+  [{ kind: 'position', position: '0-1' }, MARIADB_GTIDS],
+] as const)('%o is no target at all, and refused before a server starts', (target, gtids) => {
+  expect(() => checkTarget(target, gtids)).toThrow(
+    expect.objectContaining({ code: 'REQUEST_INVALID' }),
+  )
 })
 
 test('a position is reached with its last transaction', () => {

@@ -1,7 +1,7 @@
 /** What of the logs must be replayed on a clone so that it ends where the target says. */
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { MaasError } from '@openmaas/kernel/errors'
+import { MaasError, isMaasError } from '@openmaas/kernel/errors'
 import type { RecoveryTarget } from '@openmaas/protocols/channel/database-orders'
 import type { GtidMath } from '../gtid.ts'
 import { BINLOG_BASE } from '../server-options.ts'
@@ -53,7 +53,28 @@ function numberOf(name: string): number {
   return Number(name.slice(BINLOG_BASE.length + 1))
 }
 
-/** @throws MaasError DATABASE_TARGET_UNREACHABLE */
+/**
+ * Before anything is started: with no point and no log would such a target be reached.
+ *
+ * @throws MaasError REQUEST_INVALID
+ */
+export function checkTarget(target: RecoveryTarget, gtids: GtidMath): void {
+  if (target.kind === 'transaction' && gtids.parse(target.id) === null) throw malformed(target.id)
+  if (target.kind !== 'position') return
+  try {
+    gtids.union(target.position, '')
+  } catch (error) {
+    if (!isMaasError(error, 'CONFIG_INVALID')) throw error
+    throw malformed(target.position)
+  }
+}
+
+function malformed(text: string): MaasError {
+  const message = `"${text.slice(0, 80)}" is no GTID of this product`
+  return new MaasError('REQUEST_INVALID', message, {})
+}
+
+/** @throws MaasError DATABASE_TARGET_UNREACHABLE, REQUEST_INVALID */
 export function planReplay(files: readonly string[], request: PlanRequest): ReplayPlan {
   const { from, target, gtids } = request
   const nothing: ReplayPlan = { files: [], begin: 0, end: 0, last: null, count: 0 }
@@ -123,7 +144,7 @@ function momentGoal({ lastHeld, coveredMs }: PlanRequest, atMs: number): Goal {
 
 function transactionGoal({ gtids, from, lastHeld }: PlanRequest, text: string): Goal {
   const id = gtids.parse(text)
-  if (id === null) throw unreachable(`"${text.slice(0, 80)}" is no GTID of this product`)
+  if (id === null) throw malformed(text)
   return {
     kind: 'transaction',
     isReached() {
