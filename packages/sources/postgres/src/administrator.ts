@@ -32,7 +32,8 @@ const OWNERS = `select r.rolname as name from pg_roles r
    order by 1`
 
 /** Memberships that production has given it, and an instance does not. */
-const TOO_MUCH = `select r.rolname as name, (select rolname from pg_roles where oid = m.grantor) as giver
+const TOO_MUCH = `select r.rolname as name,
+         (select rolname from pg_roles where oid = m.grantor) as giver
     from pg_auth_members m join pg_roles r on r.oid = m.roleid
    where m.member = (select oid from pg_roles where rolname = $1) and ${IS_POWERFUL}`
 
