@@ -10,6 +10,7 @@ import { verifySourcePlugin } from '@openmaas/source-kit/conformance.test-suppor
 import { runProgram } from '@openmaas/source-kit/run-program'
 import { requires } from '@openmaas/testkit/requires'
 import { MYSQL_PROGRAMS, MysqlFixture } from './fixture.test-support.ts'
+import { verifyConfinement } from './confinement.test-support.ts'
 import { verifyRandomRecoveries } from './recovery.test-support.ts'
 
 /** Each takes two starts of 1.3 s. OPENMAAS_RECOVERIES: as many as you like to wait for. */
@@ -36,5 +37,6 @@ async function unpackPrograms(): Promise<void> {
 
 requires({ root: true, paths: [join(MYSQL_PROGRAMS, 'mysqld')] }, () => {
   verifySourcePlugin('MySQL 9.7', () => MysqlFixture.make('mysql'))
+  verifyConfinement('mysql')
   verifyRandomRecoveries('mysql', { count: COUNT, pointGapMs: 1000 })
 })

@@ -15,6 +15,7 @@ import { checkTarget, lastTransaction, listLogFiles, planReplay } from './binlog
 import type { LoggedTransaction } from './binlog/log-file.ts'
 import type { ReplayPlan } from './binlog/plan.ts'
 import { followProduction } from './follow.ts'
+import { checkOwner, grantOwner } from './grant.ts'
 import { connectLocal, placeOf, startPrivate, stopPrivate } from './private-server.ts'
 import { replay } from './replay.ts'
 import { checkSettings, instanceOptions, recoveryOptions, socketOf } from './server-options.ts'
@@ -44,6 +45,7 @@ export async function activate(
   options: PluginOptions,
 ): Promise<Result> {
   const settings = checkSettings(params.settings)
+  checkOwner(params.user)
   const volume = await openVolume(params, options)
   checkTarget(params.target, volume.dialect.gtids)
   const running = findActivation(volume)
@@ -145,26 +147,6 @@ function removeServerIdentity({ layout, state }: Volume): void {
   if (state.role === 'standby') rmSync(join(layout.data, 'auto.cnf'), { force: true })
 }
 
-/** Makes the user, or gives it this password wherever it may come from. */
-async function grantUser(session: Session, { user, password, follow }: Params): Promise<void> {
-  await session.run('SET SESSION sql_log_bin = 0')
-  const rows = await session.rows('SELECT Host FROM mysql.user WHERE User = ?', [user])
-  // "localhost" beside "%": an anonymous user of that host would be taken for ours.
-  const hosts = new Set(['%', 'localhost', ...rows.map((row) => row['Host'] ?? '%')])
-  for (const host of hosts) {
-    const account = `${session.quote(user)}@${session.quote(host)}`
-    const secret = `IDENTIFIED BY ${session.quote(password)}`
-    await session.run(`CREATE USER IF NOT EXISTS ${account} ${secret}`)
-    await session.run(`ALTER USER ${account} ${secret} ACCOUNT UNLOCK`)
-    await session.run(`GRANT ALL PRIVILEGES ON *.* TO ${account} WITH GRANT OPTION`)
-    if (follow === null) continue
-    // Those who may write on a read-only server would break what follows.
-    const mariadb = (await session.value('SELECT VERSION()'))?.includes('MariaDB') === true
-    const stronger = mariadb ? 'READ ONLY ADMIN, SUPER' : 'CONNECTION_ADMIN, SUPER'
-    await session.run(`REVOKE ${stronger} ON *.* FROM ${account}`)
-  }
-}
-
 interface OpenRequest {
   readonly params: Params
   readonly settings: ReturnType<typeof checkSettings>
@@ -204,7 +186,7 @@ async function settle(session: Session, volume: Volume, params: Params): Promise
   // What recovery wrote down stands on the volume, and was not there when it was opened.
   const state = loadSeeded(volume.layout)
   const recoveredTo = await becomeInstance(session, { ...volume, state }, null)
-  await grantUser(session, params)
+  await grantOwner(session, { ...params, follows: params.follow !== null })
   if (params.follow !== null) await followProduction(volume, session, params.follow)
   return recoveredTo
 }
