@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
-import type { Browser, BrowserContext, ConsoleMessage, Page } from 'playwright-core'
+import type { Browser, BrowserContext, ConsoleMessage, Cookie, Page } from 'playwright-core'
 import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
 import { ServerProgram } from '../serve/server.test-support.ts'
 
@@ -29,6 +29,7 @@ export class ConsoleSite implements AsyncDisposable {
   /** Of the first capture of the source "files". */
   jobId = ''
   sourceId = ''
+  #cookies: Cookie[] = []
 
   private constructor(server: ServerProgram, directory: TemporaryDirectory, browser: Browser) {
     this.server = server
@@ -90,8 +91,12 @@ export class ConsoleSite implements AsyncDisposable {
   /** Logged in as the administrator, without the form. */
   async enter(options: Parameters<ConsoleSite['visit']>[0] = {}): Promise<Visit> {
     const visit = await this.visit(options)
+    // One session for all tests, as long as it lasts: logins are limited.
+    await visit.context.addCookies(this.#cookies)
+    if ((await visit.context.request.get('/api/v1/me')).ok()) return visit
     const answer = await visit.context.request.post('/api/v1/login', { data: this.login })
     if (!answer.ok()) throw new Error(`login: ${answer.status()} ${await answer.text()}`)
+    this.#cookies = await visit.context.cookies()
     return visit
   }
 

@@ -61,7 +61,7 @@ export function testSources(site: () => ConsoleSite): void {
     test('says what is wrong when a locked point is to be deleted, and keeps it', async () => {
       await using visit = await site().enter()
       const { items } = await site().server.api.call('listPoints', {
-        query: { 'filter[sourceId]': site().sourceId, sort: 'takenAt' },
+        query: { 'filter[sourceId]': site().sourceId, 'filter[locked]': 'true' },
       })
       await visit.open(`/sources/${site().sourceId}?tab=timeline&point=${items[0]!.id}`)
       await visit.by('point-delete').click()
