@@ -17,6 +17,10 @@ import { fetchParts } from './parts.ts'
 const PROGRAMS = ['qemu-system-x86_64', 'mkfs.ext4', 'e2fsck', 'apt-get', 'dpkg-deb', 'ldd']
 const SCENARIO = fileURLToPath(new URL('kernel-nbd.sh', import.meta.url))
 
+/** One cache for all: Node's own would be useless in the engine otherwise, and the guest slow. */
+const OPENMAAS_SOURCE_OPTIONS = 'none'
+process.env['OPENMAAS_SOURCE_OPTIONS'] = OPENMAAS_SOURCE_OPTIONS
+
 const needs = { programs: PROGRAMS, linux: true, root: true }
 const parts = missing(needs).length > 0 || process.arch !== 'x64' ? 'x64' : fetchParts()
 const absent = typeof parts === 'string' ? { paths: [`guest part ${parts}`] } : {}
@@ -42,7 +46,7 @@ requires({ ...needs, ...absent }, () => {
       writeFileSync(path.join(extra, 'sums'), sums)
       writeFileSync(
         path.join(extra, 'environment'),
-        Object.entries({ ...site.cli.environment, OPENMAAS })
+        Object.entries({ ...site.cli.environment, OPENMAAS, OPENMAAS_SOURCE_OPTIONS })
           .map(([name, value]) => `export ${name}=${value}\n`)
           .join(''),
       )

@@ -9,8 +9,12 @@ import process from 'node:process'
  */
 export const SOURCE_OPTIONS: readonly string[] = ['--wasm-wrapper-tiering-budget=1000000000']
 
-/** What this program was started with, and what one that runs from sources needs beside. */
+/**
+ * What this program was started with, and what one that runs from sources needs beside. With
+ * OPENMAAS_SOURCE_OPTIONS=none nothing: for a machine whose cache of compiled code is complete.
+ */
 export function sourceArguments(): string[] {
   const given = process.execArgv
+  if (process.env['OPENMAAS_SOURCE_OPTIONS'] === 'none') return [...given]
   return [...given, ...SOURCE_OPTIONS.filter((option) => !given.includes(option))]
 }
