@@ -9,6 +9,7 @@ import { migration0001 } from './migrations/0001-tables.ts'
 import { migration0002 } from './migrations/0002-point-totals.ts'
 import { migration0003 } from './migrations/0003-point-ends.ts'
 import { migration0004 } from './migrations/0004-databases.ts'
+import { migration0005 } from './migrations/0005-room.ts'
 import type { CatalogDialect, Migration } from './migrations/migration.ts'
 import type { CatalogTables } from './schema.ts'
 
@@ -17,6 +18,7 @@ const MIGRATIONS: readonly Migration[] = [
   migration0002,
   migration0003,
   migration0004,
+  migration0005,
 ]
 export const SCHEMA_VERSION = MIGRATIONS.length
 /** In `meta`; every catalog has its own. */

@@ -1,4 +1,5 @@
 /** The tables of databases as sources and of virtual databases; the rules of schema.ts hold. */
+import type { Generated } from 'kysely'
 
 export interface DatabaseTables {
   /** What a source of kind postgres or mysql has beside its row, and how its standby stands. */
@@ -10,6 +11,8 @@ export interface DatabaseTables {
     /** The password, in the vault; null: peer authentication. */
     secretId: string | null
     volumeBytes: number | null
+    /** Up to which it grows by itself; null: not known yet, or not at all. */
+    volumeMaxBytes: Generated<number | null>
     retainedLimitBytes: number
     synchronous: number
     selfService: 'off' | 'approval' | 'on'

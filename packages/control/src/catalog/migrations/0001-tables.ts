@@ -23,7 +23,7 @@ export type Kind<V> = [V] extends [Generated<number>]
 /** Later migrations add these tables, and these columns. */
 type Later = 'pointTotal' | 'pointDay' | 'sourceDatabase' | 'virtualDatabase' | 'bookmark'
 interface LaterColumns {
-  readonly point: 'databaseJson'
+  readonly point: 'databaseJson' | 'onDemand'
   readonly job: 'virtualDatabaseId'
 }
 type LaterOf<T> = T extends keyof LaterColumns ? LaterColumns[T] : never

@@ -8,10 +8,12 @@ import { createTable } from './0001-tables.ts'
 import type { Kind } from './0001-tables.ts'
 import type { Migration } from './migration.ts'
 
+/** Later migrations add these. */
+type LaterColumn = 'volumeMaxBytes'
 type Tables = 'sourceDatabase' | 'virtualDatabase' | 'bookmark'
 type Columns = {
   readonly [T in Tables]: {
-    readonly [C in keyof CatalogTables[T]]: Kind<CatalogTables[T][C]>
+    readonly [C in Exclude<keyof CatalogTables[T], LaterColumn>]: Kind<CatalogTables[T][C]>
   }
 }
 
