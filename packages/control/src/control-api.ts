@@ -1,6 +1,6 @@
 /** The API of a control plane: every handler there is, and what listens to what they do. */
+import { Rounds } from '@openmaas/kernel/rounds'
 import { join } from 'node:path'
-import type { Server as TlsServer } from 'node:tls'
 import { AuditAnchors } from './audit/audit-anchors.ts'
 import { AuditForwarder } from './audit/audit-forwarder.ts'
 import { auditHandlers } from './audit/handlers.ts'
@@ -114,15 +114,14 @@ export async function openApi(
 }
 
 /** The server's certificate is made anew in its last month: an API that runs for years shows it. */
-function keepCertificate({ ca, onError }: ApiParts, { app }: HttpServer): Disposable {
-  const look = async (): Promise<void> => {
-    const { key, cert } = await ca.serverCredentials()
-    const server = app.server as unknown as TlsServer
-    server.setSecureContext({ key, cert, minVersion: 'TLSv1.2' })
-  }
-  const timer = setInterval(() => void look().catch(onError), CERTIFICATE_EVERY_MS)
-  timer.unref()
-  return { [Symbol.dispose]: () => clearInterval(timer) }
+function keepCertificate({ ca, onError }: ApiParts, server: HttpServer): Rounds {
+  const rounds = new Rounds({
+    everyMs: CERTIFICATE_EVERY_MS,
+    round: async () => server.setCertificate(await ca.serverCredentials()),
+    onError,
+  })
+  rounds.start()
+  return rounds
 }
 
 function makeMonitor(options: ControlOptions, parts: ApiParts): Monitor {

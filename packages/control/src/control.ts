@@ -16,7 +16,7 @@ import { openSecret } from './auth/secret-repository.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import { exportCatalog } from './catalog/export.ts'
 import { openApi } from './control-api.ts'
-import { DatabaseWatch } from './database/database-watch.ts'
+import { watchDatabases } from './database/database-watch.ts'
 import { ChannelServer } from './host/channel-server.ts'
 import { placeOfEmbedded } from './host/embedded-place.ts'
 import { embedRole } from './host/embedded.ts'
@@ -26,7 +26,7 @@ import { makeJobKinds } from './job/kinds/kinds.ts'
 import { TicketTargets } from './job/kinds/ticket-targets.ts'
 import type { NodePlace } from './job/kinds/ticket-targets.ts'
 import { makeFirstPolicies } from './policy/first-policies.ts'
-import { PoolWatch } from './pools/pool-watch.ts'
+import { watchPools } from './pools/pool-watch.ts'
 import { Scheduler } from './schedule/scheduler.ts'
 import { openParts } from './control-parts.ts'
 import type { ControlOptions, EmbeddedPart, Parts } from './control-parts.ts'
@@ -183,7 +183,7 @@ async function startJobs(
     },
   })
   const databases = stack.use(
-    new DatabaseWatch({
+    watchDatabases({
       catalog,
       clock,
       orders,
@@ -192,9 +192,9 @@ async function startJobs(
     }),
   )
   databases.start()
-  const watch = stack.use(new PoolWatch({ catalog, clock, orders, onError }))
-  await watch.look()
-  watch.start()
+  const pools = stack.use(watchPools({ catalog, clock, orders, onError }))
+  await pools.now().catch(onError)
+  pools.start()
   scheduler.start()
   stack.defer(() => scheduler.stop())
   return engine

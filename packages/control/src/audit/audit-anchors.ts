@@ -14,6 +14,7 @@ import {
 } from 'node:fs'
 import { z } from 'zod'
 import type { Clock } from '@openmaas/kernel/clock'
+import { Rounds } from '@openmaas/kernel/rounds'
 import { appendEvent } from '../catalog/events.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { appendAudit, loadAuditHead } from './audit-log.ts'
@@ -35,8 +36,11 @@ export class AuditAnchors {
   #lastSeq = 0
   #lines = 0
   #clocks: { readonly wallMs: number; readonly monotonicMs: number } | undefined
-  #timer: NodeJS.Timeout | undefined
-  #writing: Promise<void> = Promise.resolve()
+  readonly #rounds = new Rounds({
+    everyMs: ANCHOR_EVERY_MS,
+    round: () => this.#writeNew(),
+    onError: (error) => log.error('anchor failed', { error }),
+  })
 
   /** @param path `<data>/audit.anchors` */
   constructor(catalog: Catalog, clock: Clock, path: string) {
@@ -60,28 +64,25 @@ export class AuditAnchors {
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.tickQuietly(), ANCHOR_EVERY_MS)
-    this.#timer.unref()
+    this.#rounds.start()
   }
 
   /** Writes the last one. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    await this.tickQuietly()
-  }
-
-  async tickQuietly(): Promise<void> {
-    // One after the other: a slow disk must not see two at once.
-    this.#writing = this.#writing
-      .then(() => this.tick())
-      .catch((error: unknown) => {
-        log.error('anchor failed', { error })
-      })
-    await this.#writing
+    await this.#rounds.stop()
+    try {
+      await this.tick()
+    } catch (error) {
+      log.error('anchor failed', { error })
+    }
   }
 
   /** @throws what the catalog or the disk throws */
-  async tick(): Promise<void> {
+  tick(): Promise<void> {
+    return this.#rounds.now()
+  }
+
+  async #writeNew(): Promise<void> {
     await this.#watchClock()
     const head = await loadAuditHead(this.#catalog.db)
     if (head === null || head.seq === this.#lastSeq) return

@@ -3,6 +3,7 @@
  * the server is away the rows wait in the catalog; the wait doubles up to five minutes.
  */
 import type { Clock } from '@openmaas/kernel/clock'
+import { Rounds } from '@openmaas/kernel/rounds'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { SettingsStore } from '../auth/settings-store.ts'
 import { auditSyslog } from './audit-export.ts'
@@ -21,8 +22,11 @@ export class AuditForwarder {
   readonly #settings: SettingsStore
   #sender: SyslogSender | undefined
   #targetText = ''
-  #timer: NodeJS.Timeout | undefined
-  #running: Promise<void> = Promise.resolve()
+  readonly #rounds = new Rounds({
+    everyMs: POLL_MS,
+    round: () => this.tick(),
+    onError: (error) => log.error('syslog failed', { error }),
+  })
   #failures = 0
   #notBeforeMs = 0
 
@@ -33,15 +37,11 @@ export class AuditForwarder {
   }
 
   start(): void {
-    this.#timer = setInterval(() => {
-      this.#running = this.#running.then(() => this.tick())
-    }, POLL_MS)
-    this.#timer.unref()
+    this.#rounds.start()
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    await this.#running
+    await this.#rounds.stop()
     await this.#sender?.[Symbol.asyncDispose]()
     this.#sender = undefined
   }

@@ -1,5 +1,6 @@
 /** What ends by itself is cleared away: sessions nobody comes back to, approvals nobody gave. */
 import { makeLog } from '@openmaas/kernel/log'
+import { Rounds } from '@openmaas/kernel/rounds'
 import type { AuthContext } from './auth-context.ts'
 import { expireApprovals } from './consent.ts'
 import { sweepSessions } from './sessions.ts'
@@ -10,23 +11,14 @@ const log = makeLog('openmaas:control:auth')
 const EVERY_MS = 10 * 60_000
 
 export function startAuthHousekeeping(context: AuthContext): AsyncDisposable {
-  let running: Promise<void> = Promise.resolve()
-  const sweep = async (): Promise<void> => {
-    try {
+  const rounds = new Rounds({
+    everyMs: EVERY_MS,
+    round: async () => {
       await sweepSessions(context)
       await expireApprovals(context)
-    } catch (error) {
-      log.error('housekeeping failed', { error })
-    }
-  }
-  const timer = setInterval(() => {
-    running = sweep()
-  }, EVERY_MS)
-  timer.unref()
-  return {
-    [Symbol.asyncDispose]: async () => {
-      clearInterval(timer)
-      await running
     },
-  }
+    onError: (error) => log.error('housekeeping failed', { error }),
+  })
+  rounds.start()
+  return rounds
 }

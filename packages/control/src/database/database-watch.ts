@@ -4,6 +4,7 @@
  */
 import type { Clock } from '@openmaas/kernel/clock'
 import { isMaasError } from '@openmaas/kernel/errors'
+import { Rounds } from '@openmaas/kernel/rounds'
 import type { DatabaseStatus } from '@openmaas/protocols/channel/database-orders'
 import type { OrderGiver } from '@openmaas/protocols/channel/orders'
 import type { Catalog } from '../catalog/catalog.ts'
@@ -18,76 +19,55 @@ export interface DatabaseWatchOptions {
   readonly catalog: Catalog
   readonly clock: Clock
   readonly orders: OrderGiver
-  openSecret(secretId: string): Promise<string>
+  readonly openSecret: (secretId: string) => Promise<string>
   /** The catalog cannot be reached, or a bug; the watch goes on. */
   readonly onError: (error: unknown) => void
 }
 
 type Watched = SourceDatabaseRow & { readonly kind: string; readonly hostId: string }
 
-export class DatabaseWatch implements AsyncDisposable {
-  readonly #options: DatabaseWatchOptions
-  #timer: NodeJS.Timeout | undefined
-  #looking: Promise<void> | undefined
-  #round = 0
+/** Twice a minute, as long as it is not disposed of. */
+export function watchDatabases(options: DatabaseWatchOptions): Rounds {
+  const { onError } = options
+  return new Rounds({ everyMs: WATCH_EVERY_MS, onError, round: (count) => lookAll(options, count) })
+}
 
-  constructor(options: DatabaseWatchOptions) {
-    this.#options = options
-  }
+async function lookAll(options: DatabaseWatchOptions, round: number): Promise<void> {
+  const rows = await options.catalog.db
+    .selectFrom('sourceDatabase')
+    .innerJoin('source', 'source.id', 'sourceDatabase.sourceId')
+    .selectAll('sourceDatabase')
+    .select(['source.kind', 'source.hostId'])
+    .where('seededAt', 'is not', null)
+    .execute()
+  await Promise.all(rows.map((row) => lookAt(options, row, round)))
+}
 
-  start(): void {
-    this.#timer = setInterval(() => void this.look(), WATCH_EVERY_MS)
-    this.#timer.unref()
-  }
+async function lookAt(options: DatabaseWatchOptions, row: Watched, round: number): Promise<void> {
+  const { catalog, clock } = options
+  const status = await ask(options, row, round)
+  if (status === undefined) return
+  const now = clock.wallMs()
+  await catalog.transaction((trx) => saveStatus(trx, row.sourceId, status, now))
+}
 
-  /** One round, of which there is never a second at once. */
-  look(): Promise<void> {
-    this.#looking ??= this.#lookAll()
-      .catch((error: unknown) => this.#options.onError(error))
-      .finally(() => (this.#looking = undefined))
-    return this.#looking
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#timer)
-    await this.#looking
-  }
-
-  async #lookAll(): Promise<void> {
-    this.#round += 1
-    const rows = await this.#options.catalog.db
-      .selectFrom('sourceDatabase')
-      .innerJoin('source', 'source.id', 'sourceDatabase.sourceId')
-      .selectAll('sourceDatabase')
-      .select(['source.kind', 'source.hostId'])
-      .where('seededAt', 'is not', null)
-      .execute()
-    await Promise.all(rows.map((row) => this.#lookAt(row)))
-  }
-
-  async #lookAt(row: Watched): Promise<void> {
-    const { catalog, clock } = this.#options
-    const status = await this.#ask(row)
-    if (status === undefined) return
-    const now = clock.wallMs()
-    await catalog.transaction((trx) => saveStatus(trx, row.sourceId, status, now))
-  }
-
-  /** @returns undefined when the host is away: what is known grows old, which the row says */
-  async #ask(row: Watched): Promise<DatabaseStatus | undefined> {
-    const { orders, clock } = this.#options
-    const { sourceId: id, kind: engine, mediumId, stagingHostId, hostId } = row
-    const host = stagingHostId ?? hostId
-    if (mediumId === null || !orders.isConnected(host)) return undefined
-    try {
-      const connection = await connectionOf(row, (secretId) => this.#options.openSecret(secretId))
-      const params = { engine, id, directory: mountPathOf(mediumId), connection }
-      const key = `database-watch:${id}:${clock.wallMs()}:${this.#round}`
-      return await orders.order(host, 'database.status', params, { key, timeoutMs: TIMEOUT_MS })
-    } catch (error) {
-      if (!isMaasError(error) || error.code === 'INTERNAL') throw error
-      return stoppedBecause(error.message)
-    }
+/** @returns undefined when the host is away: what is known grows old, which the row says */
+async function ask(
+  { orders, clock, openSecret }: DatabaseWatchOptions,
+  row: Watched,
+  round: number,
+): Promise<DatabaseStatus | undefined> {
+  const { sourceId: id, kind: engine, mediumId, stagingHostId, hostId } = row
+  const host = stagingHostId ?? hostId
+  if (mediumId === null || !orders.isConnected(host)) return undefined
+  try {
+    const connection = await connectionOf(row, openSecret)
+    const params = { engine, id, directory: mountPathOf(mediumId), connection }
+    const key = `database-watch:${id}:${clock.wallMs()}:${round}`
+    return await orders.order(host, 'database.status', params, { key, timeoutMs: TIMEOUT_MS })
+  } catch (error) {
+    if (!isMaasError(error) || error.code === 'INTERNAL') throw error
+    return stoppedBecause(error.message)
   }
 }
 

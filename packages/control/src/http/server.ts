@@ -12,6 +12,7 @@ import { routeNames, routeOf } from '@openmaas/api/routes/routes'
 import type { RouteName } from '@openmaas/api/routes/routes'
 import { assert } from '@openmaas/kernel/assert'
 import { MaasError } from '@openmaas/kernel/errors'
+import { Rounds } from '@openmaas/kernel/rounds'
 import { registerConsole } from './console-files.ts'
 import { registerDocs, registerProbes } from './extra-routes.ts'
 import { securityHeaders } from './headers.ts'
@@ -55,10 +56,15 @@ export async function makeHttpServer(options: HttpServerOptions): Promise<HttpSe
   await registerProbes(app, options)
   await registerDocs(app, options, names)
   await registerConsole(app, options)
-  const sweep = setInterval(() => void sweepQuietly(runner), SWEEP_MS)
-  sweep.unref()
+  const sweeps = new Rounds({
+    everyMs: SWEEP_MS,
+    round: () => runner.sweep(),
+    // The next hour tries again; until then some rows are kept for longer.
+    onError: (error) => log.warn('idempotency sweep failed', { error }),
+  })
+  sweeps.start()
   const close = async (): Promise<void> => {
-    clearInterval(sweep)
+    await sweeps.stop()
     runner[Symbol.dispose]()
     const cut = setTimeout(() => app.server.closeAllConnections(), CLOSE_GRACE_MS)
     await app.close()
@@ -182,13 +188,4 @@ function answerGarbage(error: Error & { code?: string }, socket: Socket): void {
     `HTTP/1.1 400 Bad Request\r\nContent-Type: application/problem+json; charset=utf-8\r\n` +
     `Content-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n`
   socket.end(head + text)
-}
-
-async function sweepQuietly(runner: RouteRunner): Promise<void> {
-  try {
-    await runner.sweep()
-  } catch (error) {
-    // The next hour tries again; until then some rows are kept for longer.
-    log.warn('idempotency sweep failed', { error })
-  }
 }

@@ -8,6 +8,7 @@
  */
 import type { Clock } from '@openmaas/kernel/clock'
 import type { Random } from '@openmaas/kernel/random'
+import { Rounds } from '@openmaas/kernel/rounds'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { CatalogEvent, EventFeed } from '../catalog/events.ts'
 import type { Handlers } from '../http/handler.ts'
@@ -76,8 +77,7 @@ export class Monitor {
   #pruneMs = -Infinity
   #thinAfter = ''
   #lease: Lease | null = null
-  #ticking: Promise<void> | undefined
-  #timer: NodeJS.Timeout | undefined
+  readonly #rounds: Rounds
   #soon: NodeJS.Timeout | undefined
   #unsubscribe: (() => void) | undefined
 
@@ -85,6 +85,8 @@ export class Monitor {
     const { catalog, clock, version, directory, metricsPublic } = options
     this.#options = options
     this.#holder = `monitor-${options.random.bytes(8).toString('hex')}`
+    const { onError } = options
+    this.#rounds = new Rounds({ everyMs: TICK_MS, round: () => this.#tick(), onError })
     this.#bornMs = clock.monotonicMs()
     this.board = new ComplianceBoard(options)
     this.#metrics = new Metrics({ ...options, board: this.board, daysToFull: this.daysToFull })
@@ -102,30 +104,24 @@ export class Monitor {
 
   async start(): Promise<void> {
     this.#unsubscribe = await this.#options.events.subscribe((events) => this.#hear(events))
-    this.#timer = setInterval(() => this.#run(), TICK_MS)
-    this.#timer.unref()
+    this.#rounds.start()
     this.#runSoon()
   }
 
   /** Lets the next server watch at once. */
   async stop(): Promise<void> {
     this.#unsubscribe?.()
-    clearInterval(this.#timer)
     clearTimeout(this.#soon)
-    await this.#ticking?.catch(() => undefined) // Whoever called that tick is told.
+    await this.#rounds.stop()
     const lease = this.#lease
     this.#lease = null
     if (lease !== null) await this.#options.catalog.transaction((trx) => dropLease(trx, lease))
   }
 
-  #run(): void {
-    this.tick().catch((error: unknown) => this.#options.onError(error))
-  }
-
   #runSoon(): void {
     this.#soon ??= setTimeout(() => {
       this.#soon = undefined
-      this.#run()
+      this.tick().catch(this.#options.onError)
     }, SOON_MS).unref()
   }
 
@@ -139,10 +135,7 @@ export class Monitor {
 
   /** Looks at everything once; of which there is never a second at once. */
   tick(): Promise<void> {
-    this.#ticking ??= this.#tick().finally(() => {
-      this.#ticking = undefined
-    })
-    return this.#ticking
+    return this.#rounds.now()
   }
 
   async #tick(): Promise<void> {

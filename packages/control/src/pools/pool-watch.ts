@@ -7,6 +7,7 @@ import { basename } from 'node:path'
 import type { Kysely, Selectable } from 'kysely'
 import type { Clock } from '@openmaas/kernel/clock'
 import { isMaasError } from '@openmaas/kernel/errors'
+import { Rounds } from '@openmaas/kernel/rounds'
 import type { OrderGiver, Result } from '@openmaas/protocols/channel/orders'
 import type { Catalog } from '../catalog/catalog.ts'
 import { appendEvent } from '../catalog/events.ts'
@@ -27,70 +28,50 @@ export interface PoolWatchOptions {
   readonly onError: (error: unknown) => void
 }
 
-export class PoolWatch implements AsyncDisposable {
-  readonly #options: PoolWatchOptions
-  #timer: NodeJS.Timeout | undefined
-  #looking: Promise<void> | undefined
-  #round = 0
+/** Twice a minute, as long as it is not disposed of. */
+export function watchPools(options: PoolWatchOptions): Rounds {
+  const { onError } = options
+  return new Rounds({ everyMs: WATCH_EVERY_MS, onError, round: (count) => lookAll(options, count) })
+}
 
-  constructor(options: PoolWatchOptions) {
-    this.#options = options
-  }
+async function lookAll(options: PoolWatchOptions, round: number): Promise<void> {
+  const nodes = await options.catalog.db
+    .selectFrom('host')
+    .select('id')
+    .where('kind', '=', 'node')
+    .where('state', '!=', 'removed')
+    .execute()
+  // Together: a node that does not answer must not make the others look old.
+  await Promise.all(nodes.map(({ id }) => lookAt(options, id, round)))
+}
 
-  start(): void {
-    this.#timer = setInterval(() => void this.look(), WATCH_EVERY_MS)
-    this.#timer.unref()
-  }
-
-  /** One round, of which there is never a second at once. */
-  look(): Promise<void> {
-    this.#looking ??= this.#lookAll()
-      .catch((error: unknown) => this.#options.onError(error))
-      .finally(() => (this.#looking = undefined))
-    return this.#looking
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#timer)
-    await this.#looking
-  }
-
-  async #lookAll(): Promise<void> {
-    this.#round += 1
-    const nodes = await this.#options.catalog.db
-      .selectFrom('host')
-      .select('id')
-      .where('kind', '=', 'node')
-      .where('state', '!=', 'removed')
-      .execute()
-    // Together: a node that does not answer must not make the others look old.
-    await Promise.all(nodes.map(({ id }) => this.#lookAt(id)))
-  }
-
-  async #lookAt(nodeId: string): Promise<void> {
-    const { catalog, clock, orders } = this.#options
-    const reported = await this.#ask(orders, nodeId)
-    await catalog.transaction(async (trx) => {
-      const known = await trx.selectFrom('pool').selectAll().where('nodeId', '=', nodeId).execute()
-      for (const stats of reported ?? []) {
-        const row = known.find(({ id }) => id === stats.poolId)
-        if (row === undefined) await enter(trx, { stats, nodeId, clock })
-        else await save(trx, { row, stats, clock })
-      }
-      const gone = known.filter(({ id }) => !reported?.some(({ poolId }) => poolId === id))
-      for (const row of gone) await changeState(trx, { row, state: 'offline', clock })
-    })
-  }
-
-  /** @returns undefined when the node is away */
-  async #ask(orders: OrderGiver, nodeId: string): Promise<Stats[] | undefined> {
-    try {
-      const key = `pool-watch:${nodeId}:${this.#options.clock.wallMs()}:${this.#round}`
-      return (await orders.order(nodeId, 'pool.list', {}, { key, timeoutMs: TIMEOUT_MS })).pools
-    } catch (error) {
-      if (!isMaasError(error) || error.code === 'INTERNAL') throw error
-      return undefined
+async function lookAt(options: PoolWatchOptions, nodeId: string, round: number): Promise<void> {
+  const { catalog, clock } = options
+  const reported = await ask(options, nodeId, round)
+  await catalog.transaction(async (trx) => {
+    const known = await trx.selectFrom('pool').selectAll().where('nodeId', '=', nodeId).execute()
+    for (const stats of reported ?? []) {
+      const row = known.find(({ id }) => id === stats.poolId)
+      if (row === undefined) await enter(trx, { stats, nodeId, clock })
+      else await save(trx, { row, stats, clock })
     }
+    const gone = known.filter(({ id }) => !reported?.some(({ poolId }) => poolId === id))
+    for (const row of gone) await changeState(trx, { row, state: 'offline', clock })
+  })
+}
+
+/** @returns undefined when the node is away */
+async function ask(
+  { orders, clock }: PoolWatchOptions,
+  nodeId: string,
+  round: number,
+): Promise<Stats[] | undefined> {
+  try {
+    const key = `pool-watch:${nodeId}:${clock.wallMs()}:${round}`
+    return (await orders.order(nodeId, 'pool.list', {}, { key, timeoutMs: TIMEOUT_MS })).pools
+  } catch (error) {
+    if (!isMaasError(error) || error.code === 'INTERNAL') throw error
+    return undefined
   }
 }
 

@@ -9,6 +9,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { isDatabaseKind } from '@openmaas/api/resources/source'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { Random } from '@openmaas/kernel/random'
+import { Rounds } from '@openmaas/kernel/rounds'
 import type { Catalog } from '../catalog/catalog.ts'
 import { appendEvent } from '../catalog/events.ts'
 import type { Trx } from '../job/definition.ts'
@@ -70,26 +71,23 @@ export class Scheduler {
   #policies = new Policies([])
   #clocks: { readonly wallMs: number; readonly monotonicMs: number } | undefined
   #eventSeq = 0
-  #ticking: Promise<void> | undefined
-  #timer: NodeJS.Timeout | undefined
+  readonly #rounds: Rounds
 
   constructor(options: SchedulerOptions) {
     this.#options = options
+    const { onError } = options
+    this.#rounds = new Rounds({ everyMs: TICK_MS, round: () => this.#tick(), onError })
     this.#housekeeping = new Housekeeping(options)
     this.#holder = `scheduler-${options.random.bytes(8).toString('hex')}`
   }
 
   start(): void {
-    this.#timer = setInterval(() => {
-      this.tick().catch((error: unknown) => this.#options.onError(error))
-    }, TICK_MS)
-    this.#timer.unref()
+    this.#rounds.start()
   }
 
   /** Lets the next process lead at once. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
-    await this.#ticking?.catch(() => undefined) // Whoever called that tick is told.
+    await this.#rounds.stop()
     const lease = this.#lease
     this.#lease = null
     if (lease !== null) await this.#options.catalog.transaction((trx) => dropLease(trx, lease))
@@ -100,10 +98,7 @@ export class Scheduler {
   }
 
   tick(): Promise<void> {
-    this.#ticking ??= this.#tick().finally(() => {
-      this.#ticking = undefined
-    })
-    return this.#ticking
+    return this.#rounds.now()
   }
 
   async #tick(): Promise<void> {

@@ -11,6 +11,7 @@
 import { makeControlId } from '@openmaas/api/ids'
 import type { Clock } from '@openmaas/kernel/clock'
 import type { Random } from '@openmaas/kernel/random'
+import { Rounds } from '@openmaas/kernel/rounds'
 import type { ServerKey } from '../auth/server-key.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { CatalogEvent, EventFeed } from '../catalog/events.ts'
@@ -62,8 +63,12 @@ export interface DispatcherOptions {
 
 export class WebhookDispatcher {
   readonly #options: DispatcherOptions
-  #timer: NodeJS.Timeout | undefined
-  #ticking: Promise<void> | undefined
+  readonly #rounds = new Rounds({
+    everyMs: TICK_MS,
+    round: () => this.#tick(),
+    // The next second tries again: nothing was lost, it is all in the catalog.
+    onError: (error) => log.warn('webhooks could not be served', { error }),
+  })
   #pruneAtMs = 0
   #stopping = new AbortController()
 
@@ -72,38 +77,24 @@ export class WebhookDispatcher {
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.#tickQuietly(), TICK_MS)
-    this.#timer.unref()
+    this.#rounds.start()
   }
 
   /** Attempts under way are given up; they are made again by whoever starts next. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
     this.#stopping.abort()
-    await this.#ticking
+    await this.#rounds.stop()
   }
 
   /** One round: what is new becomes deliveries, what is due is sent. */
   tick(): Promise<void> {
-    this.#ticking ??= this.#tick().finally(() => {
-      this.#ticking = undefined
-    })
-    return this.#ticking
+    return this.#rounds.now()
   }
 
   /** Removes deliveries that ended a month ago. */
   async prune(): Promise<void> {
     const before = this.#options.clock.wallMs() - DELIVERY_KEPT_MS
     await this.#options.catalog.db.deleteFrom('delivery').where('endedAt', '<', before).execute()
-  }
-
-  async #tickQuietly(): Promise<void> {
-    try {
-      await this.tick()
-    } catch (error) {
-      // The next second tries again: nothing was lost, it is all in the catalog.
-      log.warn('webhooks could not be served', { error })
-    }
   }
 
   async #tick(): Promise<void> {

@@ -13,6 +13,7 @@ import type { Clock } from '@openmaas/kernel/clock'
 import { isMaasError, MaasError } from '@openmaas/kernel/errors'
 import { makeLog } from '@openmaas/kernel/log'
 import type { Random } from '@openmaas/kernel/random'
+import { Rounds } from '@openmaas/kernel/rounds'
 import type { ServerKey } from '../../auth/server-key.ts'
 import type { SettingsStore } from '../../auth/settings-store.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
@@ -72,31 +73,25 @@ const paramsText = z.record(z.string(), z.unknown())
 export class Notifier {
   readonly #options: NotifierOptions
   readonly #stopping = new AbortController()
-  #timer: NodeJS.Timeout | undefined
+  readonly #rounds = new Rounds({
+    everyMs: POLL_MS,
+    round: async () => void (await this.tick()),
+    onError: (error) => log.error('tick failed', { error }),
+  })
   #pruneAtMs = 0
-  #running: Promise<void> | undefined
 
   constructor(options: NotifierOptions) {
     this.#options = options
   }
 
   start(): void {
-    this.#timer = setInterval(() => {
-      this.#running ??= this.tick()
-        .then(() => undefined)
-        .catch((error: unknown) => log.error('tick failed', { error }))
-        .finally(() => {
-          this.#running = undefined
-        })
-    }, POLL_MS)
-    this.#timer.unref()
+    this.#rounds.start()
   }
 
   /** What was being sent is sent again by the next server, after the lease. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
     this.#stopping.abort()
-    await this.#running
+    await this.#rounds.stop()
   }
 
   /** Sends all that is due at this moment, once. @returns messages that were tried */
