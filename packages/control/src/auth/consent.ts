@@ -285,8 +285,11 @@ async function note(
 export async function loadApproval(db: Db, id: string): Promise<ApprovalRow> {
   const row = await db.selectFrom('approval').selectAll().where('id', '=', id).executeTakeFirst()
   if (row !== undefined) return row
-  throw new MaasError('APPROVAL_NOT_FOUND', 'no such approval', { approvalId: id })
+  throw approvalNotFound(id)
 }
+
+export const approvalNotFound = (approvalId: string): MaasError =>
+  new MaasError('APPROVAL_NOT_FOUND', 'no such approval', { approvalId })
 
 function stateOf(row: ApprovalRow, now: number): ApprovalRow['state'] {
   const open = row.state === 'waiting' || row.state === 'approved'

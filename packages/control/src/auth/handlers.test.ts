@@ -257,6 +257,21 @@ describeBothCatalogs('the API of auth', (make) => {
     expect(listed.body['items']).toHaveLength(1)
   })
 
+  test('a data consumer sees what became of its own requests for consent, and of no other', async () => {
+    const { enter } = await start()
+    const { browser } = await enter({ roles: ['data-consumer'] })
+    const { browser: operator } = await enter({ name: 'olga', roles: ['operator'] })
+    const wish = { action: 'createVirtualDatabase', object: 'src_1', reason: 'a test' }
+    const own = await browser.ask('POST', '/approvals', wish)
+    const other = await operator.ask('POST', '/approvals', wish)
+    expect((await browser.ask('GET', `/approvals/${own.body.id}`)).status).toBe(200)
+    expect((await browser.ask('GET', `/approvals/${other.body.id}`)).status).toBe(404)
+    const listed = await browser.ask('GET', '/approvals')
+    expect(listed.body['items']).toMatchObject([{ id: own.body.id }])
+    const all = await operator.ask('GET', '/approvals')
+    expect(all.body['items']).toHaveLength(2)
+  })
+
   test('settings are changed by an administrator, with their version', async () => {
     const { auth, enter } = await start()
     const { browser } = await enter({ roles: ['admin'] })

@@ -5,8 +5,10 @@ import {
   autoRefresh,
   type Bookmark,
   recoveryTarget,
+  type SyncStatus,
   type VirtualDatabase,
 } from '@openmaas/api/resources/virtual-database'
+import { databaseStatus } from '@openmaas/protocols/channel/database-orders'
 import type { Clock } from '@openmaas/kernel/clock'
 import { appendEvent } from '../catalog/events.ts'
 import type { CatalogTables } from '../catalog/schema.ts'
@@ -56,9 +58,11 @@ export async function changeVirtualDatabase(
     .where('id', '=', id)
     .execute()
   if (changes.state === undefined) return
-  const { sourceId, hostId, name, state, port, labelsJson } = await loadVirtualDatabase(trx, id)
+  const row = await loadVirtualDatabase(trx, id)
+  const { sourceId, hostId, name, state, port, createdBy, labelsJson } = row
   const labels = labelsOf(labelsJson)
-  const data = { sourceId, hostId, name, state, port }
+  // Who made it sees it, also those who see only their own.
+  const data = { sourceId, hostId, name, state, port, createdBy }
   const type = `virtual-database.${state}`
   await appendEvent(trx, { topic: 'virtual-databases', type, subject: id, labels, data }, clock)
 }
@@ -72,10 +76,29 @@ export const targetOf = (row: VirtualDatabaseRow) =>
 export const autoRefreshOf = (row: VirtualDatabaseRow) =>
   row.autoRefreshJson === null ? null : autoRefresh.parse(JSON.parse(row.autoRefreshJson))
 
+/** A row of another version, or that nobody has looked at yet, says nothing. */
+export function syncOf(row: VirtualDatabaseRow): SyncStatus | null {
+  if (row.liveSync !== 1) return null
+  const asOf = timeOrNull(row.syncAt)
+  const nothing = { state: 'unknown', lagMs: null, lagBytes: null, reason: '', asOf } as const
+  const seen = row.syncJson === null ? null : databaseStatus.safeParse(JSON.parse(row.syncJson)).data
+  if (row.syncPaused === 1) return { ...nothing, state: 'paused', lagMs: seen?.lagMs ?? null }
+  if (seen === null || seen === undefined) return nothing
+  const { lagMs, lagBytes, reason } = seen
+  const state = seen.state === 'seeding' ? 'stopped' : seen.state
+  return { state, lagMs, lagBytes, reason, asOf }
+}
+
+/** Whose accounts log in. */
+export const accountsOf = (row: VirtualDatabaseRow): VirtualDatabase['accounts'] =>
+  row.mode === 'production' || (row.liveSync === 1 && row.engine === 'postgres')
+    ? 'production'
+    : 'own'
+
 export function showVirtualDatabase(row: VirtualDatabaseRow): VirtualDatabase {
   const { id, name, engine, engineVersion, sourceId, parentId, pointId, bookmarkId } = row
   const { hostId, poolId, mediumId, state, position, address, port, quotaBytes } = row
-  const { writtenBytes, directory, purpose, createdBy, version } = row
+  const { writtenBytes, directory, mode, purpose, createdBy, version } = row
   return {
     id,
     name,
@@ -95,6 +118,7 @@ export function showVirtualDatabase(row: VirtualDatabaseRow): VirtualDatabase {
     quotaBytes,
     writtenBytes,
     directory,
+    mode,
     purpose,
     createdBy,
     version,
@@ -105,6 +129,8 @@ export function showVirtualDatabase(row: VirtualDatabaseRow): VirtualDatabase {
     settings: settingsOf(row),
     autoRefresh: autoRefreshOf(row),
     liveSync: row.liveSync === 1,
+    sync: syncOf(row),
+    accounts: accountsOf(row),
     kept: row.kept === 1,
     // No profile of masking exists yet.
     masked: false,

@@ -1,5 +1,5 @@
 /** Requests for consent, and the consent. */
-import { may } from '@openmaas/api/permissions'
+import { may, ownerOf, seesOwnOnly } from '@openmaas/api/permissions'
 import { routeNames, routeOf } from '@openmaas/api/routes/routes'
 import { MaasError } from '@openmaas/kernel/errors'
 import { loadPage } from '../../catalog/page.ts'
@@ -7,6 +7,7 @@ import { requestInvalid } from '../../http/handler.ts'
 import type { HandlerRequest, Handlers } from '../../http/handler.ts'
 import type { AuthContext } from '../auth-context.ts'
 import {
+  approvalNotFound,
   decideApproval,
   expireApprovals,
   insertApproval,
@@ -17,18 +18,23 @@ import {
 export function approvalHandlers(context: AuthContext): Handlers {
   const { catalog, clock } = context
   return {
-    listApprovals: async ({ query }) => {
+    listApprovals: async ({ query, principal }) => {
       await expireApprovals(context)
       const { sort, limit, cursor, 'filter[state]': state } = query
       let approvals = catalog.db.selectFrom('approval').selectAll()
       if (state !== undefined) approvals = approvals.where('state', '=', state)
+      if (seesOwnOnly(principal, 'approval.read')) {
+        approvals = approvals.where('requestedBy', '=', ownerOf(principal))
+      }
       const descending = sort.startsWith('-')
       const request = { table: 'approval', sort: 'requestedAt', descending, limit, cursor } as const
       const { rows, next } = await loadPage(approvals, request)
       return { body: { items: rows.map((row) => showApproval(row, clock.wallMs())), next } }
     },
-    getApproval: async ({ params }) => {
+    getApproval: async ({ params, principal }) => {
       const row = await loadApproval(catalog.db, params.approvalId)
+      const isOwn = row.requestedBy === ownerOf(principal)
+      if (!isOwn && seesOwnOnly(principal, 'approval.read')) throw approvalNotFound(row.id)
       return { body: showApproval(row, clock.wallMs()) }
     },
     requestApproval: async (request) => {
