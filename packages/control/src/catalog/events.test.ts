@@ -1,11 +1,11 @@
 /** Nothing that happened is missed, told twice or told out of order. */
+import type { EventTopic } from '@openmaas/api/resources/event'
 import { expect, test } from 'vitest'
 import { FakeClock } from '@openmaas/testkit/fake-clock'
 import { waitFor } from '@openmaas/testkit/wait-for'
 import { describeBothCatalogs } from './both-catalogs.test-support.ts'
 import type { Catalog } from './catalog.ts'
 import { appendEvent, EVENT_PAGE_MAX, EventFeed, pruneEvents } from './events.ts'
-import type { EventTopic } from './events.ts'
 
 const clock = new FakeClock()
 const onError = (error: unknown): never => {

@@ -4,24 +4,11 @@
  * Sequence numbers ascend in commit order (catalog.ts), so a reader misses none.
  */
 import type { Kysely, Selectable } from 'kysely'
+import type { EventTopic } from '@openmaas/api/resources/event'
 import { assert } from '@openmaas/kernel/assert'
 import type { Clock } from '@openmaas/kernel/clock'
 import type { Catalog } from './catalog.ts'
 import type { CatalogTables } from './schema.ts'
-
-export const EVENT_TOPICS = [
-  'jobs',
-  'points',
-  'sources',
-  'hosts',
-  'pools',
-  'media',
-  'virtual-databases',
-  'alerts',
-  'audit',
-  'policies',
-] as const
-export type EventTopic = (typeof EVENT_TOPICS)[number]
 
 export interface NewEvent {
   readonly topic: EventTopic

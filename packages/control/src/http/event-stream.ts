@@ -10,10 +10,11 @@
  */
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
+import { EVENT_TOPICS } from '@openmaas/api/resources/event'
+import type { EventTopic } from '@openmaas/api/resources/event'
 import { type Permission, type Principal, may } from '@openmaas/api/permissions'
 import { MaasError } from '@openmaas/kernel/errors'
-import type { CatalogEvent, EventFeed, EventTopic } from '../catalog/events.ts'
-import { EVENT_TOPICS } from '../catalog/events.ts'
+import type { CatalogEvent, EventFeed } from '../catalog/events.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { log } from './log.ts'
 
