@@ -1,6 +1,7 @@
 /**
  * A list of the API as a table: pages by cursor, sort, page size and columns in the address, rows
- * by mouse or by j, k and Enter, selection, CSV of what is shown. See screens/jobs for its use.
+ * by mouse or by j, k and Enter, selection, CSV of what is shown. `useList` asks for it, and
+ * columns.tsx has the columns that most lists are made of. See screens/jobs for their use.
  */
 import { useEffect, useRef, useState, type ReactNode } from 'react'
 import { useNavigate } from '@tanstack/react-router'
@@ -9,6 +10,7 @@ import { useText } from '../i18n/text.ts'
 import { Empty } from './Empty.tsx'
 import { ListFoot } from './ListFoot.tsx'
 import { uiMessages } from './messages/text.ts'
+import { ProblemView } from './ProblemView.tsx'
 import { hasFilters, type ListSearch } from './search-params.ts'
 
 export interface Column<Row> {
@@ -38,6 +40,8 @@ interface Props<Row> {
   readonly filters?: ReactNode
   readonly empty: ReactNode
   readonly isLoading?: boolean
+  /** What was shown before stays below it. */
+  readonly error?: Error | null
 }
 
 export function DataList<Row extends object>(props: Props<Row>) {
@@ -53,8 +57,10 @@ export function DataList<Row extends object>(props: Props<Row>) {
   }
   const keys = useRowKeys(rows, open)
   const selectedRows = rows.filter((row) => selected.includes(rowKey(row)))
+  const { error = null } = props
   return (
     <div data-testid={`list-${name}`} ref={keys.container}>
+      {error !== null && <ProblemView error={error} />}
       {filters !== undefined && <div className="om-filters">{filters}</div>}
       {selectedRows.length > 0 && <div className="om-filters">{bulk?.(selectedRows)}</div>}
       <Table<Row>

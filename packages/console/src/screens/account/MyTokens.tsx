@@ -3,19 +3,17 @@ import { useState } from 'react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import Button from 'antd/es/button'
 import InputNumber from 'antd/es/input-number'
-import Popconfirm from 'antd/es/popconfirm'
-import Table from 'antd/es/table'
 import { rolesWithin, type Role } from '@openmaas/api/permissions'
 import type { Token } from '@openmaas/api/resources/token'
 import { apiCall } from '../../api/queries.ts'
 import { useMe } from '../../api/session.ts'
 import { useText } from '../../i18n/text.ts'
-import { Empty } from '../../ui/Empty.tsx'
+import { timeColumn } from '../../ui/columns.tsx'
+import { ConfirmButton } from '../../ui/ConfirmButton.tsx'
 import { ChoicesField, TextField } from '../../ui/fields.tsx'
 import { FormDialog } from '../../ui/FormDialog.tsx'
-import { ProblemView } from '../../ui/ProblemView.tsx'
 import { SecretOnce } from '../../ui/SecretOnce.tsx'
-import { Time } from '../../ui/Time.tsx'
+import { ShortList } from '../../ui/ShortList.tsx'
 import { usersMessages } from '../users/messages/text.ts'
 import { accountMessages } from './messages/text.ts'
 import { myTokensQuery } from './routes.ts'
@@ -23,56 +21,38 @@ import { myTokensQuery } from './routes.ts'
 export function MyTokens() {
   const text = useText(accountMessages)
   const queryClient = useQueryClient()
-  const { data, error, isPending } = useQuery(myTokensQuery)
+  const { data, error } = useQuery(myTokensQuery)
   const [isAdding, setAdding] = useState(false)
   const revoke = useMutation({
     mutationFn: (tokenId: string) => apiCall('revokeMyToken', { params: { tokenId } }),
     onSettled: () => queryClient.invalidateQueries({ queryKey: myTokensQuery.queryKey }),
   })
-  const failure = error ?? revoke.error
   return (
     <section className="om-panel" data-testid="my-tokens">
       <h2>{text('tokens')}</h2>
       <p className="om-quiet">{text('tokens.why')}</p>
-      {failure !== null && <ProblemView error={failure} />}
-      <Table<Token>
-        size="small"
-        rowKey="id"
-        loading={isPending}
-        dataSource={data?.items ?? []}
-        pagination={false}
-        scroll={{ x: 'max-content' }}
-        locale={{ emptyText: <Empty message={text('tokens.empty')} /> }}
+      <ShortList<Token>
+        name="my-tokens"
+        rows={data?.items}
+        error={error ?? revoke.error}
+        empty={text('tokens.empty')}
         columns={[
-          { key: 'name', title: text('tokens.name'), dataIndex: 'name' },
-          {
-            key: 'expires',
-            title: text('tokens.expires'),
-            render: (_, { expiresAt }) => <Time at={expiresAt} />,
-          },
-          {
-            key: 'used',
-            title: text('tokens.used'),
-            render: (_, { lastUsedAt }) => <Time at={lastUsedAt} />,
-          },
+          { key: 'name', label: text('tokens.name'), cell: ({ name }) => name },
+          timeColumn('expires', text('tokens.expires'), ({ expiresAt }) => expiresAt),
+          timeColumn('used', text('tokens.used'), ({ lastUsedAt }) => lastUsedAt),
           {
             key: 'revoke',
-            title: '',
-            render: (_, { id, name, revokedAt }) =>
+            label: '',
+            cell: ({ id, name, revokedAt }) =>
               revokedAt !== null ? (
                 <span className="om-quiet">{text('tokens.revoked')}</span>
               ) : (
-                <Popconfirm
-                  title={text('tokens.revoke.confirm')}
-                  okText={text('tokens.revoke')}
-                  cancelText={text('no')}
-                  okButtonProps={{ 'data-testid': 'confirm' }}
+                <ConfirmButton
+                  verb={text('tokens.revoke')}
+                  question={text('tokens.revoke.confirm')}
+                  testId={`revoke-${name}`}
                   onConfirm={() => revoke.mutate(id)}
-                >
-                  <Button danger size="small" data-testid={`revoke-${name}`}>
-                    {text('tokens.revoke')}
-                  </Button>
-                </Popconfirm>
+                />
               ),
           },
         ]}

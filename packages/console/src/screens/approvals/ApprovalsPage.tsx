@@ -1,20 +1,20 @@
 /** Four eyes: what somebody wants to do, and the consent of another. */
 import { useMemo, useState } from 'react'
-import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
 import Button from 'antd/es/button'
 import type { Approval } from '@openmaas/api/resources/approval'
 import { apiCall } from '../../api/queries.ts'
 import { useMay, useMe } from '../../api/session.ts'
 import { useText } from '../../i18n/text.ts'
+import { codeColumn, timeColumn, wordColumn } from '../../ui/columns.tsx'
 import { DataList, type Column } from '../../ui/DataList.tsx'
 import { Empty } from '../../ui/Empty.tsx'
 import { FilterSelect } from '../../ui/filters.tsx'
 import { TextField } from '../../ui/fields.tsx'
 import { FormDialog } from '../../ui/FormDialog.tsx'
 import { Page } from '../../ui/Page.tsx'
-import { ProblemView } from '../../ui/ProblemView.tsx'
+import { useList } from '../../ui/use-list.ts'
 import { apiLine, toListQuery } from '../../ui/search-params.ts'
-import { Time } from '../../ui/Time.tsx'
 import { approvalsMessages } from './messages/text.ts'
 import { APPROVAL_STATES, approvalsQuery } from './queries.ts'
 import { approvalsRoute } from './routes.ts'
@@ -28,12 +28,8 @@ interface Deciding {
 export function ApprovalsPage() {
   const text = useText(approvalsMessages)
   const search = approvalsRoute.useSearch()
-  const { data, error, isPlaceholderData } = useQuery({
-    ...approvalsQuery(search),
-    placeholderData: keepPreviousData,
-  })
+  const list = useList(approvalsQuery(search))
   const [deciding, setDeciding] = useState<Deciding>()
-  const columns = useColumns(setDeciding)
   const state = search.state === undefined ? '' : ` --state ${search.state}`
   return (
     <Page
@@ -42,12 +38,10 @@ export function ApprovalsPage() {
       api={apiLine('GET', '/api/v1/approvals', toListQuery(search))}
     >
       <p className="om-quiet">{text('why')}</p>
-      {error !== null && <ProblemView error={error} />}
       <DataList<Approval>
+        {...list}
         name="approvals"
-        rows={data?.items ?? []}
-        next={data?.next ?? null}
-        columns={columns}
+        columns={useColumns(setDeciding)}
         search={search}
         rowKey={({ id }) => id}
         filters={
@@ -60,7 +54,6 @@ export function ApprovalsPage() {
           />
         }
         empty={<Empty message={text('empty')} />}
-        isLoading={isPlaceholderData}
       />
       {deciding !== undefined && <Decide {...deciding} onClose={() => setDeciding(undefined)} />}
     </Page>
@@ -105,50 +98,29 @@ function Decide({ verb, approval, onClose }: Deciding & { readonly onClose: () =
 
 function useColumns(decide: (deciding: Deciding) => void): Column<Approval>[] {
   const text = useText(approvalsMessages)
-  return useMemo(() => {
-    const words = (key: 'action' | 'object' | 'reason', label: string): Column<Approval> => ({
-      key,
-      label,
-      cell: (approval) => approval[key],
-      value: (approval) => approval[key],
-    })
-    return [
+  return useMemo(
+    () => [
       {
         key: 'state',
         label: text('state'),
         cell: ({ state }) => <span data-state={state}>{text(`state.${state}`)}</span>,
         value: ({ state }) => state,
       },
-      words('action', text('action')),
-      words('object', text('object')),
-      words('reason', text('reason')),
-      {
-        key: 'by',
-        label: text('by'),
-        cell: ({ requestedBy }) => <code className="om-code">{requestedBy}</code>,
-        value: ({ requestedBy }) => requestedBy,
-      },
-      {
-        key: 'requestedAt',
-        label: text('at'),
-        sortable: true,
-        cell: ({ requestedAt }) => <Time at={requestedAt} />,
-        value: ({ requestedAt }) => requestedAt,
-      },
-      {
-        key: 'expires',
-        label: text('expires'),
-        cell: ({ expiresAt }) => <Time at={expiresAt} />,
-        value: ({ expiresAt }) => expiresAt,
-      },
+      wordColumn('action', text('action'), ({ action }) => action),
+      wordColumn('object', text('object'), ({ object }) => object),
+      wordColumn('reason', text('reason'), ({ reason }) => reason),
+      codeColumn('by', text('by'), ({ requestedBy }) => requestedBy),
+      timeColumn('requestedAt', text('at'), ({ requestedAt }) => requestedAt, { sortable: true }),
+      timeColumn('expires', text('expires'), ({ expiresAt }) => expiresAt),
       {
         key: 'decide',
         label: text('decided'),
         cell: (approval) => <Verdict approval={approval} decide={decide} />,
         value: ({ decidedBy }) => decidedBy,
       },
-    ]
-  }, [text, decide])
+    ],
+    [text, decide],
+  )
 }
 
 interface VerdictProps {

@@ -1,6 +1,6 @@
 /** Who did what: append-only; each entry opens in a drawer with before and after. */
 import { useMemo } from 'react'
-import { keepPreviousData, useMutation, useQuery } from '@tanstack/react-query'
+import { useMutation } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import Button from 'antd/es/button'
 import Dropdown from 'antd/es/dropdown'
@@ -8,13 +8,14 @@ import type { AuditEntry } from '@openmaas/api/resources/audit'
 import { apiCall } from '../../api/queries.ts'
 import { useMay } from '../../api/session.ts'
 import { useText } from '../../i18n/text.ts'
+import { codeColumn, timeColumn, wordColumn } from '../../ui/columns.tsx'
 import { DataList, type Column } from '../../ui/DataList.tsx'
 import { Empty } from '../../ui/Empty.tsx'
 import { FilterSelect, FilterText } from '../../ui/filters.tsx'
 import { Page } from '../../ui/Page.tsx'
 import { ProblemView } from '../../ui/ProblemView.tsx'
+import { useList } from '../../ui/use-list.ts'
 import { apiLine } from '../../ui/search-params.ts'
-import { Time } from '../../ui/Time.tsx'
 import { AuditDrawer } from './AuditDrawer.tsx'
 import { ChainVerdict } from './ChainVerdict.tsx'
 import { auditMessages } from './messages/text.ts'
@@ -27,13 +28,9 @@ export function AuditPage() {
   const may = useMay()
   const search = auditRoute.useSearch()
   const navigate = useNavigate({ from: '/audit' })
-  const { data, error, isPlaceholderData } = useQuery({
-    ...auditQuery({ ...search, entry: undefined }),
-    placeholderData: keepPreviousData,
-  })
+  const list = useList(auditQuery({ ...search, entry: undefined }))
   const verify = useMutation({ mutationFn: () => apiCall('verifyAudit') })
-  const columns = useColumns()
-  const open = data?.items.find(({ seq }) => seq === search.entry)
+  const open = list.rows.find(({ seq }) => seq === search.entry)
   const actor = search.actor === undefined ? '' : ` --actor ${search.actor}`
   return (
     <Page
@@ -58,17 +55,14 @@ export function AuditPage() {
     >
       {verify.data !== undefined && <ChainVerdict verdict={verify.data} />}
       {verify.error !== null && <ProblemView error={verify.error} />}
-      {error !== null && <ProblemView error={error} />}
       <DataList<AuditEntry>
+        {...list}
         name="audit"
-        rows={data?.items ?? []}
-        next={data?.next ?? null}
-        columns={columns}
+        columns={useColumns()}
         search={search}
         rowKey={({ seq }) => String(seq)}
         filters={<Filters search={search} />}
         empty={<Empty message={text('empty')} />}
-        isLoading={isPlaceholderData}
       />
       {open !== undefined && (
         <AuditDrawer
@@ -122,22 +116,10 @@ function Filters({ search }: { readonly search: AuditSearch }) {
 
 function useColumns(): Column<AuditEntry>[] {
   const text = useText(auditMessages)
-  return useMemo(() => {
-    const code = (key: 'actor' | 'address' | 'object' | 'requestId', label: string) => ({
-      key,
-      label,
-      cell: (entry: AuditEntry) => <code className="om-code">{entry[key]}</code>,
-      value: (entry: AuditEntry) => entry[key],
-    })
-    return [
-      {
-        key: 'seq',
-        label: text('seq'),
-        sortable: true,
-        cell: ({ seq }) => seq,
-        value: ({ seq }) => seq,
-      },
-      { key: 'at', label: text('at'), cell: ({ at }) => <Time at={at} />, value: ({ at }) => at },
+  return useMemo(
+    () => [
+      wordColumn('seq', text('seq'), ({ seq }) => seq, { sortable: true }),
+      timeColumn('at', text('at'), ({ at }) => at),
       {
         key: 'action',
         label: text('action'),
@@ -159,16 +141,12 @@ function useColumns(): Column<AuditEntry>[] {
         cell: ({ outcome }) => <Outcome outcome={outcome} />,
         value: ({ outcome }) => outcome,
       },
-      code('actor', text('actor')),
-      code('object', text('object')),
-      code('address', text('address')),
-      {
-        key: 'reason',
-        label: text('reason'),
-        cell: ({ reason }) => reason ?? '',
-        value: ({ reason }) => reason,
-      },
-      { ...code('requestId', text('request')), hidden: true },
-    ]
-  }, [text])
+      codeColumn('actor', text('actor'), ({ actor }) => actor),
+      codeColumn('object', text('object'), ({ object }) => object),
+      codeColumn('address', text('address'), ({ address }) => address),
+      wordColumn('reason', text('reason'), ({ reason }) => reason),
+      codeColumn('requestId', text('request'), ({ requestId }) => requestId, { hidden: true }),
+    ],
+    [text],
+  )
 }

@@ -1,23 +1,23 @@
 import { useMemo } from 'react'
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import Button from 'antd/es/button'
 import Drawer from 'antd/es/drawer'
 import Segmented from 'antd/es/segmented'
-import Select from 'antd/es/select'
 import Tag from 'antd/es/tag'
 import type { Host } from '@openmaas/api/resources/host'
 import { useMay } from '../../api/session.ts'
 import { useText } from '../../i18n/text.ts'
+import { nameColumn, timeColumn, wordColumn } from '../../ui/columns.tsx'
 import { DataList, type Column } from '../../ui/DataList.tsx'
 import { Empty } from '../../ui/Empty.tsx'
+import { FilterSelect } from '../../ui/filters.tsx'
 import { Labels } from '../../ui/Labels.tsx'
 import { labelTexts } from '../../ui/label-text.ts'
+import { uiMessages } from '../../ui/messages/text.ts'
 import { Page } from '../../ui/Page.tsx'
-import { ProblemView } from '../../ui/ProblemView.tsx'
+import { useList } from '../../ui/use-list.ts'
 import { apiLine, toListQuery } from '../../ui/search-params.ts'
 import { StateTag } from '../../ui/StateTag.tsx'
-import { Time } from '../../ui/Time.tsx'
 import { JoinLine } from './JoinLine.tsx'
 import { hostsMessages } from './messages/text.ts'
 import { hostsQuery, type HostsSearch } from './queries.ts'
@@ -27,11 +27,7 @@ export function HostsPage() {
   const text = useText(hostsMessages)
   const may = useMay()
   const { join, ...search } = hostsRoute.useSearch()
-  const { data, error, isPlaceholderData } = useQuery({
-    ...hostsQuery(search),
-    placeholderData: keepPreviousData,
-  })
-  const columns = useColumns()
+  const list = useList(hostsQuery(search))
   const state = search.state === undefined ? '' : ` --state ${search.state}`
   const add = may('host.enrol') && <AddButton />
   return (
@@ -41,18 +37,15 @@ export function HostsPage() {
       cli={`openmaas host list${state}`}
       api={apiLine('GET', '/api/v1/hosts', toListQuery(search))}
     >
-      {error !== null && <ProblemView error={error} />}
       <DataList<Host>
+        {...list}
         name="hosts"
-        rows={data?.items ?? []}
-        next={data?.next ?? null}
-        columns={columns}
+        columns={useColumns()}
         search={search}
         rowKey={({ id }) => id}
         href={({ id }) => `/hosts/${id}`}
         filters={<Filters search={search} />}
         empty={<Empty message={text('empty')} action={add} />}
-        isLoading={isPlaceholderData}
       />
       {join !== undefined && may('host.enrol') && <JoinDrawer kind={join} />}
     </Page>
@@ -108,34 +101,22 @@ const STATES = ['online', 'offline', 'pending', 'removed'] as const
 
 function Filters({ search }: { readonly search: HostsSearch }) {
   const text = useText(hostsMessages)
-  const navigate = useNavigate({ from: '/hosts' })
-  const change = (changed: HostsSearch): void =>
-    void navigate({ search: (old) => ({ ...old, ...changed, cursor: undefined, page: undefined }) })
+  const words = useText(uiMessages)
   return (
     <>
-      <Select
-        aria-label={text('filter.kind')}
-        data-testid="filter-kind"
-        value={search.kind ?? ''}
-        style={{ minWidth: 160 }}
-        options={[
-          { value: '', label: text('filter.anyKind') },
-          ...KINDS.map((kind) => ({ value: kind, label: text(`kind.${kind}`) })),
-        ]}
-        onChange={(kind: '' | 'agent' | 'node') => change({ kind: kind === '' ? undefined : kind })}
+      <FilterSelect
+        name="kind"
+        label={text('filter.kind')}
+        any={text('filter.anyKind')}
+        value={search.kind}
+        options={KINDS.map((value) => ({ value, label: text(`kind.${value}`) }))}
       />
-      <Select
-        aria-label={text('filter.state')}
-        data-testid="filter-state"
-        value={search.state ?? ''}
-        style={{ minWidth: 160 }}
-        options={[
-          { value: '', label: text('filter.anyState') },
-          ...STATES.map((state) => ({ value: state, label: <StateTag state={state} /> })),
-        ]}
-        onChange={(state: '' | (typeof STATES)[number]) =>
-          change({ state: state === '' ? undefined : state })
-        }
+      <FilterSelect
+        name="state"
+        label={text('filter.state')}
+        any={text('filter.anyState')}
+        value={search.state}
+        options={STATES.map((value) => ({ value, label: words(`state.${value}`) }))}
       />
     </>
   )
@@ -145,17 +126,11 @@ function useColumns(): Column<Host>[] {
   const text = useText(hostsMessages)
   return useMemo(
     () => [
-      {
-        key: 'name',
-        label: text('name'),
-        sortable: true,
-        cell: ({ id, name }) => (
-          <Link to="/hosts/$hostId" params={{ hostId: id }} data-testid={`host-${id}`}>
-            {name}
-          </Link>
-        ),
-        value: ({ name }) => name,
-      },
+      nameColumn(text('name'), ({ id, name }) => (
+        <Link to="/hosts/$hostId" params={{ hostId: id }} data-testid={`host-${id}`}>
+          {name}
+        </Link>
+      )),
       {
         key: 'state',
         label: text('state'),
@@ -172,40 +147,23 @@ function useColumns(): Column<Host>[] {
         cell: ({ kind }) => text(`kind.${kind}`),
         value: ({ kind }) => kind,
       },
-      {
-        key: 'lastSeenAt',
-        label: text('lastSeenAt'),
+      timeColumn('lastSeenAt', text('lastSeenAt'), ({ lastSeenAt }) => lastSeenAt, {
         sortable: true,
-        cell: ({ lastSeenAt }) => <Time at={lastSeenAt} />,
-        value: ({ lastSeenAt }) => lastSeenAt,
-      },
-      {
-        key: 'softwareVersion',
-        label: text('softwareVersion'),
-        cell: ({ softwareVersion }) => softwareVersion,
-        value: ({ softwareVersion }) => softwareVersion,
-      },
+      }),
+      wordColumn('softwareVersion', text('softwareVersion'), (host) => host.softwareVersion),
       {
         key: 'labels',
         label: text('labels'),
         cell: ({ labels }) => <Labels labels={labels} />,
         value: ({ labels }) => labelTexts(labels).join(' '),
       },
-      {
-        key: 'createdAt',
-        label: text('createdAt'),
+      timeColumn('createdAt', text('createdAt'), ({ createdAt }) => createdAt, {
         sortable: true,
         hidden: true,
-        cell: ({ createdAt }) => <Time at={createdAt} />,
-        value: ({ createdAt }) => createdAt,
-      },
-      {
-        key: 'certificateNotAfter',
-        label: text('certificate'),
+      }),
+      timeColumn('certificateNotAfter', text('certificate'), (host) => host.certificateNotAfter, {
         hidden: true,
-        cell: ({ certificateNotAfter }) => <Time at={certificateNotAfter} />,
-        value: ({ certificateNotAfter }) => certificateNotAfter,
-      },
+      }),
     ],
     [text],
   )

@@ -1,40 +1,33 @@
 import { useMemo } from 'react'
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { Link, useNavigate } from '@tanstack/react-router'
-import Select from 'antd/es/select'
+import { Link } from '@tanstack/react-router'
 import type { Job } from '@openmaas/api/resources/job'
 import { useFormat } from '../../format/use-format.ts'
 import { useText } from '../../i18n/text.ts'
+import { codeColumn, stateColumn, timeColumn, wordColumn } from '../../ui/columns.tsx'
 import { DataList, type Column } from '../../ui/DataList.tsx'
 import { Empty } from '../../ui/Empty.tsx'
+import { FilterSelect } from '../../ui/filters.tsx'
 import { Page } from '../../ui/Page.tsx'
 import { apiLine, toListQuery } from '../../ui/search-params.ts'
-import { StateTag } from '../../ui/StateTag.tsx'
-import { Time } from '../../ui/Time.tsx'
+import { useList } from '../../ui/use-list.ts'
 import { JOB_KINDS, useJobKind } from './job-kind.ts'
 import { JobProgressBar } from './JobProgressBar.tsx'
 import { jobsMessages } from './messages/text.ts'
 import { jobsQuery, type JobsSearch } from './queries.ts'
 import { jobsRoute } from './routes.ts'
 
-/** Names of the tabs → the filter that they are. */
-const STATES = {
-  all: undefined,
-  running: 'running',
-  queued: 'queued,paused',
-  ended: 'succeeded,warning,failed,cancelled',
-  failed: 'failed',
-} as const
+/** States that are looked at together, as the API filters them. */
+const STATES = [
+  { name: 'running', value: 'running' },
+  { name: 'queued', value: 'queued,paused' },
+  { name: 'ended', value: 'succeeded,warning,failed,cancelled' },
+  { name: 'failed', value: 'failed' },
+] as const
 
 export function JobsPage() {
   const text = useText(jobsMessages)
   const search = jobsRoute.useSearch()
-  // The last page stays while the next one is fetched.
-  const { data, isPlaceholderData } = useQuery({
-    ...jobsQuery(search),
-    placeholderData: keepPreviousData,
-  })
-  const columns = useColumns()
+  const list = useList(jobsQuery(search))
   const state = search.state === undefined ? '' : ` --state ${search.state}`
   return (
     <Page
@@ -43,16 +36,14 @@ export function JobsPage() {
       api={apiLine('GET', '/api/v1/jobs', toListQuery(search))}
     >
       <DataList<Job>
+        {...list}
         name="jobs"
-        rows={data?.items ?? []}
-        next={data?.next ?? null}
-        columns={columns}
+        columns={useColumns()}
         search={search}
         rowKey={({ id }) => id}
         href={({ id }) => `/jobs/${id}`}
         filters={<Filters search={search} />}
         empty={<Empty message={text('empty')} />}
-        isLoading={isPlaceholderData}
       />
     </Page>
   )
@@ -61,34 +52,21 @@ export function JobsPage() {
 function Filters({ search }: { readonly search: JobsSearch }) {
   const text = useText(jobsMessages)
   const kindText = useJobKind()
-  const navigate = useNavigate({ from: '/jobs' })
-  // Another filter begins at its first page.
-  const change = (changed: JobsSearch): void =>
-    void navigate({
-      search: (old) => ({ ...old, ...changed, cursor: undefined, page: undefined }),
-    })
-  const tabs = Object.keys(STATES) as (keyof typeof STATES)[]
-  const tab = tabs.find((name) => STATES[name] === search.state) ?? 'all'
   return (
     <>
-      <Select
-        aria-label={text('filter.state')}
-        data-testid="filter-state"
-        value={tab}
-        style={{ minWidth: 140 }}
-        options={tabs.map((name) => ({ value: name, label: text(`tab.${name}`) }))}
-        onChange={(name) => change({ state: STATES[name] })}
+      <FilterSelect
+        name="state"
+        label={text('filter.state')}
+        any={text('tab.all')}
+        value={search.state}
+        options={STATES.map(({ name, value }) => ({ value, label: text(`tab.${name}`) }))}
       />
-      <Select
-        aria-label={text('filter.kind')}
-        data-testid="filter-kind"
-        value={search.kind ?? ''}
-        style={{ minWidth: 160 }}
-        options={[
-          { value: '', label: text('filter.anyKind') },
-          ...JOB_KINDS.map((kind) => ({ value: kind as string, label: kindText(kind) })),
-        ]}
-        onChange={(kind) => change({ kind: kind === '' ? undefined : kind })}
+      <FilterSelect
+        name="kind"
+        label={text('filter.kind')}
+        any={text('filter.anyKind')}
+        value={search.kind}
+        options={JOB_KINDS.map((kind) => ({ value: kind, label: kindText(kind) }))}
       />
     </>
   )
@@ -99,20 +77,10 @@ function useColumns(): Column<Job>[] {
   const kindText = useJobKind()
   const format = useFormat()
   return useMemo(() => {
-    const time = (key: 'queuedAt' | 'startedAt' | 'endedAt'): Column<Job> => ({
-      key,
-      label: text(key),
-      sortable: true,
-      cell: (job) => <Time at={job[key]} />,
-      value: (job) => job[key],
-    })
+    const time = (key: 'queuedAt' | 'startedAt' | 'endedAt'): Column<Job> =>
+      timeColumn(key, text(key), (job) => job[key], { sortable: true })
     return [
-      {
-        key: 'state',
-        label: text('state'),
-        cell: ({ state }) => <StateTag state={state} />,
-        value: ({ state }) => state,
-      },
+      stateColumn(text('state')),
       {
         key: 'kind',
         label: text('kind'),
@@ -136,19 +104,8 @@ function useColumns(): Column<Job>[] {
         },
         value: durationOf,
       },
-      {
-        key: 'actor',
-        label: text('actor'),
-        cell: ({ actor }) => actor,
-        value: ({ actor }) => actor,
-      },
-      {
-        key: 'id',
-        label: text('id'),
-        hidden: true,
-        cell: ({ id }) => <code className="om-code">{id}</code>,
-        value: ({ id }) => id,
-      },
+      wordColumn('actor', text('actor'), ({ actor }) => actor),
+      codeColumn('id', text('id'), ({ id }) => id, { hidden: true }),
     ]
   }, [text, kindText, format])
 }

@@ -1,19 +1,18 @@
 /** What is mounted where, until when. */
 import { useMemo } from 'react'
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Link, type LinkProps, useNavigate } from '@tanstack/react-router'
 import Button from 'antd/es/button'
-import Select from 'antd/es/select'
 import type { Medium } from '@openmaas/api/resources/medium'
 import { useMay } from '../../api/session.ts'
 import { hasScreen } from '../../app/screens-present.ts'
 import { useText } from '../../i18n/text.ts'
+import { codeColumn, nameColumn, stateColumn, timeColumn, wordColumn } from '../../ui/columns.tsx'
 import { DataList, type Column } from '../../ui/DataList.tsx'
 import { Empty } from '../../ui/Empty.tsx'
+import { FilterSelect } from '../../ui/filters.tsx'
 import { Page } from '../../ui/Page.tsx'
+import { useList } from '../../ui/use-list.ts'
 import { apiLine, toListQuery } from '../../ui/search-params.ts'
-import { StateTag } from '../../ui/StateTag.tsx'
-import { Time } from '../../ui/Time.tsx'
 import { ExpiresIn } from './ExpiresIn.tsx'
 import { mediaMessages } from './messages/text.ts'
 import { MountDrawer } from './MountDrawer.tsx'
@@ -22,13 +21,12 @@ import { mediaRoute } from './routes.ts'
 import { useMediumNames } from './use-medium-names.ts'
 import './media.css'
 
-/** Names of the tabs → the filter that they are. */
-const STATES = {
-  all: undefined,
-  current: 'plugging,plugged,ejecting,lost',
-  plugged: 'plugged',
-  ended: 'ejected,failed',
-} as const
+/** States that are looked at together, as the API filters them. */
+const STATES = [
+  { name: 'current', value: 'plugging,plugged,ejecting,lost' },
+  { name: 'plugged', value: 'plugged' },
+  { name: 'ended', value: 'ejected,failed' },
+] as const
 
 const RENEW_EVERY_MS = 30_000
 
@@ -38,11 +36,7 @@ export function MediaPage() {
   const search = mediaRoute.useSearch()
   const navigate = useNavigate({ from: '/media' })
   const { mount, ...listed } = search
-  const { data, isPlaceholderData } = useQuery({
-    ...mediaQuery(search),
-    placeholderData: keepPreviousData,
-  })
-  const columns = useColumns()
+  const list = useList(mediaQuery(search))
   const state = search.state === undefined ? '' : ` --state ${search.state}`
   return (
     <Page
@@ -52,10 +46,9 @@ export function MediaPage() {
       api={apiLine('GET', '/api/v1/media', toListQuery(listed))}
     >
       <DataList<Medium>
+        {...list}
         name="media"
-        rows={data?.items ?? []}
-        next={data?.next ?? null}
-        columns={columns}
+        columns={useColumns()}
         search={listed}
         rowKey={({ id }) => id}
         href={({ id }) => `/media/${id}`}
@@ -66,7 +59,6 @@ export function MediaPage() {
             action={may('medium.plug') && <MountLink isPrimary={false} />}
           />
         }
-        isLoading={isPlaceholderData}
       />
       {mount !== undefined && may('medium.plug') && (
         <MountDrawer
@@ -93,21 +85,13 @@ function MountLink({ isPrimary }: { readonly isPrimary: boolean }) {
 
 function Filters({ search }: { readonly search: MediaSearch }) {
   const text = useText(mediaMessages)
-  const navigate = useNavigate({ from: '/media' })
-  const tabs = Object.keys(STATES) as (keyof typeof STATES)[]
-  const tab = tabs.find((name) => STATES[name] === search.state) ?? 'all'
   return (
-    <Select
-      aria-label={text('filter.state')}
-      data-testid="filter-state"
-      value={tab}
-      style={{ minWidth: 140 }}
-      options={tabs.map((name) => ({ value: name, label: text(`filter.${name}`) }))}
-      onChange={(name) =>
-        void navigate({
-          search: (old) => ({ ...old, state: STATES[name], cursor: undefined, page: undefined }),
-        })
-      }
+    <FilterSelect
+      name="state"
+      label={text('filter.state')}
+      any={text('filter.all')}
+      value={search.state}
+      options={STATES.map(({ name, value }) => ({ value, label: text(`filter.${name}`) }))}
     />
   )
 }
@@ -117,37 +101,17 @@ const placeOf = ({ mountPath, device }: Medium): string => mountPath ?? device ?
 function useColumns(): Column<Medium>[] {
   const text = useText(mediaMessages)
   const names = useMediumNames()
-  return useMemo(() => {
-    const word = (
-      key: 'source' | 'host' | 'place' | 'protocol' | 'owner',
-      value: (medium: Medium) => string,
-    ): Column<Medium> => ({ key, label: text(key), cell: (medium) => value(medium), value })
-    return [
-      {
-        key: 'state',
-        label: text('state'),
-        cell: ({ state }) => <StateTag state={state} />,
-        value: ({ state }) => state,
-      },
-      {
-        key: 'name',
-        label: text('name'),
-        sortable: true,
-        cell: ({ id, name }) => (
-          <Link to="/media/$mediumId" params={{ mediumId: id }} data-testid={`medium-${id}`}>
-            {name}
-          </Link>
-        ),
-        value: ({ name }) => name,
-      },
-      word('source', ({ sourceId }) => names.source(sourceId)),
-      word('host', ({ hostId }) => names.host(hostId)),
-      {
-        key: 'place',
-        label: text('place'),
-        cell: (medium) => <code className="om-code">{placeOf(medium)}</code>,
-        value: placeOf,
-      },
+  return useMemo(
+    () => [
+      stateColumn(text('state')),
+      nameColumn(text('name'), ({ id, name }) => (
+        <Link to="/media/$mediumId" params={{ mediumId: id }} data-testid={`medium-${id}`}>
+          {name}
+        </Link>
+      )),
+      wordColumn('source', text('source'), ({ sourceId }) => names.source(sourceId)),
+      wordColumn('host', text('host'), ({ hostId }) => names.host(hostId)),
+      codeColumn('place', text('place'), placeOf),
       {
         key: 'leaseUntil',
         label: text('expires'),
@@ -160,15 +124,10 @@ function useColumns(): Column<Medium>[] {
           ),
         value: ({ leaseUntil }) => leaseUntil,
       },
-      {
-        key: 'createdAt',
-        label: text('created'),
-        sortable: true,
-        cell: ({ createdAt }) => <Time at={createdAt} />,
-        value: ({ createdAt }) => createdAt,
-      },
-      { ...word('protocol', ({ protocol }) => protocol), hidden: true },
-      { ...word('owner', ({ createdBy }) => createdBy), hidden: true },
-    ]
-  }, [text, names])
+      timeColumn('createdAt', text('created'), ({ createdAt }) => createdAt, { sortable: true }),
+      wordColumn('protocol', text('protocol'), ({ protocol }) => protocol, { hidden: true }),
+      wordColumn('owner', text('owner'), ({ createdBy }) => createdBy, { hidden: true }),
+    ],
+    [text, names],
+  )
 }

@@ -1,98 +1,70 @@
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useMutation, useQuery } from '@tanstack/react-query'
 import Button from 'antd/es/button'
-import Switch from 'antd/es/switch'
-import Table from 'antd/es/table'
 import type { AnswerOf } from '@openmaas/api/routes/routes'
 import { apiCall } from '../../api/queries.ts'
 import { useMay } from '../../api/session.ts'
 import { useText } from '../../i18n/text.ts'
-import { Empty } from '../../ui/Empty.tsx'
-import { ProblemView } from '../../ui/ProblemView.tsx'
+import { ConfirmButton } from '../../ui/ConfirmButton.tsx'
+import { ShortList } from '../../ui/ShortList.tsx'
 import { targetOf } from './channel-config.ts'
+import { EnabledSwitch } from './EnabledSwitch.tsx'
 import { notificationsMessages } from './messages/text.ts'
 import { channelsQuery } from './queries.ts'
-import { RemoveButton } from './RemoveButton.tsx'
+import { useRowVerbs } from './use-row-verbs.ts'
 
 type Channel = AnswerOf<'getChannel'>
 
 export function Channels() {
   const text = useText(notificationsMessages)
-  const may = useMay()
-  const { data, failure, isPending, toggle, remove } = useChannels()
-  const mayWrite = may('notification.write')
-  return (
-    <div data-testid="list-channels">
-      {failure !== null && <ProblemView error={failure} />}
-      <Table<Channel>
-        size="small"
-        rowKey="id"
-        loading={isPending}
-        dataSource={data?.items ?? []}
-        pagination={false}
-        scroll={{ x: 'max-content' }}
-        locale={{ emptyText: <Empty message={text('channels.empty')} /> }}
-        columns={[
-          { key: 'name', title: text('name'), dataIndex: 'name' },
-          { key: 'kind', title: text('kind'), render: (_, { kind }) => text(`kind.${kind}`) },
-          {
-            key: 'target',
-            title: text('target'),
-            render: (_, { config }) => <code className="om-code">{targetOf(config)}</code>,
-          },
-          {
-            key: 'enabled',
-            title: text('enabled'),
-            render: (_, channel) => (
-              <Switch
-                size="small"
-                checked={channel.enabled}
-                disabled={!mayWrite}
-                aria-label={`${text('enabled')}: ${channel.name}`}
-                onChange={() => toggle.mutate(channel)}
-                data-testid={`enabled-${channel.name}`}
-              />
-            ),
-          },
-          {
-            key: 'verbs',
-            title: '',
-            render: (_, channel) =>
-              mayWrite && (
-                <span style={{ display: 'flex', gap: 8, alignItems: 'center' }}>
-                  <TestButton channel={channel} />
-                  <RemoveButton
-                    noun="channel"
-                    testId={`remove-${channel.name}`}
-                    onConfirm={() => remove.mutate(channel.id)}
-                  />
-                </span>
-              ),
-          },
-        ]}
-      />
-    </div>
-  )
-}
-
-function useChannels() {
-  const queryClient = useQueryClient()
-  const { data, error, isPending } = useQuery(channelsQuery)
-  const renew = () => queryClient.invalidateQueries({ queryKey: ['alerts'] })
-  const toggle = useMutation({
-    mutationFn: ({ id, version, enabled }: Channel) =>
+  const mayWrite = useMay()('notification.write')
+  const { data, error } = useQuery(channelsQuery)
+  const { toggle, remove, failure } = useRowVerbs<Channel>({
+    toggle: ({ id, version, enabled }) =>
       apiCall('changeChannel', {
         params: { channelId: id },
         body: { enabled: !enabled },
         ifMatch: `"${version}"`,
       }),
-    onSettled: renew,
+    remove: ({ id }) => apiCall('deleteChannel', { params: { channelId: id } }),
   })
-  const remove = useMutation({
-    mutationFn: (channelId: string) => apiCall('deleteChannel', { params: { channelId } }),
-    onSettled: renew,
-  })
-  const failure = error ?? toggle.error ?? remove.error
-  return { data, failure, isPending, toggle, remove }
+  return (
+    <ShortList<Channel>
+      name="channels"
+      rows={data?.items}
+      error={error ?? failure}
+      empty={text('channels.empty')}
+      columns={[
+        { key: 'name', label: text('name'), cell: ({ name }) => name },
+        { key: 'kind', label: text('kind'), cell: ({ kind }) => text(`kind.${kind}`) },
+        {
+          key: 'target',
+          label: text('target'),
+          cell: ({ config }) => <code className="om-code">{targetOf(config)}</code>,
+        },
+        {
+          key: 'enabled',
+          label: text('enabled'),
+          cell: (channel) => <EnabledSwitch row={channel} onChange={toggle} />,
+        },
+        {
+          key: 'verbs',
+          label: '',
+          cell: (channel) =>
+            mayWrite && (
+              <span className="om-verbs">
+                <TestButton channel={channel} />
+                <ConfirmButton
+                  verb={text('remove')}
+                  question={text('remove.channel')}
+                  testId={`remove-${channel.name}`}
+                  onConfirm={() => remove(channel)}
+                />
+              </span>
+            ),
+        },
+      ]}
+    />
+  )
 }
 
 /** Sends one message now; the answer stands beside the button. */

@@ -1,21 +1,20 @@
 /** Pools, and below them the nodes that they lie on. */
 import { useMemo, useState } from 'react'
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import Button from 'antd/es/button'
 import type { Pool } from '@openmaas/api/resources/pool'
 import { useMay } from '../../api/session.ts'
 import { useFormat } from '../../format/use-format.ts'
 import { useText } from '../../i18n/text.ts'
+import { codeColumn, nameColumn, stateColumn, timeColumn, wordColumn } from '../../ui/columns.tsx'
 import { DataList, type Column } from '../../ui/DataList.tsx'
 import { Empty } from '../../ui/Empty.tsx'
 import { FilterSelect } from '../../ui/filters.tsx'
 import { uiMessages } from '../../ui/messages/text.ts'
 import { Page } from '../../ui/Page.tsx'
-import { ProblemView } from '../../ui/ProblemView.tsx'
+import { useList } from '../../ui/use-list.ts'
 import { apiLine, toListQuery } from '../../ui/search-params.ts'
-import { StateTag } from '../../ui/StateTag.tsx'
-import { Time } from '../../ui/Time.tsx'
 import { savingRatio } from './capacity.ts'
 import { poolsMessages } from './messages/text.ts'
 import { NewPool, type NewPoolKind } from './NewPool.tsx'
@@ -28,12 +27,8 @@ export function PoolsPage() {
   const text = useText(poolsMessages)
   const may = useMay()
   const search = poolsRoute.useSearch()
-  const { data, error, isPlaceholderData } = useQuery({
-    ...poolsQuery(search),
-    placeholderData: keepPreviousData,
-  })
+  const list = useList(poolsQuery(search))
   const [making, setMaking] = useState<NewPoolKind>()
-  const columns = useColumns()
   const state = search.state === undefined ? '' : ` --state ${search.state}`
   const create = may('pool.write') && (
     <Button type="primary" onClick={() => setMaking('create')} data-testid="create-pool">
@@ -56,20 +51,17 @@ export function PoolsPage() {
       cli={`openmaas pool list${state}`}
       api={apiLine('GET', '/api/v1/pools', toListQuery(search))}
     >
-      {error !== null && <ProblemView error={error} />}
       <DataList<Pool>
+        {...list}
         name="pools"
-        rows={data?.items ?? []}
-        next={data?.next ?? null}
-        columns={columns}
+        columns={useColumns()}
         search={search}
         rowKey={({ id }) => id}
         href={({ id }) => `/pools/${id}`}
         filters={<Filters search={search} />}
         empty={<Empty message={text('empty')} action={create} />}
-        isLoading={isPlaceholderData}
       />
-      {may('host.read') && <Nodes pools={data?.items ?? []} />}
+      {may('host.read') && <Nodes pools={list.rows} />}
       {making !== undefined && <NewPool kind={making} onClose={() => setMaking(undefined)} />}
     </Page>
   )
@@ -98,24 +90,13 @@ function useColumns(): Column<Pool>[] {
     const nodeName = ({ nodeId }: Pool) =>
       nodes?.items.find(({ id }) => id === nodeId)?.name ?? nodeId
     return [
-      {
-        key: 'state',
-        label: text('state'),
-        cell: ({ state }) => <StateTag state={state} />,
-        value: ({ state }) => state,
-      },
-      {
-        key: 'name',
-        label: text('name'),
-        sortable: true,
-        cell: ({ id, name }) => (
-          <Link to="/pools/$poolId" params={{ poolId: id }} data-testid={`pool-${id}`}>
-            {name}
-          </Link>
-        ),
-        value: ({ name }) => name,
-      },
-      { key: 'node', label: text('node'), cell: nodeName, value: nodeName },
+      stateColumn(text('state')),
+      nameColumn(text('name'), ({ id, name }) => (
+        <Link to="/pools/$poolId" params={{ poolId: id }} data-testid={`pool-${id}`}>
+          {name}
+        </Link>
+      )),
+      wordColumn('node', text('node'), nodeName),
       ...measures,
     ]
   }, [text, measures, nodes])
@@ -156,27 +137,12 @@ function useMeasures(): Column<Pool>[] {
         ),
         value: ({ stats }) => stats.badBlocks,
       },
-      {
-        key: 'seen',
-        label: text('seen'),
-        cell: ({ seenAt }) => <Time at={seenAt} />,
-        value: ({ seenAt }) => seenAt,
-      },
-      {
-        key: 'createdAt',
-        label: text('created'),
+      timeColumn('seen', text('seen'), ({ seenAt }) => seenAt),
+      timeColumn('createdAt', text('created'), ({ createdAt }) => createdAt, {
         sortable: true,
         hidden: true,
-        cell: ({ createdAt }) => <Time at={createdAt} />,
-        value: ({ createdAt }) => createdAt,
-      },
-      {
-        key: 'path',
-        label: text('path'),
-        hidden: true,
-        cell: ({ path }) => <code className="om-code">{path}</code>,
-        value: ({ path }) => path,
-      },
+      }),
+      codeColumn('path', text('path'), ({ path }) => path, { hidden: true }),
     ],
     [text, format],
   )

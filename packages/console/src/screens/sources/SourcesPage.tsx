@@ -7,7 +7,6 @@ import { useText } from '../../i18n/text.ts'
 import { DataList } from '../../ui/DataList.tsx'
 import { Empty } from '../../ui/Empty.tsx'
 import { Page } from '../../ui/Page.tsx'
-import { ProblemView } from '../../ui/ProblemView.tsx'
 import { apiLine, toListQuery } from '../../ui/search-params.ts'
 import { sourcesMessages } from './messages/text.ts'
 import type { SourcesSearch } from './queries.ts'
@@ -22,7 +21,7 @@ export function SourcesPage() {
   const text = useText(sourcesMessages)
   const may = useMay()
   const search = sourcesRoute.useSearch()
-  const { rows, next, compliance, error, isLoading } = useSourceRows(search)
+  const { compliance, ...list } = useSourceRows(search)
   const columns = useSourceColumns(compliance)
   const add = may('source.write') && hasScreen('/protect') && (
     <Link to="/protect">
@@ -33,21 +32,18 @@ export function SourcesPage() {
   )
   return (
     <Page title={text('title')} actions={add} cli={cliLine(search)} api={apiOf(search)}>
-      {error !== null && <ProblemView error={error} />}
       <div className="om-with-facets">
         <SourceFacets search={search} />
         <div className="om-with-facets-list">
           <DataList<Source>
+            {...list}
             name="sources"
-            rows={rows}
-            next={next}
             columns={columns}
             search={search}
             rowKey={({ id }) => id}
             href={({ id }) => `/sources/${id}`}
             bulk={(selected) => <SourceBulk selected={selected} />}
             empty={<Empty message={text('empty')} action={add} />}
-            isLoading={isLoading}
           />
         </div>
       </div>

@@ -9,12 +9,12 @@ import { apiCall } from '../../api/queries.ts'
 import { useMay, useMe } from '../../api/session.ts'
 import { useText } from '../../i18n/text.ts'
 import { Labels } from '../../ui/Labels.tsx'
+import { ConfirmButton } from '../../ui/ConfirmButton.tsx'
 import { Page } from '../../ui/Page.tsx'
 import { ProblemView } from '../../ui/ProblemView.tsx'
 import { SecretOnce } from '../../ui/SecretOnce.tsx'
 import { StateTag } from '../../ui/StateTag.tsx'
 import { Time } from '../../ui/Time.tsx'
-import { ConfirmButton } from './ConfirmButton.tsx'
 import { usersMessages } from './messages/text.ts'
 import { userQuery } from './queries.ts'
 import { userRoute } from './routes.ts'
@@ -129,8 +129,8 @@ function Verbs({ user }: { readonly user: User }) {
       )}
       {may('user.lock') && isOther && !isLocked && (
         <ConfirmButton
-          name="lock"
-          confirm="lock.confirm"
+          verb={text('lock')}
+          question={text('lock.confirm')}
           testId="lock-user"
           onConfirm={() => change.mutate('lock')}
         />
@@ -142,8 +142,8 @@ function Verbs({ user }: { readonly user: User }) {
       )}
       {may('user.write') && isOther && !user.external && (
         <ConfirmButton
-          name="reset"
-          confirm="reset.confirm"
+          verb={text('reset')}
+          question={text('reset.confirm')}
           testId="reset-password"
           isLoading={reset.isPending}
           onConfirm={() => reset.mutate()}
@@ -151,8 +151,8 @@ function Verbs({ user }: { readonly user: User }) {
       )}
       {may('user.write') && isOther && (
         <ConfirmButton
-          name="remove"
-          confirm="remove.confirm"
+          verb={text('remove')}
+          question={text('remove.confirm')}
           testId="remove-user"
           onConfirm={() => remove.mutate()}
         />

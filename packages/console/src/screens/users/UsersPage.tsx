@@ -1,6 +1,5 @@
 /** People, what their roles may, and everybody's tokens. */
 import { useMemo, useState } from 'react'
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import Button from 'antd/es/button'
 import Tabs from 'antd/es/tabs'
@@ -8,15 +7,14 @@ import { ROLES } from '@openmaas/api/permissions'
 import type { User } from '@openmaas/api/resources/user'
 import { useMay } from '../../api/session.ts'
 import { useText } from '../../i18n/text.ts'
+import { nameColumn, stateColumn, timeColumn, wordColumn } from '../../ui/columns.tsx'
 import { DataList, type Column } from '../../ui/DataList.tsx'
 import { Empty } from '../../ui/Empty.tsx'
 import { FilterSelect, FilterText } from '../../ui/filters.tsx'
 import { uiMessages } from '../../ui/messages/text.ts'
 import { Page } from '../../ui/Page.tsx'
-import { ProblemView } from '../../ui/ProblemView.tsx'
+import { useList } from '../../ui/use-list.ts'
 import { apiLine } from '../../ui/search-params.ts'
-import { StateTag } from '../../ui/StateTag.tsx'
-import { Time } from '../../ui/Time.tsx'
 import { usersMessages } from './messages/text.ts'
 import { TABS, toUsersQuery, usersQuery, type UsersSearch } from './queries.ts'
 import { Roles } from './Roles.tsx'
@@ -60,27 +58,17 @@ export function UsersPage() {
 
 function People({ search }: { readonly search: UsersSearch }) {
   const text = useText(usersMessages)
-  const { data, error, isPlaceholderData } = useQuery({
-    ...usersQuery(search),
-    placeholderData: keepPreviousData,
-  })
-  const columns = useColumns()
   return (
-    <>
-      {error !== null && <ProblemView error={error} />}
-      <DataList<User>
-        name="users"
-        rows={data?.items ?? []}
-        next={data?.next ?? null}
-        columns={columns}
-        search={search}
-        rowKey={({ id }) => id}
-        href={({ id }) => `/users/${id}`}
-        filters={<Filters search={search} />}
-        empty={<Empty message={text('empty')} />}
-        isLoading={isPlaceholderData}
-      />
-    </>
+    <DataList<User>
+      {...useList(usersQuery(search))}
+      name="users"
+      columns={useColumns()}
+      search={search}
+      rowKey={({ id }) => id}
+      href={({ id }) => `/users/${id}`}
+      filters={<Filters search={search} />}
+      empty={<Empty message={text('empty')} />}
+    />
   )
 }
 
@@ -115,29 +103,13 @@ function useColumns(): Column<User>[] {
   const text = useText(usersMessages)
   return useMemo(
     () => [
-      {
-        key: 'state',
-        label: text('state'),
-        cell: ({ state }) => <StateTag state={state} />,
-        value: ({ state }) => state,
-      },
-      {
-        key: 'name',
-        label: text('name'),
-        sortable: true,
-        cell: ({ id, name }) => (
-          <Link to="/users/$userId" params={{ userId: id }} data-testid={`user-${name}`}>
-            {name}
-          </Link>
-        ),
-        value: ({ name }) => name,
-      },
-      {
-        key: 'display',
-        label: text('display'),
-        cell: ({ displayName }) => displayName,
-        value: ({ displayName }) => displayName,
-      },
+      stateColumn(text('state')),
+      nameColumn(text('name'), ({ id, name }) => (
+        <Link to="/users/$userId" params={{ userId: id }} data-testid={`user-${name}`}>
+          {name}
+        </Link>
+      )),
+      wordColumn('display', text('display'), ({ displayName }) => displayName),
       {
         key: 'roles',
         label: text('roles'),
@@ -150,21 +122,13 @@ function useColumns(): Column<User>[] {
         cell: ({ secondFactor }) => text(secondFactor ? 'second.on' : 'second.off'),
         value: ({ secondFactor }) => String(secondFactor),
       },
-      {
-        key: 'lastLoginAt',
-        label: text('lastLogin'),
+      timeColumn('lastLoginAt', text('lastLogin'), ({ lastLoginAt }) => lastLoginAt, {
         sortable: true,
-        cell: ({ lastLoginAt }) => <Time at={lastLoginAt} />,
-        value: ({ lastLoginAt }) => lastLoginAt,
-      },
-      {
-        key: 'createdAt',
-        label: text('created'),
+      }),
+      timeColumn('createdAt', text('created'), ({ createdAt }) => createdAt, {
         sortable: true,
         hidden: true,
-        cell: ({ createdAt }) => <Time at={createdAt} />,
-        value: ({ createdAt }) => createdAt,
-      },
+      }),
     ],
     [text],
   )

@@ -56,5 +56,4 @@ export const en = {
   'tokens.secret': 'Token {{name}}',
   'tokens.secret.why': 'It is shown this once. Whoever has it may what it may.',
   'tokens.secret.kept': 'I have stored it',
-  no: 'No',
 } as const

@@ -58,5 +58,4 @@ export const zhCn: Translation<typeof en> = {
   'tokens.secret': '令牌 {{name}}',
   'tokens.secret.why': '仅显示这一次。持有者拥有它的全部权限。',
   'tokens.secret.kept': '我已妥善保存',
-  no: '取消',
 }

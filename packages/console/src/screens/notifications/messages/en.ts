@@ -13,7 +13,6 @@ export const en = {
   remove: 'Remove',
   'remove.channel': 'Remove this channel? Rules that use it tell nobody by it.',
   'remove.rule': 'Remove this rule? Its alerts are told to nobody by it.',
-  no: 'No',
   'channels.empty': 'There is no channel yet: nobody is told of alerts.',
   'channels.add': 'Add channel',
   'rules.empty': 'There is no rule yet: a channel without a rule is told nothing.',

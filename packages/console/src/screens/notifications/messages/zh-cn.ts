@@ -16,7 +16,6 @@ export const zhCn: Translation<typeof en> = {
   remove: '删除',
   'remove.channel': '删除此渠道?使用它的规则将不再通过它通知。',
   'remove.rule': '删除此规则?相应告警将不再通过它通知。',
-  no: '取消',
   'channels.empty': '还没有通知渠道:没有人会收到告警。',
   'channels.add': '添加渠道',
   'rules.empty': '还没有规则:没有规则的渠道不会收到任何通知。',

@@ -43,7 +43,6 @@ export const en = {
   change: 'Change',
   remove: 'Remove',
   'remove.confirm': 'Remove this person with all sessions and tokens?',
-  no: 'No',
   permission: 'Permission',
   'roles.why':
     'What each role may do. A user with labels may it for objects with these labels only.',

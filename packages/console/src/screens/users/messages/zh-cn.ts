@@ -46,7 +46,6 @@ export const zhCn: Translation<typeof en> = {
   change: '修改',
   remove: '删除',
   'remove.confirm': '删除此用户及其全部会话和令牌?',
-  no: '取消',
   permission: '权限',
   'roles.why': '各角色允许的操作。限定了标签的用户只能对带有这些标签的对象执行。',
   'roles.yes': '允许',
