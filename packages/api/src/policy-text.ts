@@ -102,6 +102,14 @@ const REASONS = {
     en: (p) => `${p.text('count')} points that exist now would expire`,
     zh: (p) => `现有 ${p.text('count')} 个恢复点将过期`,
   },
+  POINTS_ON_DEMAND: {
+    en: (p) =>
+      `${p.text('count')} points were taken for virtual databases: ` +
+      `they take no place in these rules, and go a day after their last use`,
+    zh: (p) =>
+      `${p.text('count')} 个恢复点是为虚拟数据库创建的:` +
+      `不占用这些保留规则的名额,最后一次使用一天后删除`,
+  },
   LOCK_OUTLIVES_RETENTION: {
     en: (p) =>
       `points are locked for ${p.text('days')} days, longer than the retention keeps most of them`,

@@ -232,6 +232,7 @@ export class Rebuilder {
         lockUntil: row.lockUntil,
         verifiedAt: null,
         labelsJson: JSON.stringify(tags.labels ?? {}),
+        onDemand: mark?.onDemand === true ? 1 : 0,
       })
     }
     await work.trx.insertInto('point').values(rows).execute()

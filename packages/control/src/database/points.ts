@@ -19,6 +19,8 @@ export const databaseMark = z.object({
   atMs: z.number(),
   logFromMs: z.number().nullable(),
   consistency: z.enum(['application', 'crash']),
+  /** Taken for a virtual database, not by the policy. */
+  onDemand: z.boolean().optional(),
   /** Of production, without the user's password: a rebuilt source asks for it again. */
   connection: z
     .object({

@@ -9,7 +9,7 @@ import type { CatalogTables } from '../catalog/schema.ts'
 import { mapCaptures } from './compliance-repository.ts'
 import { Policies } from './resolve.ts'
 import type { Policy } from './resolve.ts'
-import { applyRetention } from './retention.ts'
+import { applyRetention, onDemandUntil } from './retention.ts'
 import { Runs } from './runs.ts'
 import { simulatePolicy } from './simulate.ts'
 import { DAY_MS, MINUTE_MS, zoneOf } from './zone.ts'
@@ -84,6 +84,7 @@ export async function previewPolicy(
   const slowest = [...captures].toSorted(([, first], [, second]) => second - first)[0]
   const keeping = simulateKept(spec, now, slowest?.[1] ?? 0)
   const expiring = await listExpiring(db, spec, ids, now)
+  const onDemandCount = await countOnDemand(db, ids)
   const slowestName = sources.find((source) => source.id === slowest?.[0])?.name ?? ''
   return {
     nextRuns: new Runs(spec, '').list(now, NEXT_RUNS),
@@ -96,6 +97,9 @@ export async function previewPolicy(
       ...keeping.warnings.map((warning) => naming(warning, slowestName)),
       ...lockWarnings(spec, keeping.kept),
       ...(sources.length === 0 ? [{ code: 'MATCHES_NOTHING', params: {} } as const] : []),
+      ...(onDemandCount > 0
+        ? [{ code: 'POINTS_ON_DEMAND', params: { count: onDemandCount } } as const]
+        : []),
       ...(expiring.length > 0
         ? [{ code: 'POINTS_EXPIRE', params: { count: expiring.length } } as const]
         : []),
@@ -179,6 +183,19 @@ async function expectBytes(
   return Math.round(bytes)
 }
 
+/** They take no place in its rules. */
+async function countOnDemand(db: Db, ids: readonly string[]): Promise<number> {
+  if (ids.length === 0) return 0
+  const row = await db
+    .selectFrom('point')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .where('sourceId', 'in', ids)
+    .where('state', '=', 'available')
+    .where('onDemand', '=', 1)
+    .executeTakeFirstOrThrow()
+  return Number(row.count)
+}
+
 /** Points that exist and that the policy would not keep. */
 async function listExpiring(
   db: Db,
@@ -194,13 +211,14 @@ async function listExpiring(
     await turn()
     const points = await db
       .selectFrom('point')
-      .select(['id', 'takenAt', 'lockUntil', 'verifiedAt'])
+      .select(['id', 'takenAt', 'lockUntil', 'verifiedAt', 'onDemand'])
       .where('sourceId', '=', sourceId)
       .where('state', '=', 'available')
       .orderBy('takenAt', 'desc')
       .limit(POINTS_MAX)
       .execute()
-    const reasons = applyRetention(points, spec.retention, zone, now)
+    const kept = points.map((point) => ({ ...point, onDemandUntil: onDemandUntil(point) }))
+    const reasons = applyRetention(kept, spec.retention, zone, now)
     for (const [id, why] of reasons) if (why.length === 0) expiring.push(id)
   }
   return expiring.slice(0, EXPIRING_MAX)

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { retention } from '@openmaas/api/policy'
 import type { Retention } from '@openmaas/api/policy'
 import { SeededRandom } from '@openmaas/kernel/random'
-import { applyRetention } from './retention.ts'
+import { applyRetention, onDemandUntil } from './retention.ts'
 import type { KeptPoint } from './retention.ts'
 import { DAY_MS, HOUR_MS, zoneOf } from './zone.ts'
 
@@ -125,4 +125,47 @@ test('keeping step by step keeps as much of each rule as looking back at all of 
       expect(count(kept, rule), `seed ${seed}: ${rule}`).toBe(count(all, rule))
     }
   }
+})
+
+test('points taken on demand take nobody’s place, whatever the rules and wherever they lie', () => {
+  const random = new SeededRandom(7)
+  for (let round = 0; round < 200; round += 1) {
+    const rules = keep({
+      last: 1 + random.below(4),
+      hourly: random.below(4),
+      daily: random.below(3),
+    })
+    const own = Array.from({ length: 12 }, (_, i) => ({
+      id: `p${i}`,
+      takenAt: NOW - (i + 1) * random.below(5) * HOUR_MS - i,
+      verifiedAt: random.below(4) === 0 ? NOW : null,
+    }))
+    const onDemand = Array.from({ length: 12 }, (_, i) => ({
+      id: `d${i}`,
+      takenAt: NOW - random.below(40) * HOUR_MS,
+      onDemandUntil: NOW - HOUR_MS,
+    }))
+    const alone = applyRetention(own, rules, UTC, NOW)
+    const together = applyRetention([...own, ...onDemand], rules, UTC, NOW)
+    for (const { id } of own) expect(together.get(id)).toEqual(alone.get(id))
+    const newest = [...own, ...onDemand].toSorted((a, b) => b.takenAt - a.takenAt)[0]!.takenAt
+    for (const { id, takenAt } of onDemand) {
+      const why = together.get(id)!
+      expect(why.length === 0 || (why[0] === 'newest' && takenAt === newest)).toBe(true)
+    }
+  }
+})
+
+test('a point taken on demand is kept a day after its last use, and says until when', () => {
+  const taken = { onDemand: 1, takenAt: NOW - 30 * HOUR_MS }
+  const why = (usedAt: number | null, inUse: boolean): string[] => {
+    const id = 'asked'
+    const point = { id, ...taken, inUse, onDemandUntil: onDemandUntil(taken, usedAt) }
+    const newer = { id: 'newer', takenAt: NOW }
+    return applyRetention([point, newer], keep({ last: 5 }), UTC, NOW).get(id)!
+  }
+  expect(why(null, false)).toEqual([])
+  expect(why(null, true)).toEqual(['in-use'])
+  expect(why(NOW - HOUR_MS, false)).toEqual(['on-demand 2026-11-23'])
+  expect(onDemandUntil({ onDemand: 0, takenAt: 1 })).toBe(null)
 })

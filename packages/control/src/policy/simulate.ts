@@ -5,6 +5,9 @@
  * Space is an upper bound: every capture adds the same, and a point that goes gives back nothing
  * while a newer one and an older one stay, since its changes are those of the newer one too. What
  * lies before the oldest point left is given back.
+ *
+ * Points that are taken on demand, for virtual databases, are not in it: they take no place in any
+ * rule, so what is kept of the policy's own is the same with them (retention.ts).
  */
 import { durationMs } from '@openmaas/api/policy'
 import type { PolicySpec } from '@openmaas/api/policy'

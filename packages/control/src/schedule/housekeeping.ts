@@ -12,6 +12,7 @@ import { ejectRequest } from '../job/kinds/medium-requests.ts'
 import { expireRequest } from '../job/kinds/expire.ts'
 import { collectRequest } from '../job/kinds/pool-care.ts'
 import { reconcilePointsRequest } from '../job/kinds/reconcile-points.ts'
+import { ACTIVE_MEDIA } from '../job/kinds/retention-rows.ts'
 import { reconcileMediaRequest } from '../job/kinds/reconcile-media.ts'
 import {
   beginRefresh,
@@ -23,6 +24,7 @@ import {
 import { changeVirtualDatabase } from '../virtual-database/rows.ts'
 import type { Trx } from '../job/definition.ts'
 import type { JobRequest } from '../job/queue.ts'
+import { ON_DEMAND_KEPT_MS } from '../policy/retention.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../policy/zone.ts'
 
 type Db = Kysely<CatalogTables>
@@ -236,7 +238,7 @@ function listPools(db: Db) {
     .execute()
 }
 
-/** Sources with points whose lock has ended since, or whose expiry was left half done. */
+/** Sources with points whose lock has ended since, that go by time alone, or that half went. */
 async function listSweeps(db: Db, since: number, now: number): Promise<JobRequest[]> {
   const unlocked = await db
     .selectFrom('point')
@@ -247,6 +249,26 @@ async function listSweeps(db: Db, since: number, now: number): Promise<JobReques
     .where('state', '=', 'available')
     .limit(SWEEP_MAX)
     .execute()
+  const onDemand = await db
+    .selectFrom('point')
+    .select(['sourceId', 'poolId'])
+    .distinct()
+    .where('onDemand', '=', 1)
+    .where('state', '=', 'available')
+    .where('takenAt', '<=', now - ON_DEMAND_KEPT_MS)
+    .where((e) =>
+      e.not(
+        e.exists(
+          e
+            .selectFrom('medium')
+            .select('medium.id')
+            .whereRef('medium.pointId', '=', 'point.id')
+            .where('medium.state', 'in', ACTIVE_MEDIA),
+        ),
+      ),
+    )
+    .limit(SWEEP_MAX)
+    .execute()
   const halfDone = await db
     .selectFrom('point')
     .select(['sourceId', 'poolId'])
@@ -254,7 +276,7 @@ async function listSweeps(db: Db, since: number, now: number): Promise<JobReques
     .where('state', '=', 'deleting')
     .limit(SWEEP_MAX)
     .execute()
-  return [...unlocked, ...halfDone].map(({ sourceId, poolId }) =>
+  return [...unlocked, ...onDemand, ...halfDone].map(({ sourceId, poolId }) =>
     expireRequest({ sourceId, poolId, labels: {}, actor: 'system' }),
   )
 }

@@ -1,4 +1,7 @@
-/** A moment later than the newest point is had by taking a point first. */
+/**
+ * A moment later than the newest point is had by taking a point first. That one is on demand: the
+ * policy's own take their turn as if it were not there (policy/retention.ts).
+ */
 import { findWay, type Moment } from '../database/moment.ts'
 import { listDatabasePoints } from '../database/points.ts'
 import type { HandlerContext, Trx } from '../http/handler-context.ts'
@@ -21,15 +24,22 @@ export async function requestPoint(
     readonly moment: Moment
     readonly actor: string
     readonly forId: string
+    /** Also when what is wanted is there: what follows production begins as late as it can. */
+    readonly always?: boolean
   },
 ): Promise<string[]> {
-  const { source, moment, actor, forId } = of
-  const { needsPoint } = findWay(await listDatabasePoints(trx, source.id), moment)
-  if (!needsPoint) return []
-  const request = protectDatabaseRequest(source, { actor, priority: PRIORITY })
+  const { source, moment, actor, forId, always = false } = of
+  const points = await listDatabasePoints(trx, source.id)
+  const { needsPoint } = findWay(points, moment)
+  if (!needsPoint && !always) return []
+  // The first is the copy itself, which nobody makes for a day.
+  const onDemand = points.length > 0
+  const request = protectDatabaseRequest(source, { actor, priority: PRIORITY, onDemand })
   const active = await findActiveJob(trx, request.activeKey!)
-  if (active === undefined) return [await jobs.enqueue(trx, request)]
-  // One that is under way may have marked its moment already, before the one that is wanted.
-  const activeKey = `protect:${source.id}:for:${forId}`
-  return [await jobs.enqueue(trx, { ...request, activeKey, dependsOn: [active] })]
+  // One that is under way may have marked its moment already, before the one that is wanted. And
+  // the key is its own: a run of the policy that is due meanwhile is not taken for done.
+  const activeKey = onDemand ? `protect:${source.id}:for:${forId}` : request.activeKey!
+  if (active === undefined) return [await jobs.enqueue(trx, { ...request, activeKey })]
+  const behind = `protect:${source.id}:for:${forId}`
+  return [await jobs.enqueue(trx, { ...request, activeKey: behind, dependsOn: [active] })]
 }

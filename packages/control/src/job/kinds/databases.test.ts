@@ -4,9 +4,10 @@ import { loadVirtualDatabase } from '../../virtual-database/rows.ts'
 import { FakeClock } from '@openmaas/testkit/fake-clock'
 import { SeededRandom } from '@openmaas/kernel/random'
 import { addDatabase, addVirtualDatabase } from './databases.test-support.ts'
-import { failSometimes } from './hosts.test-support.ts'
+import { addPolicy, failSometimes } from './hosts.test-support.ts'
 import { protectDatabaseRequest } from './protect-database.ts'
 import { listCare } from '../../schedule/database-care.ts'
+import { dateOfDay, DAY_MS } from '../../policy/zone.ts'
 import { HOST, KindSite, NODE, POOL, SOURCE } from './site.test-support.ts'
 import { verifyDatabaseRequest } from './verify-database.ts'
 import { virtualDatabaseRequest } from './virtual-database-params.ts'
@@ -104,6 +105,46 @@ describe('protect-database', () => {
     expect(site.hosts.counts.get('volume.create')).toBe(1)
     expect(site.hosts.counts.get('database.seed')).toBe(1)
     expect(site.hosts.served.size).toBe(1)
+  })
+})
+
+describe('points taken on demand', () => {
+  const onDemand = protectDatabaseRequest(source, { actor: 'user:usr_1', onDemand: true })
+
+  test('cost the policy’s own no place, and go a day after their last use', async () => {
+    const site = await makeSite()
+    const spec = { rpo: '1h', retention: { last: 2 } }
+    await addPolicy(site.catalog, 'plc_1', spec, { env: 'prod' })
+    for (const request of [protect, onDemand, onDemand, protect, onDemand]) {
+      expect(await site.run(request)).toMatchObject({ state: 'succeeded' })
+      await site.pass(60)
+    }
+    await site.finishAll()
+    const until = dateOfDay(Math.floor(site.catalog.clock.wallMs() / DAY_MS) + 1)
+    const reasons = async () =>
+      (await points(site)).map(({ reasonsJson }) => JSON.parse(reasonsJson))
+    expect(await reasons()).toEqual([
+      ['last'],
+      [`on-demand ${until}`],
+      [`on-demand ${until}`],
+      // The volume of the standby stood on it when this was settled.
+      ['last', 'newest', 'in-use'],
+      ['newest', `on-demand ${until}`],
+    ])
+    site.clock.advance(2 * DAY_MS)
+    // The volume stands on the last one until the first of these is sealed.
+    await site.run(protect)
+    await site.run(protect)
+    await site.finishAll()
+    expect((await points(site)).map(({ state }) => state)).toEqual([
+      'deleted',
+      'deleted',
+      'deleted',
+      'deleted',
+      'deleted',
+      'available',
+      'available',
+    ])
   })
 })
 

@@ -24,6 +24,10 @@ export const protectParams = z.object({
   /** On top of what the policy locks. */
   lockUntil: z.number().nullable(),
   labels: z.record(z.string(), z.string()),
+  /** For a virtual database, not for the policy: kept for a short time, and in no rule's place. */
+  onDemand: z.boolean().default(false),
+  /** Production is gone: a point of what its standby has received. */
+  receivedOnly: z.boolean().default(false),
 })
 export type ProtectParams = z.infer<typeof protectParams>
 

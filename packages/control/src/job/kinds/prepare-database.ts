@@ -71,7 +71,8 @@ export async function prepareDatabase(
       ? await check(services, context, { engine: source.kind, hostId, row })
       : null
   const now = context.clock.wallMs()
-  const lockDays = policy?.spec.lockDays ?? 0
+  // A point for a virtual database goes when that has gone, not when the policy's own may.
+  const lockDays = context.params.onDemand ? 0 : (policy?.spec.lockDays ?? 0)
   const lockMs = Math.max(lockDays > 0 ? now + lockDays * DAY_MS : 0, context.params.lockUntil ?? 0)
   const mediumId = row.mediumId ?? makeControlId('medium', context.clock, services.random)
   return {

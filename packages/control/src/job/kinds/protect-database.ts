@@ -61,13 +61,16 @@ export function protectDatabaseRequest(
     readonly policyId?: string | null
     readonly lockUntil?: number | null
     readonly labels?: Readonly<Record<string, string>>
+    readonly onDemand?: boolean
+    readonly receivedOnly?: boolean
   },
 ): JobRequest {
   const { actor, priority = 0, policyId = null, lockUntil = null, labels = {} } = more
+  const { onDemand = false, receivedOnly = false } = more
   const { id: sourceId, hostId, poolId } = source
   return {
     kind: 'protect-database',
-    params: { sourceId, hostId, poolId, lockUntil, labels },
+    params: { sourceId, hostId, poolId, lockUntil, labels, onDemand, receivedOnly },
     actor,
     priority,
     activeKey: `protect:${sourceId}`,
@@ -188,6 +191,7 @@ async function markOf(db: Db, context: Context): Promise<DatabaseMark> {
 
 async function seal(context: Context): Promise<Results['seal']> {
   const { prepare } = context.results
+    ...(context.params.onDemand && { onDemand: true }),
   const { mediumId, poolId, nodeId, sourceName, lockUntil } = prepare
   const tags = {
     ...prepare.tags,

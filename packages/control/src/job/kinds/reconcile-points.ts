@@ -156,6 +156,7 @@ async function adoptOne(
       reasonsJson: '["adopted"]',
       verifiedAt: null,
       labelsJson: source.labelsJson,
+      onDemand: mark?.onDemand === true ? 1 : 0,
     })
     .execute()
   if ((source.lastSuccessAt ?? 0) < takenAt) {

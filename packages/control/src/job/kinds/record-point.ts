@@ -57,6 +57,7 @@ export async function recordPoint(
       lockUntil,
       verifiedAt: null,
       labelsJson: jsonOf(labels),
+      onDemand: context.params.onDemand ? 1 : 0,
     })
     // A rebuild of the catalog may have found the snapshot before this job could say so.
     .onConflict((conflict) => conflict.columns(['poolId', 'snapshotId']).doNothing())

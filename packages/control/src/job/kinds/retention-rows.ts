@@ -1,16 +1,17 @@
 /** Keeps the reasons of a source's points true, and says which may go. */
-import type { PolicySpec } from '@openmaas/api/policy'
+import type { PolicySpec, Retention } from '@openmaas/api/policy'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { Db } from '../../http/handler-context.ts'
 import type { Trx } from '../definition.ts'
 import { jsonOf } from '../job-repository.ts'
-import { applyRetention } from '../../policy/retention.ts'
+import { applyRetention, onDemandUntil } from '../../policy/retention.ts'
 import { zoneOf } from '../../policy/zone.ts'
 
 /** Media in these states stand on their point. */
-const ACTIVE_MEDIA = ['plugging', 'plugged', 'ejecting', 'lost'] as const
+export const ACTIVE_MEDIA = ['plugging', 'plugged', 'ejecting', 'lost'] as const
 /** Without a policy nothing says that a point may go. */
 const NO_POLICY = ['no-policy']
+const NO_RULES: Retention = { last: 0, hourly: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0 }
 /** Points of one source that are looked at; retention keeps far fewer. */
 const POINTS_MAX = 50_000
 
@@ -29,6 +30,19 @@ export async function pointsInUse(trx: Db, sourceId: string): Promise<ReadonlyMa
     .where('state', 'in', ACTIVE_MEDIA)
     .execute()
   return new Map(rows.map((row) => [row.pointId, row.id]))
+}
+
+/** Point → when the last medium that stood on it ended. */
+async function lastUses(trx: Db, sourceId: string): Promise<ReadonlyMap<string, number | null>> {
+  const rows = await trx
+    .selectFrom('medium')
+    .innerJoin('point', 'point.id', 'medium.pointId')
+    .select((e) => ['medium.pointId', e.fn.max('medium.endedAt').as('endedAt')])
+    .where('medium.sourceId', '=', sourceId)
+    .where('point.onDemand', '=', 1)
+    .groupBy('medium.pointId')
+    .execute()
+  return new Map(rows.map((row) => [row.pointId, row.endedAt]))
 }
 
 /** @throws MaasError SNAPSHOT_LOCKED, OBJECT_IN_USE: somebody needs the point */
@@ -56,18 +70,25 @@ export async function settleRetention(
   const rows = await trx
     .selectFrom('point')
     .select(['id', 'takenAt', 'lockUntil', 'verifiedAt', 'snapshotId', 'poolId', 'reasonsJson'])
+    .select('onDemand')
     .where('sourceId', '=', sourceId)
     .where('state', '=', 'available')
     .orderBy('takenAt', 'desc')
     .limit(POINTS_MAX)
     .execute()
   const inUse = await pointsInUse(trx, sourceId)
-  const points = rows.map((row) => ({ ...row, inUse: inUse.has(row.id) }))
-  const reasons =
-    spec === null ? null : applyRetention(points, spec.retention, zoneOf(spec.timezone), now)
+  const usedAt = rows.some((row) => row.onDemand !== 0) ? await lastUses(trx, sourceId) : null
+  const points = rows.map((row) => ({
+    ...row,
+    inUse: inUse.has(row.id),
+    onDemandUntil: onDemandUntil(row, usedAt?.get(row.id)),
+  }))
+  const keep = spec?.retention ?? NO_RULES
+  const reasons = applyRetention(points, keep, zoneOf(spec?.timezone ?? 'UTC'), now)
   const expired: ExpiredPoint[] = []
   for (const row of rows) {
-    const why = reasons?.get(row.id) ?? NO_POLICY
+    const isFree = spec === null && row.onDemand === 0
+    const why = isFree ? NO_POLICY : reasons.get(row.id)!
     const text = jsonOf(why)
     if (text !== row.reasonsJson) {
       await trx.updateTable('point').set({ reasonsJson: text }).where('id', '=', row.id).execute()

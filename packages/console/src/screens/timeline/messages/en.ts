@@ -68,6 +68,7 @@ export const en = {
   'reason.verified': 'newest that was verified',
   'reason.locked': 'locked until',
   'reason.in-use': 'in use',
+  'reason.on-demand': 'taken for a virtual database, until',
   'reason.no-policy': 'not under an SLA policy',
   'action.mount': 'Mount',
   'action.browse': 'Browse files',

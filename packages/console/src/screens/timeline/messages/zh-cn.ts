@@ -65,6 +65,7 @@ export const zhCn: Translation<typeof en> = {
   'reason.verified': '最新且已校验',
   'reason.locked': '锁定至',
   'reason.in-use': '使用中',
+  'reason.on-demand': '为虚拟数据库创建,保留至',
   'reason.no-policy': '没有适用的 SLA 策略',
   'action.mount': '挂载',
   'action.browse': '浏览文件',
