@@ -49,6 +49,12 @@ export interface CapturedFile {
 const RACY_MS = 20
 /** File systems that count whole seconds show it in their nanoseconds. */
 const RACY_COARSE_MS = 2_000
+/**
+ * From Linux 6.13 on a file may get a finer time than the tick's, which is ahead of the coarse
+ * clock by as much as the tick is late: seconds where a hypervisor takes the CPU away. A time
+ * further ahead is one that somebody set.
+ */
+const RACY_AHEAD_MS = 5_000
 
 /** True when a file found or read from then on may still change without its times telling. */
 export function isRacy(
@@ -57,7 +63,8 @@ export function isRacy(
 ): boolean {
   const changedMs = stat.ctimeSec * 1000 + stat.ctimeNs / 1e6
   const windowMs = stat.ctimeNs === 0 ? RACY_COARSE_MS : RACY_MS
-  return Math.abs(nowMs - changedMs) < windowMs
+  const ageMs = nowMs - changedMs
+  return ageMs < windowMs && ageMs > -RACY_AHEAD_MS
 }
 
 const NO_XATTRS: readonly XattrPair[] = []

@@ -28,7 +28,7 @@ import { type FileStat, makeFileStat, StatxFields } from '@openmaas/source-files
 import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
 import { LaneCounters, makeCounterMemory } from './counters.ts'
 import { DirectoryCapture, DT_DIRECTORY } from './directory-capture.ts'
-import { FileCapture } from './file-capture.ts'
+import { FileCapture, isRacy } from './file-capture.ts'
 import { CaptureLane } from './lane.ts'
 import { makeLargeFileMemory, wantsHelp } from './large-file.ts'
 import { LinkCollector } from './link-collector.ts'
@@ -87,6 +87,18 @@ describe.skipIf(!posixAvailable())('the recognition of what is unchanged', () =>
     expect(puts).toBe(2)
     // It was written while it was read: a third writing in the same tick would not show.
     expect(captured).toMatchObject({ changed: false, racy: true })
+  })
+
+  test.each([
+    ['of this tick', 5, true],
+    ['of a tick that has passed', 25, false],
+    ['finer than a tick that is late', -300, true],
+    ['that somebody set ahead', -86_400_000, false],
+  ])('a time %s', (_, ageMs, racy) => {
+    const nowMs = 1_800_000_000_000
+    const changedMs = nowMs - ageMs
+    const stat = { ctimeSec: Math.floor(changedMs / 1000), ctimeNs: (changedMs % 1000) * 1e6 + 1 }
+    expect(isRacy(stat, nowMs)).toBe(racy)
   })
 
   test('a link made in this tick is looked at again: the next may have its inode number', () => {
