@@ -113,6 +113,7 @@ export const ERRORS = {
   MEDIUM_BUSY: { category: 'conflict', en: 'Close the programs that use the mount, then eject again.', zh: '请关闭正在使用该挂载的程序后再弹出。' },
   MEDIUM_UNMOUNT_SLOW: { category: 'unavailable', en: 'Bring the node back that serves the medium, then detach again; with --force what was not written back is lost.', zh: '请恢复提供该介质的节点后再次卸载;使用 --force 会丢失尚未写回的数据。' },
   MEDIUM_TOO_DEEP: { category: 'exhausted', en: 'Seal it with "openmaas seal" and plug the new point: that stands on one layer.', zh: '请用 openmaas seal 封存,再挂接新的恢复点:它只有一层。' },
+  PLUGIN_REFUSED: { category: 'denied', en: 'Give the named file or directory to root (chown root:root, chmod go-w), then restart the agent: what others may write is not run as root.', zh: '请将所指文件或目录交给 root(chown root:root、chmod go-w),然后重启探针:他人可写的程序不会以 root 运行。' },
   FREEZE_NOT_FOUND: { category: 'not_found', en: 'Freeze the medium again with a new request, then seal that.', zh: '请以新的请求重新冻结该介质,然后再封存。' },
   MEDIUM_ATTACH_FAILED: { category: 'unavailable', en: 'Nothing was left behind; the details say which step failed.', zh: '已全部清理;详情指出失败的步骤。' },
   MEDIUM_ENGINE_UNREACHABLE: { category: 'unavailable', en: 'The keeper restarts the engine within a second; if not, run "openmaas plug --resume" with the medium.', zh: '守护进程会在一秒内重启引擎;否则请运行 openmaas plug --resume。' },

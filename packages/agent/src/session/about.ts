@@ -2,9 +2,13 @@
 import { readFileSync } from 'node:fs'
 import { arch, cpus, hostname, networkInterfaces, release, totalmem, type } from 'node:os'
 import { hostAbout } from '@openmaas/protocols/channel/frames'
-import type { HostAbout } from '@openmaas/protocols/channel/frames'
+import type { HostAbout, HostEngine } from '@openmaas/protocols/channel/frames'
 
-export function describeHost(): HostAbout {
+/** As the frame has it. */
+const ENGINES_MAX = 64
+
+/** @param engines  of databases, that an agent has plug-ins for */
+export function describeHost(engines: readonly HostEngine[] = []): HostAbout {
   const addresses = Object.values(networkInterfaces())
     .flatMap((rows) => rows ?? [])
     .filter(({ internal, address }) => !internal && !address.startsWith('fe80:'))
@@ -17,6 +21,7 @@ export function describeHost(): HostAbout {
     addresses: [...new Set(addresses)].slice(0, 64),
     cpuCount: cpus().length,
     memoryBytes: totalmem(),
+    engines: engines.slice(0, ENGINES_MAX),
   })
 }
 

@@ -19,7 +19,7 @@ import {
   encodeFrame,
   FRAME_SIZE_MAX,
 } from '@openmaas/protocols/channel/frames'
-import type { HostFrame } from '@openmaas/protocols/channel/frames'
+import type { HostEngine, HostFrame } from '@openmaas/protocols/channel/frames'
 import { OrderRunner } from '@openmaas/protocols/channel/order-runner'
 import type { OrderHandlers } from '@openmaas/protocols/channel/orders'
 import type { TicketKey } from '@openmaas/protocols/channel/ticket'
@@ -53,6 +53,8 @@ export interface SessionOptions {
   readonly dataAddress?: string
   readonly nbdAddress?: string
   readonly heavyAtOnce?: number
+  /** Of databases, that an agent has plug-ins for. */
+  readonly engines?: readonly HostEngine[]
   /** After each renewal: what dials out with the certificate takes the new one. */
   readonly onIdentity?: (identity: Identity) => void
 }
@@ -198,7 +200,7 @@ export class AgentSession implements AsyncDisposable {
     const { identity, software, dataAddress = null, nbdAddress = null } = this.#options
     const { hostId, kind: role } = identity
     const verbs = this.#runner.verbs
-    const about = describeHost()
+    const about = describeHost(this.#options.engines)
     const who = { role, hostId, instance: this.#instance, software }
     const portFingerprint = role === 'node' ? fingerprintOf(portTlsOf(identity).certificate) : null
     const place = { dataAddress, nbdAddress, portFingerprint }

@@ -10,9 +10,18 @@ import {
   timeShown,
 } from './common.ts'
 
-/** A source of such a kind has a block `database`. MariaDB is `mysql`. */
+/** Those whose plug-ins come with the agent. MariaDB is `mysql`. */
 export const DATABASE_KINDS = ['postgres', 'mysql'] as const
-export const databaseKind = z.enum(DATABASE_KINDS)
+/** Sources of such a kind have no block `database`; of any other kind they have one. */
+export const PLAIN_KINDS = ['files', 'disk'] as const
+
+const isPlain = (kind: string): boolean => (PLAIN_KINDS as readonly string[]).includes(kind)
+
+/** An engine: one of those above, or one that a plug-in of some host knows. */
+export const databaseKind = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,31}$/, 'the name of an engine such as postgres')
+  .refine((kind) => !isPlain(kind), 'no engine of a database')
 export type DatabaseKind = z.infer<typeof databaseKind>
 
 export const portNumber = z.number().int().min(1).max(65_535)

@@ -14,6 +14,23 @@ import {
 
 export const hostKind = z.enum(['agent', 'node'])
 
+/** An engine of databases that an agent has a plug-in for. */
+export const hostEngine = z
+  .object({
+    /** What a source of it has as its kind; of a plug-in that was refused, the name of its file. */
+    engine: z.string(),
+    title: z.string(),
+    /** Of the plug-in; empty for those that come with the agent. */
+    version: z.string(),
+    /** Versions of the engine whose programs the host has. */
+    programs: z.array(z.string()),
+    builtIn: z.boolean(),
+    /** Why it cannot be used; empty when it can. */
+    problem: z.string(),
+  })
+  .meta({ id: 'HostEngine' })
+export type HostEngine = z.infer<typeof hostEngine>
+
 export const host = z
   .object({
     id: idOf('host'),
@@ -26,6 +43,8 @@ export const host = z
     softwareVersion: z.string(),
     /** What it said of itself at its last hello. */
     about: z.record(z.string(), z.unknown()),
+    /** Of databases, of an agent. */
+    engines: z.array(hostEngine).optional(),
     dataAddress: z.string().nullable(),
     certificateNotAfter: timeOrNull,
     lastSeenAt: timeOrNull,
@@ -75,7 +94,7 @@ export const discovered = z
   .object({
     items: z.array(
       z.object({
-        kind: z.enum(['files', 'disk', 'postgres', 'mysql']),
+        kind: z.string(),
         path: z.string(),
         sizeBytes: count,
         usedBytes: count.optional(),

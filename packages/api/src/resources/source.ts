@@ -13,10 +13,12 @@ import {
 } from './common.ts'
 import {
   DATABASE_KINDS,
+  databaseKind,
   type DatabaseKind,
   databaseProtection,
   databaseProtectionChange,
   databaseShown,
+  PLAIN_KINDS,
 } from './database.ts'
 
 const RULE_COUNT_MAX = 1000
@@ -58,9 +60,11 @@ export const compliance = z
   .meta({ id: 'Compliance' })
 
 export const isDatabaseKind = (kind: string): kind is DatabaseKind =>
-  (DATABASE_KINDS as readonly string[]).includes(kind)
+  !(PLAIN_KINDS as readonly string[]).includes(kind)
 
-export const sourceKind = z.enum(['files', 'disk', ...DATABASE_KINDS])
+/** Those that every agent knows; plug-ins of hosts know more. */
+export const SOURCE_KINDS = [...PLAIN_KINDS, ...DATABASE_KINDS] as const
+export const sourceKind = z.union([z.enum(PLAIN_KINDS), databaseKind])
 export type SourceKind = z.infer<typeof sourceKind>
 
 export const source = z

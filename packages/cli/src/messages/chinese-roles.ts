@@ -17,6 +17,7 @@ export const chineseRolesHelp: Readonly<Record<keyof typeof englishRolesHelp, st
   'option.console-root': '控制台的已构建文件',
   'option.allow-restore': '允许将恢复点恢复到本机(默认 yes)',
   'option.allow-mount': '允许在本机挂载介质(默认 yes)',
+  'option.plugins': '存放数据库引擎插件程序的目录;只有 root 可写时才会运行',
   'option.paths-only': '仅可读取、恢复和挂载这些目录之内的内容',
   'option.log-level': 'trace、debug、info、warn、error 或 silent(默认 info)',
   'option.log-format': 'auto、json 或 human(默认 auto)',

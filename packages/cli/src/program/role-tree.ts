@@ -76,6 +76,7 @@ const AGENT_OPTIONS: readonly OptionSpec[] = [
     summary: 'option.allow-mount',
   },
   { name: 'paths-only', value: '<dir,…>', summary: 'option.paths-only' },
+  { name: 'plugins', value: '<dir>', completes: 'directory', summary: 'option.plugins' },
 ]
 
 /** Flags of the settings in serve/settings.ts, under the same names. */

@@ -1,7 +1,7 @@
 /** The agent on a machine of its own. `<data>/agent` holds its identity and what is attached. */
 import path from 'node:path'
 import { makeMediumPort } from '@openmaas/agent/attach/remote-attach'
-import { makeBuiltInPlugins } from '@openmaas/agent/database/built-in'
+import { openPlugins } from '@openmaas/agent/database/built-in'
 import { makeRemotePools } from '@openmaas/agent/remote/remote-pools'
 import { makeAgentHandlers } from '@openmaas/agent/session/handlers'
 import { loadIdentity } from '@openmaas/agent/session/identity'
@@ -25,16 +25,19 @@ export async function startAgent(config: AgentConfig): Promise<Role> {
   const directory = agentDirectory(config)
   let identity = loadIdentity(directory)
   stack.use(DataLock.acquire(directory))
+  const databases = stack.use(await openPlugins(config.plugins))
+  const engines = await databases.describe()
   const ports = {
     remote: makeRemotePools(() => identity),
     media: makeMediumPort({ data: directory, identity: () => identity }),
-    databases: makeBuiltInPlugins(),
+    databases,
   }
   const session = new AgentSession({
     identity,
     directory,
     handlers: makeAgentHandlers({ ports, settings: settingsOf(config) }),
     software: readVersion(),
+    engines,
     clock: systemClock,
     random: systemRandom,
     onIdentity: (renewed) => (identity = renewed),

@@ -4,7 +4,8 @@
  */
 import path from 'node:path'
 import { makeMediumPort } from '@openmaas/agent/attach/remote-attach'
-import { makeBuiltInPlugins } from '@openmaas/agent/database/built-in'
+import { openPlugins } from '@openmaas/agent/database/built-in'
+import type { DatabasePlugins } from '@openmaas/agent/database/plugins'
 import type { AgentIdentity } from '@openmaas/agent/remote/channel-messages'
 import { makeRemotePools } from '@openmaas/agent/remote/remote-pools'
 import { makeAgentHandlers } from '@openmaas/agent/session/handlers'
@@ -74,16 +75,22 @@ export async function embedRoles(options: EmbedOptions): Promise<Embedding> {
     nbdAddress: formatAddress({ host: name, port: ports.nbdPort }),
     renew: (credentials) => ports.renew(tlsOf(credentials)),
   }
-  const agentPart = makeAgentPart({ config, security, software }, node, about)
+  const databases = stack.use(await openPlugins(config.plugins))
+  const agentAbout = describeHost(await databases.describe())
+  const agent = { config, security, software, databases, about: agentAbout }
+  const agentPart = makeAgentPart(agent, node)
   return { parts: [nodePart, agentPart], pool }
 }
 
 /** In this process for pools of the embedded node; for others like an agent anywhere. */
 function makeAgentPart(
-  { config, security, software }: Pick<EmbedOptions, 'config' | 'security' | 'software'>,
+  options: Pick<EmbedOptions, 'config' | 'security' | 'software'> & {
+    readonly databases: DatabasePlugins
+    readonly about: HostAbout
+  },
   node: Node,
-  about: HostAbout,
 ): EmbeddedPart {
+  const { config, security, software, databases, about } = options
   let own: AgentIdentity | undefined
   const identity = (): AgentIdentity => {
     assert(own !== undefined, 'an agent gets no order before it has an identity')
@@ -93,7 +100,7 @@ function makeAgentPart(
     local: makeLocalPools(node),
     remote: makeRemotePools(identity),
     media: makeLocalMedia(node, makeMediumPort({ data: agentDirectory(config), identity })),
-    databases: makeBuiltInPlugins(),
+    databases,
   }
   return {
     kind: 'agent',

@@ -22,6 +22,8 @@ const AGENT = {
   allowRestore: flag(true),
   allowMount: flag(true),
   pathsOnly: list(),
+  /** A folder of executables: plug-ins of other database engines (docs/protocols). */
+  plugins: text('/etc/openmaas/plugins'),
 } as const
 
 export const SERVER_SETTINGS = {

@@ -133,7 +133,8 @@ export interface CatalogTables extends DatabaseTables {
     id: string
     name: string
     hostId: string
-    kind: 'files' | 'disk' | 'postgres' | 'mysql'
+    /** SourceKind of packages/api: files, disk, or the engine of a database. */
+    kind: string
     /** Of a database: host:port of production. */
     path: string
     /** Include/exclude rules, channels: SourceOptions of packages/api. */

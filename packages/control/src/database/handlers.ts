@@ -1,6 +1,6 @@
 /** Databases as sources: looking before one is protected, what can be recovered, verifying. */
 import type { z } from 'zod'
-import type { databaseConnection } from '@openmaas/api/resources/database'
+import { type databaseConnection, PLAIN_KINDS } from '@openmaas/api/resources/database'
 import { ownerOf } from '@openmaas/api/permissions'
 import { isDatabaseKind } from '@openmaas/api/resources/source'
 import { MaasError } from '@openmaas/kernel/errors'
@@ -12,6 +12,7 @@ import { volumeBytesFor } from '../job/kinds/prepare-database.ts'
 import { verifyDatabaseRequest } from '../job/kinds/verify-database.ts'
 import { loadPoint, requireAvailable } from '../points/list.ts'
 import { loadSource } from '../sources/list.ts'
+import { requireEngine } from './engines.ts'
 import { listDatabasePoints } from './points.ts'
 import { recoverRangeOf } from './recover-range.ts'
 import { loadSourceDatabase, statusOf } from './source-database.ts'
@@ -42,7 +43,7 @@ async function discover(
     .selectFrom('source')
     .select(['id', 'kind', 'path'])
     .where('hostId', '=', body.hostId)
-    .where('kind', 'in', ['postgres', 'mysql'])
+    .where('kind', 'not in', PLAIN_KINDS)
     .execute()
   const items = instances.map(({ engine: kind, version: engineVersion, ...rest }) => ({
     ...rest,
@@ -56,10 +57,11 @@ async function discover(
 }
 
 async function check(
-  { orders }: DatabaseContext,
+  { orders, catalog }: DatabaseContext,
   { body, requestId, signal }: HandlerRequest<'checkDatabase'>,
 ) {
   const { kind: engine, hostId } = body
+  await requireEngine(catalog.db, hostId, engine)
   const connection: z.output<typeof databaseConnection> = body.connection
   const options = { key: `check:${requestId}`, timeoutMs: LOOK_TIMEOUT_MS, signal }
   const answer = await orders.order(hostId, 'database.check', { engine, connection }, options)

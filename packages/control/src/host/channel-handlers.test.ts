@@ -71,7 +71,7 @@ async function joinHost(secret: string): Promise<string> {
       name: 'db-1',
       kind: 'agent',
       software: '0.1.0',
-      about: { ...about, memoryBytes: 0 },
+      about: { ...about, memoryBytes: 0, engines: [] },
       wallMs: test_.clock.wallMs(),
     },
     '10.0.0.1',

@@ -1,5 +1,6 @@
 /** Hosts: reading and labelling them. What needs their channel: channel-handlers.ts. */
-import type { Host } from '@openmaas/api/resources/host'
+import { z } from 'zod'
+import { type Host, hostEngine } from '@openmaas/api/resources/host'
 import { type HostRow, changeHost, loadHost } from './host-repository.ts'
 import { requireInScope } from '../http/gate.ts'
 import { type HandlerRequest, type Handlers, requireVersion } from '../http/handler.ts'
@@ -22,8 +23,11 @@ export function makeHostHandlers(context: HostContext) {
   } satisfies Handlers
 }
 
+const hostEngines = z.array(hostEngine)
+
 export function showHost(row: HostRow): Host {
   const { id, name, kind, state, softwareVersion, dataAddress, clockSkewMs, version } = row
+  const { engines = [], ...about } = objectOf(row.aboutJson)
   return {
     id,
     name,
@@ -35,7 +39,8 @@ export function showHost(row: HostRow): Host {
     version,
     labels: labelsOf(row.labelsJson),
     drained: row.drained === 1,
-    about: objectOf(row.aboutJson),
+    about,
+    engines: hostEngines.parse(engines),
     certificateNotAfter: timeOrNull(row.certificateNotAfter),
     lastSeenAt: timeOrNull(row.lastSeenAt),
     createdAt: timeOf(row.createdAt),

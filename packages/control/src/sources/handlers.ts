@@ -4,6 +4,7 @@ import { type Principal, matchesLabels, ownerOf } from '@openmaas/api/permission
 import { isDatabaseKind } from '@openmaas/api/resources/source'
 import { MaasError } from '@openmaas/kernel/errors'
 import { consentTo } from '../auth/consent.ts'
+import { requireEngine } from '../database/engines.ts'
 import {
   changeSourceDatabase,
   insertSourceDatabase,
@@ -68,6 +69,7 @@ async function createSource(context: SourceContext, request: HandlerRequest<'cre
     await trx.insertInto('source').values(row).execute()
     if (database !== undefined) {
       await checkStagingHost(trx, principal, database.stagingHostId)
+      await requireEngine(trx, database.stagingHostId ?? row.hostId, row.kind)
       await insertSourceDatabase(trx, context, { sourceId: row.id, protection: database })
     }
     const after = await showSource(trx, row)

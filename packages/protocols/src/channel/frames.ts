@@ -41,7 +41,21 @@ const details = z
 export const wireError = z.object({ code: z.string().max(64), message: text, details })
 export type WireError = z.infer<typeof wireError>
 
-/** What a host tells about itself; shown to people, never decided upon. */
+/** An engine that a host has a plug-in for, or a plug-in that it refused: `problem` says why. */
+export const hostEngine = z.object({
+  /** `postgres`; of a plug-in that was refused before it said: the name of its file. */
+  engine: z.string().max(256),
+  title: z.string().max(256).default(''),
+  /** Of the plug-in; empty for those that come with the agent. */
+  version: z.string().max(256).default(''),
+  /** Versions of the engine whose programs this host has. */
+  programs: z.array(z.string().max(256)).max(64).default([]),
+  builtIn: z.boolean().default(false),
+  problem: text.default(''),
+})
+export type HostEngine = z.infer<typeof hostEngine>
+
+/** What a host tells about itself; shown to people, and checked again where it matters. */
 export const hostAbout = z.object({
   os: text.default(''),
   kernel: text.default(''),
@@ -50,6 +64,8 @@ export const hostAbout = z.object({
   addresses: z.array(text).max(64).default([]),
   cpuCount: z.number().int().nonnegative().default(0),
   memoryBytes: z.number().int().nonnegative().default(0),
+  /** Of databases. None: a version of the agent that does not tell. */
+  engines: z.array(hostEngine).max(64).default([]),
 })
 export type HostAbout = z.infer<typeof hostAbout>
 

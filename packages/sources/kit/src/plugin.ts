@@ -41,6 +41,10 @@ export interface SourcePlugin {
   /** For people: `PostgreSQL`. */
   readonly title: string
   readonly discover: Ask<'discover'>
+  /** Of the plug-in; none: it comes with the agent. */
+  readonly version?: string
+  /** Versions of the engine whose programs this host has, for people. */
+  readonly programs?: () => Promise<readonly string[]>
   readonly check: Ask<'check'>
   readonly seed: Ask<'seed'>
   readonly follow: Ask<'follow'>

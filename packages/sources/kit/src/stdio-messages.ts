@@ -23,6 +23,10 @@ export const helloLine = z.object({
 })
 export type Hello = z.output<typeof helloLine>['hello']
 
+    /** Of the plug-in. */
+    version: z.string().max(100).default(''),
+    /** Versions of the engine whose programs this host has, for people to read. */
+    programs: z.array(z.string().max(100)).max(64).default([]),
 export const progressLine = z.object({
   id,
   progress: z.object({

@@ -119,3 +119,13 @@ test('a line may come in pieces, but not longer than the limit', () => {
   expect(reader.push(Buffer.from('ijkl'))).toBeNull()
   expect(new LineReader(5).push(Buffer.from('abcdef\n'))).toBeNull()
 })
+
+test('a plug-in that takes too much memory is ended, and started again with the next request', async () => {
+  const keep = `s=$(head -c 60000000 /dev/zero | tr '\\0' x); read line; read end`
+  const command = ['sh', '-c', `echo '${HELLO}'; ${keep}`]
+  plugin = await openStdioPlugin({ command, memoryBytesMax: 50_000_000 })
+  await expect(plugin.discover({}, context())).rejects.toMatchObject({
+    code: 'PLUGIN_FAILED',
+    message: expect.stringContaining('of memory'),
+  })
+})

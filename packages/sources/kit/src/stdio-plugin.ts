@@ -9,8 +9,10 @@
  * asked of it is checked with the schemas of the orders on the way out and on the way back.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { assert } from '@openmaas/kernel/assert'
 import { type ErrorCode, ERRORS, isMaasError, MaasError } from '@openmaas/kernel/errors'
+import { formatBytes } from '@openmaas/kernel/units'
 import { LineReader } from './line-reader.ts'
 import type { PluginContext, PluginMethod, SourcePlugin } from './plugin.ts'
 import { programEnvironment, STDERR_TAIL_MAX } from './run-program.ts'
@@ -32,6 +34,14 @@ const CANCEL_MS = 5000
 /** Control asks for a few things at a time per database. */
 export const REQUESTS_MAX = 256
 
+/** A plug-in asks an engine and copies files: what needs more is a leak, and would take the host. */
+export const MEMORY_BYTES_DEFAULT = 1024 ** 3
+/** A leak is seen within this. */
+const MEMORY_LOOK_MS = 1000
+
+/** Of stderr, in the error. */
+const LAST_WORDS_MAX = 500
+
 /** Where a request has an end in sight. A seed, a recovery and a verification take their time. */
 const METHOD_MS: Partial<Record<PluginMethod, number>> = {
   discover: 120_000,
@@ -47,6 +57,8 @@ export interface StdioCommand {
   /** Program and arguments, no shell. */
   readonly command: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
+  /** Of the plug-in's own process; what it starts is its own matter. */
+  readonly memoryBytesMax?: number
   /** Each line that it writes to stderr: the agent's log takes them. */
   readonly onStderr?: (line: string) => void
 }
@@ -68,12 +80,17 @@ export type StdioPlugin = SourcePlugin & Disposable
  */
 export async function openStdioPlugin(command: StdioCommand): Promise<StdioPlugin> {
   const child = new StdioChild(command)
-  const { engine, title } = await child.ready()
+  const { engine, title, version } = await child.ready().catch((error: unknown) => {
+    child.end()
+    throw error
+  })
   const methods = PLUGIN_METHODS.map((method) => [
     method,
     (params: unknown, context: PluginContext) => child.ask(method, params, context),
   ])
-  const plugin = { engine, title, [Symbol.dispose]: () => child.end() }
+  // Of its newest start: what is installed on the host changes.
+  const programs = async (): Promise<readonly string[]> => (await child.ready()).programs
+  const plugin = { engine, title, version, programs, [Symbol.dispose]: () => child.end() }
   // Every method of the interface is in PLUGIN_METHODS, and its result passed the schema.
   return Object.assign(plugin, Object.fromEntries(methods)) as unknown as StdioPlugin
 }
@@ -85,6 +102,8 @@ class StdioChild {
   #hello: PromiseWithResolvers<Hello> | undefined
   #greeted = false
   #nextId = 1
+  /** The newest line of stderr of this run: most often why it ended. */
+  #lastWords = ''
 
   constructor(command: StdioCommand) {
     this.#command = command
@@ -144,6 +163,7 @@ class StdioChild {
     const hello = Promise.withResolvers<Hello>()
     this.#hello = hello
     this.#greeted = false
+    this.#lastWords = ''
     // Whoever waits for it gets the error; when nobody does, it is no unhandled one.
     hello.promise.catch(() => {})
     const { command, environment } = this.#command
@@ -158,6 +178,7 @@ class StdioChild {
       () => clearTimeout(timer),
       () => clearTimeout(timer),
     )
+    this.#watchMemory(child)
     const reader = new LineReader(LINE_SIZE_MAX)
     child.stdout.on('data', (bytes: Buffer) => {
       if (this.#process !== child) return
@@ -173,18 +194,35 @@ class StdioChild {
     })
     child.once('close', (exitCode, signal) => {
       if (this.#process === child) {
-        this.#forget(failed(`it ended (${signal ?? `exit code ${exitCode}`})`, ''))
+        const said = this.#lastWords === '' ? '' : `: ${this.#lastWords}`
+        this.#forget(failed(`it ended (${signal ?? `exit code ${exitCode}`})${said}`, ''))
       }
     })
     // The agent ends when its own work is done; an idle plug-in does not keep it.
     child.unref()
   }
 
+  #watchMemory(child: ChildProcessWithoutNullStreams): void {
+    const bytesMax = this.#command.memoryBytesMax ?? MEMORY_BYTES_DEFAULT
+    const timer = setInterval(() => {
+      if (this.#process !== child || child.pid === undefined) return
+      const bytes = residentBytes(child.pid)
+      if (bytes <= bytesMax) return
+      this.#fail(`it used ${formatBytes(bytes)} of memory; ${formatBytes(bytesMax)} is its limit`)
+    }, MEMORY_LOOK_MS)
+    timer.unref()
+    child.once('close', () => clearInterval(timer))
+    child.once('error', () => clearInterval(timer))
+  }
+
   #logStderr(child: ChildProcessWithoutNullStreams): void {
     const reader = new LineReader(STDERR_TAIL_MAX)
     child.stderr.on('data', (bytes: Buffer) => {
       const lines = reader.push(bytes) ?? [bytes.toString('utf8').slice(0, STDERR_TAIL_MAX)]
-      for (const line of lines) this.#command.onStderr?.(line)
+      for (const line of lines) {
+        this.#lastWords = line.slice(0, LAST_WORDS_MAX)
+        this.#command.onStderr?.(line)
+      }
     })
   }
 
@@ -231,6 +269,18 @@ class StdioChild {
     for (const waiting of this.#waiting.values()) waiting.reject(error)
     this.#waiting.clear()
   }
+}
+
+/** With what was swapped out; 0 for a process that has ended. */
+function residentBytes(pid: number): number {
+  let status: string
+  try {
+    status = readFileSync(`/proc/${pid}/status`, 'latin1')
+  } catch {
+    return 0 // It has ended, which "close" tells.
+  }
+  const rows = [...status.matchAll(/^Vm(?:RSS|Swap):\s+(\d+) kB$/gm)]
+  return rows.reduce((sum, row) => sum + Number(row[1]) * 1024, 0)
 }
 
 function parse(line: string): unknown {

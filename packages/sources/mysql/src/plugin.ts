@@ -10,9 +10,11 @@ import { discover } from './discover.ts'
 import { follow, unfollow } from './follow.ts'
 import { mark } from './mark.ts'
 import { stopPrivate } from './private-server.ts'
+import { listPrograms } from './programs.ts'
 import { seed } from './seed.ts'
 import { status } from './status.ts'
 import { verify } from './verify.ts'
+import { productTitle } from './version.ts'
 import { layoutOf } from './volume.ts'
 import type { PluginOptions } from './volume.ts'
 
@@ -21,6 +23,10 @@ export function makeMysqlPlugin(given: Partial<PluginOptions> = {}): SourcePlugi
   return {
     engine: 'mysql',
     title: 'MySQL and MariaDB',
+    programs: async () => {
+      const found = await listPrograms(options.programDirectories)
+      return found.map(({ version }) => `${productTitle(version.product)} ${version.number}`)
+    },
     discover: (_, context) => discover(context),
     check: (params) => check(params, options),
     seed: (params, context) => seed(params, context, options),

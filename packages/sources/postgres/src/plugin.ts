@@ -8,6 +8,7 @@ import { StandbyGuard } from './guard.ts'
 import { deactivate } from './instance.ts'
 import { mark } from './mark.ts'
 import type { PostgresOptions } from './place.ts'
+import { listPrograms } from './programs.ts'
 import { seed } from './seed.ts'
 import { status } from './standby-status.ts'
 import { unfollow } from './unfollow.ts'
@@ -21,6 +22,7 @@ export function makePostgresPlugin(options: PostgresOptions = {}): SourcePlugin 
   return {
     engine: 'postgres',
     title: 'PostgreSQL',
+    programs: () => Promise.resolve([...listPrograms(options.programs ?? {}).keys()].map(String)),
     discover: () => discover(),
     check: (params) => check(params, options),
     seed: (params, context) => seed(params, context, options),

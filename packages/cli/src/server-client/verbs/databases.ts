@@ -7,12 +7,18 @@ import { followJob } from '../job-watch.ts'
 import { loadNames } from '../lists.ts'
 import { findId } from '../names.ts'
 import { NOUNS } from '../nouns.ts'
+import { ProblemError, translated } from '../problem-error.ts'
 import { onServer, textOf } from '../server.ts'
 import type { Row, Server } from '../server.ts'
 import { formatOf, labelsOf, showRow, showRows } from '../show.ts'
 
 const EXIT_DAMAGED = 10
+/** Every agent knows them; plug-ins of hosts know more. */
 const KINDS = ['postgres', 'mysql']
+const KIND = /^[a-z][a-z0-9-]{0,31}$/
+const PLAIN = new Set(['files', 'disk'])
+/** Of a place that is a path: there is none. */
+const PORT_NONE = 1
 const PORTS: Readonly<Record<string, number>> = { postgres: 5432, mysql: 3306 }
 const LIST_MAX = 1000
 
@@ -28,14 +34,17 @@ function readText(path: string): string {
 /** `postgres db1:5432 --user backup --password-file f` → how production is reached. */
 function connectionOf({ input }: Server): { kind: string; connection: Row } {
   const [kind = '', place = ''] = input.positionals
-  if (!KINDS.includes(kind)) {
-    throw new MaasError('USAGE', `a database is ${KINDS.join(' or ')}, not "${kind}"`)
+  if (!KIND.test(kind) || PLAIN.has(kind)) {
+    const known = `${KINDS.join(', ')} or an engine that a plug-in of the host knows`
+    throw new MaasError('USAGE', `a database is ${known}, not "${kind}"`)
   }
   const match = /^(?:\[(?<v6>[^\]]+)\]|(?<name>[^:]+))(?::(?<port>\d+))?$/.exec(place)
   const socket = place.startsWith('/') ? place : undefined
   const host = socket ?? match?.groups?.['v6'] ?? match?.groups?.['name']
   if (host === undefined) throw new MaasError('USAGE', `"${place}" is no host:port`)
-  const port = Number((socket === undefined && match?.groups?.['port']) || PORTS[kind])
+  const given = socket === undefined ? match?.groups?.['port'] : undefined
+  const port = Number(given ?? PORTS[kind] ?? (socket === undefined ? Number.NaN : PORT_NONE))
+  if (Number.isNaN(port)) throw new MaasError('USAGE', `"${place}" wants a port: ${place}:port`)
   const passwordFile = input.text('password-file')
   const caFile = input.text('ca-file')
   const connection = {
@@ -114,9 +123,23 @@ export const protect = onServer(async (server, _, site) => {
   })
 })
 
+/** Those of all hosts; whoever may not list hosts sees what every agent knows. */
+async function kindsOf(server: Server): Promise<Set<string>> {
+  const kinds = new Set(KINDS)
+  try {
+    const { rows } = await translated(() => server.list('listHosts', {}, { limit: LIST_MAX }))
+    for (const { engines = [] } of rows as { readonly engines?: readonly Row[] }[]) {
+      for (const { engine, problem } of engines) if (problem === '') kinds.add(textOf(engine))
+    }
+  } catch (error) {
+    if (!(error instanceof ProblemError) || error.category !== 'denied') throw error
+  }
+  return kinds
+}
+
 export const list = onServer(async (server, input, site) => {
   const rows: Row[] = []
-  for (const kind of KINDS) {
+  for (const kind of await kindsOf(server)) {
     const page = await server.list('listSources', { 'filter[kind]': kind }, { limit: LIST_MAX })
     rows.push(...page.rows)
   }

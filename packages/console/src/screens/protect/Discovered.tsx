@@ -54,7 +54,7 @@ export function Discovered({ host, draft, onChange }: Props) {
             onChoose={() => onChange({ kind: found.kind, path: found.path, name: undefined })}
           />
         ))}
-        {DATABASE_KINDS.map((kind) => (
+        {kindsOf(host).map((kind) => (
           <button
             key={kind}
             type="button"
@@ -71,6 +71,12 @@ export function Discovered({ host, draft, onChange }: Props) {
       </div>
     </section>
   )
+}
+
+/** Those that every agent knows, and those that plug-ins of this host know. */
+function kindsOf({ engines = [] }: Host): string[] {
+  const usable = engines.filter(({ problem }) => problem === '')
+  return [...new Set([...DATABASE_KINDS, ...usable.map(({ engine }) => engine)])]
 }
 
 interface ChoiceProps {

@@ -13,11 +13,14 @@ export interface Database {
   readonly isChecked: boolean
 }
 
-const PORTS: Readonly<Record<DatabaseKind, number>> = { postgres: 5432, mysql: 3306 }
+/** Of engines that are a plug-in of the host's: somebody types it. */
+const PORT_UNKNOWN = 1
+const PORTS: Readonly<Record<string, number>> = { postgres: 5432, mysql: 3306 }
 
 /** @param host where it is, as the host that was chosen reaches it */
 export function newDatabase(kind: DatabaseKind, host = '127.0.0.1'): Database {
-  return { host, port: PORTS[kind], user: 'openmaas', password: '', tls: 'off', isChecked: false }
+  const port = PORTS[kind] ?? PORT_UNKNOWN
+  return { host, port, user: 'openmaas', password: '', tls: 'off', isChecked: false }
 }
 
 export function toConnection(database: Database): BodyFor<'checkDatabase'>['connection'] {

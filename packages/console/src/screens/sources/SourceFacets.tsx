@@ -5,7 +5,7 @@
 import type { ReactNode } from 'react'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { sourceKind } from '@openmaas/api/resources/source'
+import { SOURCE_KINDS } from '@openmaas/api/resources/source'
 import { apiQuery } from '../../api/queries.ts'
 import { useMay } from '../../api/session.ts'
 import { useText } from '../../i18n/text.ts'
@@ -59,7 +59,7 @@ export function SourceFacets({ search }: { readonly search: SourcesSearch }) {
       </ul>
       <h2>{text('facet.kind')}</h2>
       <ul>
-        {sourceKind.options.map((kind) => (
+        {SOURCE_KINDS.map((kind) => (
           <Facet key={kind} name={kind} to={{ kind }} isCurrent={search.kind === kind}>
             <SourceKind kind={kind} />
           </Facet>
