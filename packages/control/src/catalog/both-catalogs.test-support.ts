@@ -34,7 +34,13 @@ function describeDialect(
   })
 }
 
-function describePostgres(title: string, body: (make: MakeCatalog) => void): void {
+/** Declares tests for PostgreSQL alone: of what SQLite cannot do. */
+export function describePostgres(title: string, body: (make: MakeCatalog) => void): void {
+  if (postgresMissing()) reportMissing()
+  else describeServer(title, body)
+}
+
+function describeServer(title: string, body: (make: MakeCatalog) => void): void {
   describe(`${title} (PostgreSQL)`, () => {
     const server = new PostgresServer()
     let template = ''
@@ -57,6 +63,5 @@ function reportMissing(): void {
 /** Declares the same tests for SQLite and for PostgreSQL. */
 export function describeBothCatalogs(title: string, body: (make: MakeCatalog) => void): void {
   describeDialect(`${title} (SQLite)`, () => Promise.resolve('sqlite::memory:'), body)
-  const second = postgresMissing() ? reportMissing : describePostgres
-  second(title, body)
+  describePostgres(title, body)
 }

@@ -12,7 +12,7 @@ import { SeededRandom } from '@openmaas/kernel/random'
 import { FakeClock } from '@openmaas/testkit/fake-clock'
 import { openCatalog } from '../catalog/catalog.ts'
 import type { Catalog } from '../catalog/catalog.ts'
-import { describeBothCatalogs } from '../catalog/both-catalogs.test-support.ts'
+import { describePostgres } from '../catalog/both-catalogs.test-support.ts'
 import { JobEngine } from './engine.ts'
 import { makeChain, Mortal, settle, World } from './job-world.test-support.ts'
 
@@ -241,10 +241,8 @@ test(`every job ends once and truly, wherever the engine dies (${SEEDS} seeds)`,
   }
 }, 300_000)
 
-describeBothCatalogs('two engines at once', (make) => {
-  test('share the jobs, although either may die', async ({ skip }) => {
-    const catalog = await make()
-    skip(catalog.dialect === 'sqlite', 'skipped: an SQLite catalog has one engine')
-    await runTrial(catalog, PG_SEED, 2)
+describePostgres('two engines at once', (make) => {
+  test('share the jobs, although either may die', async () => {
+    await runTrial(await make(), PG_SEED, 2)
   }, 300_000)
 })
