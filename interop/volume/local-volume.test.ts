@@ -14,6 +14,7 @@ import { makeNodeHandlers } from '@openmaas/node/handlers'
 import { makeLocalMedia } from '@openmaas/node/local-media'
 import { Node } from '@openmaas/node/node'
 import { requires } from '@openmaas/testkit/requires'
+import { CAP_SYS_RESOURCE, hasCapability } from './capability.ts'
 import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
 
 const needs = {
@@ -22,6 +23,7 @@ const needs = {
   programs: ['mkfs.ext4', 'mkfs.xfs', 'blkid', 'cmp', 'xfs_growfs'],
 }
 const MEDIUM = 'vol_local'
+const TEXT = { encoding: 'utf8' } as const
 const context = { signal: new AbortController().signal, progress: () => undefined }
 const refused = (code: string): Error => expect.objectContaining({ code }) as Error
 
@@ -63,10 +65,10 @@ requires(needs, () => {
     }
     return (await orders['medium.serve'](medium, context)).device!
   }
-  const attach = (format: 'ext4' | 'xfs' | null) => {
+  const attach = (format: 'auto' | 'ext4' | 'xfs' | null, grow = false) => {
     const mountPath = site.join('mounted')
     return media.attach(
-      { mediumId: MEDIUM, readOnly: false, mountPath, format, nbd: null },
+      { mediumId: MEDIUM, readOnly: false, mountPath, format, grow, nbd: null },
       context,
     )
   }
@@ -87,6 +89,39 @@ requires(needs, () => {
     expect(execFileSync('findmnt', ['-n', '-l']).includes(attached.mountPath!)).toBe(false)
     await attach('ext4') // It is an xfs, and stays one.
     expect(readFileSync(file, 'utf8')).toBe('kept')
+  }, 240_000)
+
+  test('an ext4 that cannot grow while it is mounted does so between two mounts', async () => {
+    await serve(256 * MiB)
+    // Too small for what grows everywhere.
+    const { mountPath } = await attach('auto')
+    const type = () => execFileSync('findmnt', ['-n', '-o', 'FSTYPE', mountPath!], TEXT).trim()
+    expect(type()).toBe('ext4')
+    const file = path.join(mountPath!, 'kept')
+    writeFileSync(file, 'kept')
+    const grow = { mediumId: MEDIUM, poolId, sizeBytes: 600 * MiB }
+    await makeNodeHandlers(node)['medium.grow'](grow, context)
+    const resized = media.resize({ mediumId: MEDIUM }, context)
+    if (hasCapability(CAP_SYS_RESOURCE)) expect(await resized).toEqual({ sizeBytes: 600 * MiB })
+    else await expect(resized).rejects.toThrowError(refused('MEDIUM_GROW_OFFLINE'))
+    await media.detach({ mediumId: MEDIUM, force: false }, context)
+    await attach(null, true)
+    const { blocks, bsize } = statfsSync(mountPath!)
+    expect(blocks * bsize).toBeGreaterThan(500 * MiB)
+    expect(readFileSync(file, 'utf8')).toBe('kept')
+  }, 240_000)
+
+  test('a large one is an xfs, and grows before it is seen as well as while it is', async () => {
+    await serve(600 * MiB)
+    const { mountPath } = await attach('auto')
+    expect(execFileSync('findmnt', ['-n', '-o', 'FSTYPE', mountPath!], TEXT).trim()).toBe('xfs')
+    await media.detach({ mediumId: MEDIUM, force: false }, context)
+    const grow = { mediumId: MEDIUM, poolId, sizeBytes: 1024 * MiB }
+    await makeNodeHandlers(node)['medium.grow'](grow, context)
+    await attach(null, true)
+    expect(await media.resize({ mediumId: MEDIUM }, context)).toEqual({ sizeBytes: 1024 * MiB })
+    const { blocks, bsize } = statfsSync(mountPath!)
+    expect(blocks * bsize).toBeGreaterThan(900 * MiB)
   }, 240_000)
 
   test('one that holds anything is left alone', async () => {

@@ -122,6 +122,7 @@ export const ERRORS = {
   OVERLAY_FAILED: { category: 'unavailable', en: 'The disk under the overlay failed a flush: save what you can read, then eject and plug again.', zh: '覆盖层所在磁盘刷写失败:请保存可读取的内容,然后弹出并重新挂接。' },
   LAYER_IN_USE: { category: 'conflict', en: 'Another medium or clone stands on this overlay; eject it first.', zh: '仍有其他介质或克隆基于该覆盖层,请先弹出。' },
   DEVICE_READ_ONLY: { category: 'denied', en: 'Plug the point without --read-only to write to it.', zh: '请不带 --read-only 挂接后再写入。' },
+  MEDIUM_GROW_OFFLINE: { category: 'conflict', en: 'This host grows the file system only while it is not mounted: detach the medium, then attach it with "grow". For volumes of databases that is done by itself, the standby stopped for seconds.', zh: '此主机只能在卸载状态下扩展该文件系统:请先卸载介质,再以 grow 方式附加。数据库的卷会自动完成,备库停止数秒。' },
   VIEW_TOO_LARGE: { category: 'unsupported', en: 'The tree does not fit an ext4 file system; plug a part of it.', zh: '该目录树超出 ext4 的容量;请挂接其中一部分。' },
   // Protocols.
   NBD_PROTOCOL_VIOLATION: { category: 'invalid', en: 'The peer does not speak NBD as specified; check that it is an NBD program.', zh: '对端不符合 NBD 协议,请确认其为 NBD 程序。' },

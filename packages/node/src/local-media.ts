@@ -17,10 +17,10 @@ export function makeLocalMedia(node: Node, remote: MediumPort): MediumPort {
   return {
     attach: async (params, context) => {
       if (params.nbd !== null) return remote.attach(params, context)
-      const { mediumId, mountPath, format } = params
+      const { mediumId, mountPath, format, grow } = params
       return turns.take(mediumId, async () => {
         const { pool, record } = requireOwn(node, mediumId)
-        return mountMedium(pool.access, record, { mountPath, format }, context.signal)
+        return mountMedium(pool.access, record, { mountPath, format, grow }, context.signal)
       })
     },
     detach: async (params, context) => {

@@ -18,7 +18,12 @@ import { checkMountPoint, prepareMountPoint, removeMountPoint } from '../media/m
 import { requirePrivilege } from '../media/plug.ts'
 import type { AgentIdentity } from '../remote/channel-messages.ts'
 import { attachDisk, detachDisk } from './attach-linux.ts'
-import { type FileSystemType, makeFileSystem } from './file-system.ts'
+import {
+  type FileSystemWish,
+  growFileSystem,
+  growUnmounted,
+  makeFileSystem,
+} from './file-system.ts'
 import { mountFuse } from './fuse-mount.ts'
 import { type MountRequest, runMountProcess } from './mount-process.ts'
 import { resizeDisk } from './resize-disk.ts'
@@ -52,7 +57,9 @@ export interface RemoteAttachRequest {
   readonly readOnly: boolean
   readonly mountPath: string | null
   /** Made on a disk that holds nothing yet. */
-  readonly format?: FileSystemType | null
+  readonly format?: FileSystemWish | null
+  /** Its file system takes all of the disk, also one that grows only before it is mounted. */
+  readonly grow?: boolean
   readonly nbd: NonNullable<CheckedParams<'medium.attach'>['nbd']>
 }
 
@@ -130,12 +137,12 @@ export function makeMediumPort(options: RemoteAttachOptions): {
   resize: NonNullable<OrderHandlers['medium.resize']>
 } {
   return {
-    attach: async ({ mediumId, readOnly, mountPath, format, nbd }, { signal }) => {
+    attach: async ({ mediumId, readOnly, mountPath, format, grow, nbd }, { signal }) => {
       if (nbd === null) {
         const message = 'a medium of this very host is attached by its node'
         throw new MaasError('MEDIUM_ATTACH_FAILED', message, { mediumId })
       }
-      return attachRemote(options, { mediumId, readOnly, mountPath, format, nbd }, signal)
+      return attachRemote(options, { mediumId, readOnly, mountPath, format, grow, nbd }, signal)
     },
     detach: async (params, { signal }) => ({
       detached: await detachRemote(options, params, signal),
@@ -171,7 +178,7 @@ interface Attaching {
 
 async function attach(
   { data, identity }: RemoteAttachOptions,
-  { request: { nbd, format = null }, record, signal }: Attaching,
+  { request: { nbd, format = null, grow = false }, record, signal }: Attaching,
 ): Promise<Result<'medium.attach'>> {
   const directory = directoryOf(data, record.mediumId)
   const { certificate, key, caCertificate } = identity()
@@ -197,10 +204,16 @@ async function attach(
     await makeFileSystem({ device, type: format, begun, note, signal })
   }
   if (mountPath !== null) {
+    if (grow && !readOnly) await growUnmounted(device, signal)
     prepareMountPoint(mountPath, directory)
     // What is deleted on a volume takes no space in the point that comes next.
-    const discard = format !== null
-    await mountApart({ do: 'mount', device, target: mountPath, readOnly, discard }, signal)
+    const discard = !readOnly
+    const type = await mountApart(
+      { do: 'mount', device, target: mountPath, readOnly, discard },
+      signal,
+    )
+    // An ext4 is as large as its disk already.
+    if (grow && !readOnly && type !== 'ext4') await growFileSystem(device, signal)
   }
   saveRemote(data, { ...made, device, state: 'attached' })
   return { device, mountPath }
@@ -228,9 +241,9 @@ async function resizeRemote(
 async function mountApart(
   request: Extract<MountRequest, { do: 'mount' }>,
   signal: AbortSignal | undefined,
-): Promise<void> {
+): Promise<string> {
   const type = await runMountProcess(request, { timeoutMs: MOUNT_TIMEOUT_MS, signal })
-  if (type !== undefined) return
+  if (typeof type === 'string') return type
   const message = 'the node did not answer while its medium was mounted'
   throw new MaasError('MEDIUM_ATTACH_FAILED', message, { path: request.target })
 }

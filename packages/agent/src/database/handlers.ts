@@ -11,6 +11,8 @@ import type { PluginContext, PluginMethod } from '@openmaas/source-kit/plugin'
 import { type AgentSettings, checkPath, requireSetting } from '../session/settings.ts'
 import type { DatabasePlugins } from './plugins.ts'
 import { Turns } from './turns.ts'
+import { VolumeGuard } from './volume-guard.ts'
+import { isFull, roomOf, withRoom } from './volume-room.ts'
 
 const log = makeLog('openmaas:agent:database')
 
@@ -32,22 +34,41 @@ export function makeDatabaseHandlers(options: DatabaseHandlerOptions): OrderHand
   const { plugins, settings } = options
   const inTurn = makeInTurn(options)
   const activate = inTurn<'database.activate'>('activate')
+  const follow = inTurn<'database.follow'>('follow')
+  const unfollow = inTurn<'database.unfollow'>('unfollow')
+  const guard = new VolumeGuard(plugins)
   return {
     'database.discover': (_, context) => discover(plugins, contextOf(context)),
     'database.check': (params, context) =>
       plugins.of(params.engine).check(params, contextOf(context)),
     'database.seed': starting(settings, inTurn<'database.seed'>('seed')),
-    'database.follow': starting(settings, inTurn<'database.follow'>('follow')),
-    // Only looks; a seed of hours must not keep it waiting.
-    'database.status': (params, context) => {
+    'database.follow': starting<'database.follow'>(settings, async (params, context) => {
       const checked = { ...params, directory: checkPath(settings, params.directory) }
-      return plugins.of(params.engine).status(checked, contextOf(context))
+      const { engine, id, directory, connection } = checked
+      const room = await roomOf(directory)
+      if (room !== null && isFull(room)) {
+        await guard.stop(checked)
+        const asked = { engine, id, directory, connection }
+        return withRoom(await plugins.of(engine).status(asked, contextOf(context)), room)
+      }
+      const status = await follow(params, context)
+      guard.watch({ engine, id, directory })
+      return withRoom(status, await roomOf(directory))
+    }),
+    // Only looks; a seed of hours must not keep it waiting.
+    'database.status': async (params, context) => {
+      const checked = { ...params, directory: checkPath(settings, params.directory) }
+      const status = await plugins.of(params.engine).status(checked, contextOf(context))
+      return withRoom(status, await roomOf(checked.directory))
     },
     'database.mark': inTurn<'database.mark'>('mark', ({ directory }, { signal }) =>
       flush(directory, signal),
     ),
     // Never forbidden: what runs must be able to end.
-    'database.unfollow': inTurn<'database.unfollow'>('unfollow'),
+    'database.unfollow': (params, context) => {
+      guard.release(params.id)
+      return unfollow(params, context)
+    },
     'database.deactivate': inTurn<'database.deactivate'>('deactivate'),
     'database.activate': starting<'database.activate'>(settings, (params, context) => {
       const logDirectories = params.logDirectories.map((path) => checkPath(settings, path))

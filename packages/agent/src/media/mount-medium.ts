@@ -15,7 +15,12 @@ import {
 } from '@openmaas/medium/media/record'
 import { controlSocketOf } from '@openmaas/medium/media/runtime-directory'
 import { unmountDisks } from '../attach/attach-linux.ts'
-import { type FileSystemType, makeFileSystem } from '../attach/file-system.ts'
+import {
+  type FileSystemWish,
+  growFileSystem,
+  growUnmounted,
+  makeFileSystem,
+} from '../attach/file-system.ts'
 import { listMounts } from '../attach/fuse-mount.ts'
 import { runMountProcess } from '../attach/mount-process.ts'
 import { resizeDisk } from '../attach/resize-disk.ts'
@@ -30,7 +35,9 @@ export interface MountWish {
   /** Null: the disk is enough. */
   readonly mountPath: string | null
   /** Made on a disk that holds nothing yet. */
-  readonly format: FileSystemType | null
+  readonly format: FileSystemWish | null
+  /** Its file system takes all of the disk, also one that grows only before it is mounted. */
+  readonly grow: boolean
 }
 
 /**
@@ -42,7 +49,7 @@ export interface MountWish {
 export async function mountMedium(
   pool: PoolAccess,
   { id }: { readonly id: MediumId },
-  { mountPath, format }: MountWish,
+  { mountPath, format, grow }: MountWish,
   signal?: AbortSignal,
 ): Promise<{ readonly device: string; readonly mountPath: string | null }> {
   using _lock = lockMedium(pool.fs, pool.path, id)
@@ -61,6 +68,7 @@ export async function mountMedium(
     await makeFileSystem({ device, type: format, begun, note, signal })
   }
   if (mountPath === null) return { device, mountPath }
+  if (grow && !record.readOnly) await growUnmounted(device, signal)
   // Before the mount: a kill in between is found by the record.
   saveMedium(pool.fs, pool.path, { ...plain, attachment: { ...attachment, mountPoint: mountPath } })
   try {
@@ -74,8 +82,13 @@ export async function mountMedium(
       discard: !readOnly,
     } as const
     const type = await runMountProcess(request, { timeoutMs: MOUNT_TIMEOUT_MS, signal })
-    if (type !== undefined) return { device, mountPath }
-    throw new MaasError('MEDIUM_ATTACH_FAILED', 'the engine did not answer', { path: mountPath })
+    if (type === undefined) {
+      const message = 'the engine did not answer'
+      throw new MaasError('MEDIUM_ATTACH_FAILED', message, { path: mountPath })
+    }
+    // What was not an ext4; that one is as large as its disk already.
+    if (grow && !readOnly && type !== 'ext4') await growFileSystem(device, signal)
+    return { device, mountPath }
   } catch (error) {
     removeMountPoint(mountPath, mediumDirectory(pool.path, id))
     saveMedium(pool.fs, pool.path, plain)

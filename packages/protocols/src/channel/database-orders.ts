@@ -90,6 +90,8 @@ export const databaseStatus = z.object({
   retainedBytes: count.nullable(),
   retainedLimitBytes: count.nullable(),
   logBytes: count,
+  /** Room on the volume, which the agent adds to what a plug-in says. */
+  volume: z.object({ sizeBytes: count, freeBytes: count }).optional(),
 })
 export type DatabaseStatus = z.output<typeof databaseStatus>
 

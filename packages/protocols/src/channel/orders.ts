@@ -168,7 +168,9 @@ export const ORDERS = {
       readOnly: z.boolean(),
       mountPath: text.nullable(),
       /** Made on a disk that holds none yet; on any other nothing is made. */
-      format: z.enum(['ext4', 'xfs']).nullable().default(null),
+      format: z.enum(['ext4', 'xfs', 'auto']).nullable().default(null),
+      /** Its file system takes all of the disk, before it is mounted where it must. */
+      grow: z.boolean().default(false),
       /** Where a node serves it, from `medium.serve`; null: it is on this very host. */
       nbd: z
         .object({ address: text, exportName: text, fingerprint: text, ticket: text })
@@ -198,7 +200,10 @@ export const ORDERS = {
         .max(10_000),
     }),
   },
-  /** The file system of a volume that has grown, while it is mounted. */
+  /**
+   * The file system of a volume that has grown, while it is mounted. MEDIUM_GROW_OFFLINE where the
+   * kernel of the host lets nobody do that: detached, and attached with `grow`, it is done.
+   */
   'medium.resize': {
     role: 'agent',
     params: z.object({ mediumId: text }),

@@ -55,3 +55,12 @@ export interface SourcePlugin {
   readonly deactivate: Ask<'deactivate'>
   readonly verify: Ask<'verify'>
 }
+  /**
+   * Once a minute while it follows, also when no point is taken: log/ takes no more than its part
+   * of the volume. A plug-in without it prunes with `mark` alone.
+   */
+  readonly boundLog?: (place: {
+    readonly engine: string
+    readonly id: string
+    readonly directory: string
+  }) => Promise<void>
