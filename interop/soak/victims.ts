@@ -1,0 +1,161 @@
+/** Who is killed: how, how it comes back, and how we know that it is well again. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { waitFor } from '@openmaas/testkit/wait-for'
+import { lsn } from '@openmaas/source-postgres/lsn'
+import type { Production } from '../postgres/production.test-support.ts'
+import { commandLine, kill, listProcesses } from '../support/leftovers.ts'
+import { ask, type Checks } from './checks.ts'
+import type { Journal } from './journal.ts'
+import type { Made } from './patient.ts'
+import { killServersIn, type Processes } from './processes.ts'
+
+/** After this long without the standby at production's heels the chain has not healed. */
+const HEAL_MS = 180_000
+const ANSWER_MS = 180_000
+
+export interface Victim {
+  readonly name: string
+  kill(): Promise<void>
+  /** Of what does not come back by itself. */
+  restore(): Promise<void>
+}
+
+export interface VictimSite {
+  /** Of everything that belongs to the soak. */
+  readonly root: string
+  readonly processes: Processes
+  readonly production: Production
+  /** The medium of the source, and the virtual database that lives throughout. */
+  readonly volumeId: string
+  readonly own: OwnDatabase
+}
+
+const ENGINE = /\/(?:engine\/main|attach\/remote-main)\.ts/
+const mountOf = (mediumId: string): string => `/mnt/openmaas/${mediumId}`
+const nothing = (): Promise<void> => Promise.resolve()
+
+export function listVictims(site: VictimSite): Victim[] {
+  const { root, processes, production, volumeId, own } = site
+  const { control, node, agent } = processes
+  const role = (name: string, of: typeof node): Victim => ({
+    name,
+    kill: () => of.end('SIGKILL'),
+    restore: () => {
+      of.begin()
+      return nothing()
+    },
+  })
+  return [
+    { name: 'production', kill: () => production.kill(), restore: () => production.start() },
+    role('agent', agent),
+    role('node', node),
+    {
+      name: 'control',
+      kill: () => control.kill(),
+      restore: async () => void (await control.begin()),
+    },
+    { name: 'virtual database', kill: () => own.kill(), restore: () => own.check() },
+    {
+      name: 'standby',
+      kill: () => {
+        killServersIn(`${mountOf(volumeId)}/data`)
+        return nothing()
+      },
+      restore: nothing,
+    },
+    {
+      name: 'engines',
+      kill: () => {
+        for (const pid of enginesIn(root)) kill(pid)
+        return nothing()
+      },
+      restore: nothing,
+    },
+  ]
+}
+
+/** Whatever serves blocks, on either side: of the volume, and of clones. Their keepers live. */
+function enginesIn(root: string): number[] {
+  return listProcesses().filter((pid) => {
+    const line = commandLine(pid)
+    return ENGINE.test(line) && line.includes(root) && !line.includes('openmaas-keeper')
+  })
+}
+
+/** @returns how long it took until the standby had what production had at the beginning */
+export async function waitHealed(site: {
+  readonly production: Production
+  readonly checks: Checks
+}): Promise<number> {
+  const beginMs = performance.now()
+  const options = { timeoutMs: HEAL_MS }
+  const end = await waitFor(
+    'production tells where it is',
+    () => site.production.sql('select pg_current_wal_flush_lsn()::text'),
+    options,
+  )
+  const wanted = lsn(String(end))
+  const caughtUp = async (): Promise<boolean> => ((await site.checks.confirmed()) ?? 0n) >= wanted
+  await waitFor('the standby has caught up', caughtUp, options)
+  return performance.now() - beginMs
+}
+
+/** A virtual database that is written to throughout: what it acknowledged stays. */
+export class OwnDatabase {
+  readonly #made: Made
+  readonly #journal: Journal
+  #count = 0
+  #stopped = false
+  #writing: Promise<void> = Promise.resolve()
+
+  constructor(made: Made, journal: Journal) {
+    this.#made = made
+    this.#journal = journal
+  }
+
+  async begin(): Promise<void> {
+    await ask(this.#made.connection, (queries) => queries.rows('create table own (row int)'))
+    this.#writing = this.#write()
+  }
+
+  async #write(): Promise<void> {
+    while (!this.#stopped) {
+      const row = this.#count + 1
+      await ask(this.#made.connection, (queries) =>
+        // Again after a write whose answer was lost: once or twice is both right.
+        queries.rows('insert into own values ($1)', [row]),
+      ).then(
+        () => (this.#count = row),
+        () => undefined,
+      )
+      await delay(500)
+    }
+  }
+
+  async kill(): Promise<void> {
+    const killed = killServersIn(`${mountOf(this.#made.mediumId)}/data`)
+    if (killed === 0) this.#journal.fault('the virtual database was not running')
+    await Promise.resolve()
+  }
+
+  async check(): Promise<void> {
+    const acknowledged = this.#count
+    const beginMs = performance.now()
+    const count = await waitFor(
+      'the virtual database answers again',
+      () => ask(this.#made.connection, (q) => q.value('select count(distinct row)::int from own')),
+      { timeoutMs: ANSWER_MS },
+    )
+    const tookMs = performance.now() - beginMs
+    this.#journal.say(`the virtual database answered after ${(tookMs / 1000).toFixed(1)} s`)
+    if (Number(count) < acknowledged) {
+      this.#journal.fault(`the virtual database has ${String(count)} rows of ${acknowledged}`)
+    }
+  }
+
+  async end(): Promise<void> {
+    this.#stopped = true
+    await this.#writing
+    await this.check()
+  }
+}
