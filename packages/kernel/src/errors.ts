@@ -115,6 +115,7 @@ export const ERRORS = {
   MEDIUM_TOO_DEEP: { category: 'exhausted', en: 'Seal it with "openmaas seal" and plug the new point: that stands on one layer.', zh: '请用 openmaas seal 封存,再挂接新的恢复点:它只有一层。' },
   PLUGIN_REFUSED: { category: 'denied', en: 'Give the named file or directory to root (chown root:root, chmod go-w), then restart the agent: what others may write is not run as root.', zh: '请将所指文件或目录交给 root(chown root:root、chmod go-w),然后重启探针:他人可写的程序不会以 root 运行。' },
   FREEZE_NOT_FOUND: { category: 'not_found', en: 'Freeze the medium again with a new request, then seal that.', zh: '请以新的请求重新冻结该介质,然后再封存。' },
+  MEDIUM_GROW_OFFLINE: { category: 'conflict', en: 'This host grows the file system only while it is not mounted: detach the medium, then attach it with "grow". For volumes of databases that is done by itself, the standby stopped for seconds.', zh: '此主机只能在卸载状态下扩展该文件系统:请先卸载介质,再以 grow 方式附加。数据库的卷会自动完成,备库停止数秒。' },
   MEDIUM_ATTACH_FAILED: { category: 'unavailable', en: 'Nothing was left behind; the details say which step failed.', zh: '已全部清理;详情指出失败的步骤。' },
   MEDIUM_ENGINE_UNREACHABLE: { category: 'unavailable', en: 'The keeper restarts the engine within a second; if not, run "openmaas plug --resume" with the medium.', zh: '守护进程会在一秒内重启引擎;否则请运行 openmaas plug --resume。' },
   OVERLAY_INVALID: { category: 'corrupt', en: 'The overlay is damaged; the recovery point itself is untouched and can be plugged again.', zh: '覆盖层已损坏;恢复点本身未受影响,可重新挂接。' },
@@ -122,7 +123,6 @@ export const ERRORS = {
   OVERLAY_FAILED: { category: 'unavailable', en: 'The disk under the overlay failed a flush: save what you can read, then eject and plug again.', zh: '覆盖层所在磁盘刷写失败:请保存可读取的内容,然后弹出并重新挂接。' },
   LAYER_IN_USE: { category: 'conflict', en: 'Another medium or clone stands on this overlay; eject it first.', zh: '仍有其他介质或克隆基于该覆盖层,请先弹出。' },
   DEVICE_READ_ONLY: { category: 'denied', en: 'Plug the point without --read-only to write to it.', zh: '请不带 --read-only 挂接后再写入。' },
-  MEDIUM_GROW_OFFLINE: { category: 'conflict', en: 'This host grows the file system only while it is not mounted: detach the medium, then attach it with "grow". For volumes of databases that is done by itself, the standby stopped for seconds.', zh: '此主机只能在卸载状态下扩展该文件系统:请先卸载介质,再以 grow 方式附加。数据库的卷会自动完成,备库停止数秒。' },
   VIEW_TOO_LARGE: { category: 'unsupported', en: 'The tree does not fit an ext4 file system; plug a part of it.', zh: '该目录树超出 ext4 的容量;请挂接其中一部分。' },
   // Protocols.
   NBD_PROTOCOL_VIOLATION: { category: 'invalid', en: 'The peer does not speak NBD as specified; check that it is an NBD program.', zh: '对端不符合 NBD 协议,请确认其为 NBD 程序。' },

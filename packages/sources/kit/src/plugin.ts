@@ -40,11 +40,11 @@ export interface SourcePlugin {
   readonly engine: string
   /** For people: `PostgreSQL`. */
   readonly title: string
-  readonly discover: Ask<'discover'>
   /** Of the plug-in; none: it comes with the agent. */
   readonly version?: string
   /** Versions of the engine whose programs this host has, for people. */
   readonly programs?: () => Promise<readonly string[]>
+  readonly discover: Ask<'discover'>
   readonly check: Ask<'check'>
   readonly seed: Ask<'seed'>
   readonly follow: Ask<'follow'>
