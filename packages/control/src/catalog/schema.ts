@@ -196,9 +196,9 @@ export interface CatalogTables extends DatabaseTables {
     labelsJson: string
     /** PointDatabase of packages/api, of a point of a database. */
     databaseJson: Generated<string | null>
-  }
     /** 1: taken for a virtual database, not by the policy: it takes no place of the policy's. */
     onDemand: Generated<number>
+  }
 
   /**
    * Points and their bytes per source, pool and state, so that nobody counts a million rows.

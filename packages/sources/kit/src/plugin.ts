@@ -54,7 +54,6 @@ export interface SourcePlugin {
   readonly activate: Ask<'activate'>
   readonly deactivate: Ask<'deactivate'>
   readonly verify: Ask<'verify'>
-}
   /**
    * Once a minute while it follows, also when no point is taken: log/ takes no more than its part
    * of the volume. A plug-in without it prunes with `mark` alone.
@@ -64,3 +63,4 @@ export interface SourcePlugin {
     readonly id: string
     readonly directory: string
   }) => Promise<void>
+}
