@@ -100,7 +100,7 @@ export class Checks {
     )
   }
 
-  /** From the first point until a few seconds ago: what is later than the newest takes one first. */
+  /** From the first point until a few seconds ago; for what is later a point is taken first. */
   async #range(): Promise<readonly [number, number]> {
     const { patient, sourceId } = this.#site
     const params = { sourceId }

@@ -6,8 +6,9 @@
  *
  * Production (PostgreSQL 15) with an oracle log that its load writes; control, node and agent each
  * a process of its own; a point a minute. One victim after another, then at random, is killed
- * with SIGKILL: production, agent, node, control, a virtual database, the standby, all engines. All the while moments are recovered on clones and compared with the oracle. In the
- * end production is killed in synchronous mode, so often. Exit code 1 when anything is not as promised.
+ * with SIGKILL: production, agent, node, control, a virtual database, the standby, all engines.
+ * All the while moments are recovered on clones and compared with the oracle. In the end
+ * production is killed in synchronous mode, so often. Exit code 1 when anything is not as promised.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
