@@ -1,22 +1,13 @@
 /** `openmaas node`: the node of this machine, which has joined. Runs until it is told to end. */
-import { configureLog } from '@openmaas/kernel/log'
 import type { Input } from '../program/input.ts'
 import type { Site } from '../program/site.ts'
+import { runJoined } from '../serve/joined-role.ts'
 import { loadSettings } from '../serve/load-settings.ts'
-import { runRole } from '../serve/run-role.ts'
 
 export async function run(input: Input, site: Site): Promise<void> {
   const { config } = loadSettings('node', input, site)
-  configureLog({ level: config.logLevel, format: config.logFormat })
-  const { startNode } = await import('../serve/node-role.ts')
-  await runRole(
-    () => startNode(config),
-    site,
-    ({ describe }) => {
-      const { out, text } = site
-      if (out.json) out.value(describe)
-      else out.note(text('role.ready', { name: describe['name']!, server: describe['server']! }))
-      out.flush()
-    },
-  )
+  await runJoined(config, site, async () => {
+    const { startNode } = await import('../serve/node-role.ts')
+    return startNode
+  })
 }
