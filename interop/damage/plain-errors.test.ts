@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { globSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import process from 'node:process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeTree } from '@openmaas/testkit/data'
 import { requires } from '@openmaas/testkit/requires'
@@ -24,6 +25,14 @@ function digest(): string {
     hash.update(name).update(readFileSync(path))
   }
   return hash.digest('hex')
+}
+
+/** Who holds the lock on a file, without trying to take it: proc_locks(5). */
+function lockOwner(path: string): number | undefined {
+  const inode = `:${statSync(path).ino}`
+  const rows = readFileSync('/proc/locks', 'utf8').split('\n')
+  const row = rows.map((line) => line.trim().split(/\s+/)).find((each) => each[5]?.endsWith(inode))
+  return row?.[4] === undefined ? undefined : Number(row[4])
 }
 
 beforeAll(async () => {
@@ -122,16 +131,19 @@ requires({ root: true, paths: ['/dev/fuse', '/dev/loop-control'], programs: ['e2
 
 requires(['strace'], () => {
   test('a pool that another process owns is busy for writers, and open to readers', async () => {
-    // The owner stands still in a sync, as on a slow disk.
-    const slow = ['-e', 'trace=fdatasync', '-e', 'inject=fdatasync:delay_enter=8000000:when=4']
+    // Slow, so that it is met while it owns the pool; then it stands still for as long as needed.
+    const slow = ['-e', 'trace=fdatasync', '-e', 'inject=fdatasync:delay_enter=4000000:when=4']
     const wrapper = ['strace', '-f', '-qq', '-o', '/dev/null', ...slow]
     const owner = site.cli.begin(['backup', site.join('source'), '--json'], wrapper)
-    const refused = await waitFor('the pool is owned', async () => {
-      const outcome = await site.cli.attempt(['pool', 'fsck'])
-      return outcome.exitCode === 0 ? undefined : outcome
-    })
-    expect(errorOf(refused)).toMatchObject({ code: 'POOL_BUSY', exitCode: 5 })
-    expect((await site.cli.points()).length).toBeGreaterThan(0)
+    const pid = await waitFor('the pool is owned', () => lockOwner(join(site.pool, 'lock')))
+    process.kill(pid, 'SIGSTOP')
+    try {
+      const refused = await site.cli.attempt(['pool', 'fsck'])
+      expect(errorOf(refused)).toMatchObject({ code: 'POOL_BUSY', exitCode: 5 })
+      expect((await site.cli.points()).length).toBeGreaterThan(0)
+    } finally {
+      process.kill(pid, 'SIGCONT')
+    }
     const ended = await owner.ended
     expect(ended.exitCode, ended.stderr).toBe(0)
     await site.cli.json(['pool', 'fsck', '--data'])
