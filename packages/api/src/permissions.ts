@@ -37,6 +37,10 @@ const PERMISSION_KINDS = {
   /** Its password. */
   'virtual-database.connect': 'labels',
   'virtual-database.drop': 'labels',
+  /** To a local directory of its host. */
+  'virtual-database.promote': 'labels',
+  /** In production's place: its accounts and settings, nothing confined. */
+  'virtual-database.recover': 'labels',
   'job.read': 'labels',
   'job.cancel': 'labels',
   'host.read': 'labels',
@@ -103,6 +107,7 @@ const VIRTUAL_DATABASES: readonly Permission[] = [
 const OPERATE: readonly Permission[] = [
   ...READ_RECORDS,
   ...VIRTUAL_DATABASES,
+  'virtual-database.promote',
   'source.write',
   'source.protect',
   'point.browse',

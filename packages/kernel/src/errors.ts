@@ -105,6 +105,11 @@ export const ERRORS = {
   DATABASE_NOT_OFFERED: { category: 'denied', en: 'Ask the owner of the source to offer it for self-service.', zh: '请联系数据源所有者开放自助服务。' },
   VIRTUAL_DATABASE_BUSY: { category: 'conflict', en: 'Wait for the job that works on it, or for another state; "openmaas vdb show" tells.', zh: '请等待正在处理它的作业结束或状态改变;可用 openmaas vdb show 查看。' },
   VIRTUAL_DATABASE_KEPT: { category: 'conflict', en: 'It is marked to be kept: take the mark away first.', zh: '该虚拟数据库已标记为保留,请先取消保留。' },
+  VIRTUAL_DATABASE_PROMOTED: { category: 'conflict', en: 'It was moved to a local directory for good: only start, stop and drop are left.', zh: '它已转为本地永久库:只能启动、停止或删除。' },
+  VIRTUAL_DATABASE_FOLLOWS: { category: 'conflict', en: 'End following with "openmaas vdb open" first.', zh: '请先用 openmaas vdb open 结束同步。' },
+  VIRTUAL_DATABASE_OPEN: { category: 'conflict', en: 'Only one that was made with --live follows production, until it is opened.', zh: '只有以 --live 创建且尚未开放写入的虚拟数据库才同步生产库。' },
+  PRODUCTION_ANSWERS: { category: 'conflict', en: 'Stop production for good first, or make a copy of it instead.', zh: '请先彻底停止生产库,或改为创建副本。' },
+  DIRECTORY_UNFIT: { category: 'conflict', en: 'Name a directory of the host that is empty or does not exist yet, on a local disk of its own.', zh: '请指定该主机本地磁盘上尚不存在或为空的目录。' },
   DATABASE_RUNNING: { category: 'conflict', en: 'An instance runs on that directory; deactivate it first.', zh: '该目录上已有实例运行,请先停用。' },
   PLUGIN_FAILED: { category: 'unavailable', en: 'The plug-in ended or answered against the protocol; look at its output in the log of the agent.', zh: '插件已退出或违反协议;请查看探针日志中的插件输出。' },
   // Media.

@@ -4,12 +4,13 @@
  */
 import { errorToMessage } from '@openmaas/kernel/error-message'
 import { makeLog } from '@openmaas/kernel/log'
-import type { DatabaseVerb } from '@openmaas/protocols/channel/database-orders'
+import type { PluginVerb } from '@openmaas/protocols/channel/database-orders'
 import type { CheckedParams, OrderHandlers, Result } from '@openmaas/protocols/channel/orders'
 import { runProgram } from '@openmaas/source-kit/run-program'
 import type { PluginContext, PluginMethod } from '@openmaas/source-kit/plugin'
 import { type AgentSettings, checkPath, requireSetting } from '../session/settings.ts'
 import type { DatabasePlugins } from './plugins.ts'
+import { discard, Relocations } from './relocate.ts'
 import { Turns } from './turns.ts'
 import { VolumeGuard } from './volume-guard.ts'
 import { isFull, roomOf, withRoom } from './volume-room.ts'
@@ -18,12 +19,12 @@ const log = makeLog('openmaas:agent:database')
 
 type OrderContext = Parameters<NonNullable<OrderHandlers['database.seed']>>[1]
 /** Orders about one place on this host. */
-type PlaceVerb = Exclude<DatabaseVerb, 'database.discover' | 'database.check'>
-type Handler<V extends DatabaseVerb> = (
+type PlaceVerb = Exclude<PluginVerb, 'database.discover' | 'database.check'>
+type Handler<V extends PluginVerb> = (
   params: CheckedParams<V>,
   context: OrderContext,
 ) => Promise<Result<V>>
-type MethodOf<V extends DatabaseVerb> = V extends `database.${infer M}` ? M & PluginMethod : never
+type MethodOf<V extends PluginVerb> = V extends `database.${infer M}` ? M & PluginMethod : never
 
 export interface DatabaseHandlerOptions {
   readonly plugins: DatabasePlugins
@@ -32,7 +33,8 @@ export interface DatabaseHandlerOptions {
 
 export function makeDatabaseHandlers(options: DatabaseHandlerOptions): OrderHandlers {
   const { plugins, settings } = options
-  const inTurn = makeInTurn(options)
+  const turns = new Turns()
+  const inTurn = makeInTurn(options, turns)
   const activate = inTurn<'database.activate'>('activate')
   const follow = inTurn<'database.follow'>('follow')
   const unfollow = inTurn<'database.unfollow'>('unfollow')
@@ -75,6 +77,7 @@ export function makeDatabaseHandlers(options: DatabaseHandlerOptions): OrderHand
       return activate({ ...params, logDirectories }, context)
     }),
     'database.verify': inTurn<'database.verify'>('verify'),
+    ...makeMoving(options, turns),
   }
 }
 
@@ -86,9 +89,30 @@ function starting<V extends PlaceVerb>(settings: AgentSettings, handler: Handler
   }
 }
 
+/** To a local directory, and away from there. */
+function makeMoving({ plugins, settings }: DatabaseHandlerOptions, turns: Turns): OrderHandlers {
+  const relocations = new Relocations()
+  return {
+    'database.relocate': (params, context) => {
+      requireSetting(settings, 'allowMount')
+      const plugin = plugins.of(params.engine)
+      const directory = checkPath(settings, params.directory)
+      const checked = { ...params, directory, to: checkPath(settings, params.to) }
+      return turns.take(params.id, context.signal, () =>
+        relocations.relocate(plugin, checked, contextOf(context)),
+      )
+    },
+    'database.discard': (params, context) => {
+      const directory = checkPath(settings, params.directory)
+      return turns.take(params.id, context.signal, () =>
+        discard({ ...params, directory }, context.signal),
+      )
+    },
+  }
+}
+
 /** Handlers of which no two work on one database at once. */
-function makeInTurn({ plugins, settings }: DatabaseHandlerOptions) {
-  const turns = new Turns()
+function makeInTurn({ plugins, settings }: DatabaseHandlerOptions, turns: Turns) {
   return <V extends PlaceVerb>(
     method: MethodOf<V>,
     after?: (params: CheckedParams<PlaceVerb>, context: OrderContext) => Promise<void>,

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import {
   count,
+  danger,
   failure,
   idOf,
   labels,
@@ -36,6 +37,29 @@ export const VIRTUAL_DATABASE_STATES = [
 export const virtualDatabaseState = z.enum(VIRTUAL_DATABASE_STATES)
 export type VirtualDatabaseState = z.infer<typeof virtualDatabaseState>
 
+/**
+ * `copy`: a database of its own for somebody's work, confined. `production`: stands where
+ * production stood, with its accounts and settings, and nothing confines it.
+ */
+export const virtualDatabaseMode = z.enum(['copy', 'production'])
+export type VirtualDatabaseMode = z.infer<typeof virtualDatabaseMode>
+
+/** How one stands that follows production. */
+export const syncStatus = z
+  .object({
+    /** `stopped`: it does not follow at the moment; `broken`: only a refresh helps. */
+    state: z.enum(['following', 'paused', 'stopped', 'broken', 'unknown']),
+    /** Behind production; null when it is not known, as while production is away. */
+    lagMs: count.nullable(),
+    lagBytes: count.nullable(),
+    /** In words, when it does not follow. */
+    reason: z.string(),
+    /** When this was seen. */
+    asOf: timeOrNull,
+  })
+  .meta({ id: 'SyncStatus' })
+export type SyncStatus = z.infer<typeof syncStatus>
+
 /** Settings of the instance, as its engine calls them. */
 const SETTING_COUNT_MAX = 200
 const LISTEN_COUNT_MAX = 16
@@ -43,7 +67,10 @@ const settings = z
   .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,127}$/), lineText.max(1024))
   .refine((map) => Object.keys(map).length <= SETTING_COUNT_MAX, 'too many settings')
 const listen = z.array(lineText.min(1).max(255)).min(1).max(LISTEN_COUNT_MAX)
-const databaseUser = z.string().regex(/^[a-z_][a-z0-9_]{0,30}$/)
+const databaseUser = z
+  .string()
+  .regex(/^[a-z_][a-z0-9_]{0,30}$/)
+  .refine((name) => !name.startsWith('pg_'), 'names that begin with pg_ are of the server itself')
 
 /** When it is refreshed by itself: `every` so long, or by cron in a time zone. */
 export const autoRefresh = z
@@ -107,8 +134,17 @@ export const virtualDatabase = z
     autoRefresh: autoRefresh.nullable(),
     nextRefreshAt: timeOrNull,
     lastRefreshAt: timeOrNull,
+    mode: virtualDatabaseMode,
     /** Follows production, read-only, until it is opened. */
     liveSync: z.boolean(),
+    /** Null unless it follows. */
+    sync: syncStatus.nullable(),
+    /**
+     * Who logs in: its own user, or the accounts of production with their passwords there. A
+     * PostgreSQL that follows is read-only to the last table of the catalog, so it can have no
+     * user of its own until it is opened.
+     */
+    accounts: z.enum(['own', 'production']),
     /** Refuses to be dropped, by hand and by its lifetime. */
     kept: z.boolean(),
     masked: z.boolean(),
@@ -195,6 +231,18 @@ export const refreshRequest = z
     position: momentFields.position,
   })
   .refine(isOneMoment, { message: ONE_MOMENT })
+const DIRECTORY_LENGTH_MAX = 1024
+/** An absolute path of a host, without empty parts, `.` and `..`. */
+const localDirectory = lineText
+  .max(DIRECTORY_LENGTH_MAX)
+  .regex(/^(?:\/(?!\.{1,2}(?:\/|$))[^/\0]+){2,}$/, 'an absolute path such as /srv/pg/shop')
+/** To a directory of its host that is empty or does not exist yet. */
+export const promoteRequest = z.strictObject({
+  directory: localDirectory,
+  /** Of the copy in the background; null: as fast as it goes. */
+  bytesPerSecond: count.min(1).nullable().default(null),
+})
+
 /** Back to how it was made or refreshed, or to one of its bookmarks. */
 export const resetRequest = z.strictObject({
   bookmarkId: idOf('bookmark').nullable().default(null),
@@ -207,7 +255,38 @@ export const virtualDatabaseExtend = z.strictObject({ lifetimeSeconds: lifetimeS
 export const dropRequest = z.strictObject({
   /** Although its host is away, or the instance does not stop. */
   force: z.boolean().default(false),
+  /** For the audit log. */
+  reason: lineText.min(3).optional(),
+  /** Of one that was promoted: its directory stays; only the instance ends. */
+  keepData: z.boolean().default(false),
+  /** Its name typed again: for one whose directory goes, and one that stands for production. */
+  confirm: nameText.optional(),
+  approvalId: idOf('approval').optional(),
 })
+
+/** Starts a point where production stood. `confirm` is the name of the source. */
+export const productionRecovery = z
+  .strictObject({
+    ...danger.shape,
+    name: nameText,
+    hostId: idOf('host'),
+    sourceId: idOf('source').optional(),
+    pointId: momentFields.pointId,
+    at: momentFields.at,
+    transaction: momentFields.transaction,
+    position: momentFields.position,
+    /** Where applications look for it. */
+    port: portNumber,
+    listen: listen.default(['127.0.0.1']),
+    settings: settings.default({}),
+    purpose: lineText.default(''),
+    labels: labels.default({}),
+  })
+  .refine((body) => (body.pointId === undefined) !== (body.sourceId === undefined), {
+    message: 'either pointId or sourceId is needed',
+  })
+  .refine(isOneMoment, { message: ONE_MOMENT })
+
 /** A branch is a virtual database of its own, from a bookmark or from now. */
 export const branchRequest = z.strictObject({
   ...instanceFields,
@@ -261,6 +340,10 @@ export const connectionRevealed = z
     engine: z.string(),
     host: z.string(),
     port: portNumber,
+    /** `production`: log in as a user of production; `user` is a proposal, `password` empty. */
+    accounts: z.enum(['own', 'production']),
+    /** It follows production: nothing can be written. */
+    readOnly: z.boolean(),
     user: z.string(),
     password: z.string(),
     database: z.string().max(NAME_LENGTH_MAX),

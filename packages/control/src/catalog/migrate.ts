@@ -10,6 +10,7 @@ import { migration0002 } from './migrations/0002-point-totals.ts'
 import { migration0003 } from './migrations/0003-point-ends.ts'
 import { migration0004 } from './migrations/0004-databases.ts'
 import { migration0005 } from './migrations/0005-room.ts'
+import { migration0006 } from './migrations/0006-virtual-databases.ts'
 import type { CatalogDialect, Migration } from './migrations/migration.ts'
 import type { CatalogTables } from './schema.ts'
 
@@ -22,6 +23,7 @@ const MIGRATIONS: readonly Migration[] = [
 ]
 export const SCHEMA_VERSION = MIGRATIONS.length
 /** In `meta`; every catalog has its own. */
+  migration0006,
 export const VERSION_KEY = 'schema.version'
 
 type InTransaction = <T>(body: (db: Kysely<CatalogTables>) => Promise<T>) => Promise<T>

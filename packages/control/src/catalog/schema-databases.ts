@@ -75,6 +75,12 @@ export interface DatabaseTables {
     directory: string | null
     purpose: string
     labelsJson: string
+    mode: Generated<'copy' | 'production'>
+    /** Of one that follows: it stands still for now. */
+    syncPaused: Generated<number>
+    /** DatabaseStatus of the agent, when it was last seen. */
+    syncJson: Generated<string | null>
+    syncAt: Generated<number | null>
     createdBy: string
     createdAt: number
     readyAt: number | null

@@ -41,6 +41,9 @@ const KINDS = [
   'start-virtual-database',
   'stop-virtual-database',
   'drop-virtual-database',
+  'promote-virtual-database',
+  'sync-virtual-database',
+  'open-virtual-database',
   'make-bookmark',
   'delete-bookmark',
 ]

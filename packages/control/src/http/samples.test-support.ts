@@ -56,6 +56,8 @@ const TEXTS = [
 const EXTRA: Partial<Record<RouteName, (tenant: Tenant) => object>> = {
   plugMedium: ({ point }) => ({ pointId: point }),
   createVirtualDatabase: ({ point }) => ({ pointId: point }),
+  recoverProduction: ({ point }) => ({ pointId: point }),
+  promoteVirtualDatabase: () => ({ directory: '/srv/data' }),
   createSource: () => ({ path: '/srv/data' }),
   findInPoints: ({ source }) => ({ sourceId: source }),
   createPolicy: () => ({ spec: { rpo: '15m' } }),

@@ -21,8 +21,30 @@ const SYSTEM_DATABASES: ReadonlySet<string> = new Set([
   'performance_schema',
 ])
 
-export function describeConnection(facts: ConnectionFacts): ConnectionRevealed {
+const NATIVE: ReadonlySet<string> = new Set(['postgres', 'mysql'])
+
+/** What of it is the same whoever logs in. */
+export type Described = Omit<ConnectionRevealed, 'accounts' | 'readOnly'>
+
+/** For users of production, who know their names and passwords. */
+export function describeWithoutUser(facts: ConnectionFacts): Described {
+  const { command, ...plain } = describeConnection({ ...facts, user: '', password: '' })
+  const named = Object.entries(plain.environment).filter(([, value]) => value !== '')
+  const environment = Object.fromEntries(named)
+  const url = plain.url.replace('://:@', '://')
+  if ('DATABASE_URL' in environment) environment['DATABASE_URL'] = url
+  return {
+    ...plain,
+    url,
+    odbc: plain.odbc.replace('Uid=;Pwd=;', ''),
+    command: command.replace(/ (?:user=|--user=)(?= )/, ''),
+    environment,
+  }
+}
+
+export function describeConnection(facts: ConnectionFacts): Described {
   const { engine, host, port, user, password } = facts
+  if (!NATIVE.has(engine)) return describeOther(facts)
   const database =
     facts.databases.find((name) => !SYSTEM_DATABASES.has(name)) ??
     (engine === 'postgres' ? 'postgres' : 'mysql')
@@ -69,6 +91,36 @@ export function describeConnection(facts: ConnectionFacts): ConnectionRevealed {
       MYSQL_USER: user,
       MYSQL_PWD: password,
       MYSQL_DATABASE: database,
+    },
+  }
+}
+
+/** Of a plug-in of somebody's: what drivers want for it is not known here. */
+function describeOther(facts: ConnectionFacts): Described {
+  const { engine, host, port, user, password, databases } = facts
+  const [database = ''] = databases
+  const place = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  const [name, secret, path] = [user, password, database].map((text) => encodeURIComponent(text))
+  const url = `${engine}://${name}:${secret}@${place}/${path}`
+  return {
+    engine,
+    host,
+    port,
+    user,
+    password,
+    database,
+    url,
+    databases: [...databases],
+    jdbc: '',
+    odbc: '',
+    command: '',
+    environment: {
+      DATABASE_URL: url,
+      DATABASE_HOST: host,
+      DATABASE_PORT: String(port),
+      DATABASE_USER: user,
+      DATABASE_PASSWORD: password,
+      DATABASE_NAME: database,
     },
   }
 }

@@ -82,19 +82,20 @@ async function create(
   const { catalog, clock } = context
   checkLifetime(principal, body.lifetimeSeconds)
   checkQuota(principal, body.quotaBytes)
-  if (body.liveSync) throw requestInvalid('/liveSync', 'no plug-in of this version can do that')
   const problem = body.autoRefresh === null ? null : refreshProblem(body.autoRefresh)
   if (problem !== null) throw requestInvalid('/autoRefresh', problem)
   const moment = momentOf(body, clock.wallMs())
+  checkFollowing(body, moment)
   const source = await sourceOf(context, body)
   const labels = { ...labelsOf(source.labelsJson), ...body.labels }
   requireInScope(principal, labels)
-  if (dryRun) return plan(context, source, moment, body.name)
+  if (dryRun) return planFor(context, { source, moment, name: body.name })
   const consent = await requireOffer(context, { ...request, body }, source.id)
   return catalog.transaction(async (trx) => {
     await consent.use(trx)
     const wish = { ...body, labels }
-    const row = await insertRow(trx, context, { principal, source, wish, moment })
+    const more = { liveSync: body.liveSync ? 1 : 0 }
+    const row = await insertRow(trx, context, { principal, source, wish, moment, more })
     const { autoRefresh } = body
     if (autoRefresh !== null) {
       const nextRefreshAt = nextRefresh(autoRefresh, clock.wallMs())
@@ -102,7 +103,8 @@ async function create(
       await trx.updateTable('virtualDatabase').set(set).where('id', '=', row.id).execute()
     }
     const actor = ownerOf(principal)
-    const dependsOn = await requestPoint(trx, context, { source, moment, actor, forId: row.id })
+    const of = { source, moment, actor, forId: row.id, always: body.liveSync }
+    const dependsOn = await requestPoint(trx, context, of)
     const params = { of: { moment } }
     const wanted = virtualDatabaseRequest('make-virtual-database', row, {
       actor,
@@ -123,7 +125,19 @@ async function create(
   })
 }
 
-async function sourceOf({ catalog }: HandlerContext, body: Body): Promise<SourceRow> {
+/** @throws MaasError REQUEST_INVALID: it shows the moment that production is at */
+function checkFollowing({ liveSync, autoRefresh }: Body, moment: Moment): void {
+  if (!liveSync) return
+  if (moment.kind !== 'newest') {
+    throw requestInvalid('/liveSync', 'what follows production has no moment of its own')
+  }
+  if (autoRefresh !== null) throw requestInvalid('/autoRefresh', 'it follows production anyway')
+}
+
+export async function sourceOf(
+  { catalog }: HandlerContext,
+  body: Pick<Body, 'pointId' | 'sourceId'>,
+): Promise<SourceRow> {
   let { sourceId } = body
   if (body.pointId !== undefined) {
     const point = await loadPoint(catalog.db, body.pointId)
@@ -214,13 +228,23 @@ async function requireHost(trx: Trx, hostId: string): Promise<void> {
 async function requireFreeName(trx: Trx, name: string): Promise<void> {
   const query = trx.selectFrom('virtualDatabase').select('id').where('name', '=', name)
   const row = await query.where('endedAt', 'is', null).executeTakeFirst()
-  if (row !== undefined) throw requestInvalid('/name', `${name} is taken by another one`)
+  if (row === undefined) return
+  throw new MaasError('NAME_TAKEN', `${name} is taken by another one`, { pointer: '/name', name })
 }
 
 /** The newest ones of a source say how long the next may take. */
 const MEASURED_COUNT = 5
 
-async function plan({ catalog }: HandlerContext, source: SourceRow, moment: Moment, name: string) {
+export async function planFor(
+  { catalog }: HandlerContext,
+  of: {
+    readonly source: SourceRow
+    readonly moment: Moment
+    readonly name: string
+    readonly warnings?: string[]
+  },
+) {
+  const { source, moment, name, warnings = [] } = of
   const points = await listDatabasePoints(catalog.db, source.id)
   const { candidates, needsPoint } = findWay(points, moment)
   const base = candidates[0]?.base
@@ -243,7 +267,7 @@ async function plan({ catalog }: HandlerContext, source: SourceRow, moment: Mome
     status: 200,
     body: {
       plan: steps,
-      warnings: [],
+      warnings,
       pointId: needsPoint ? null : (base?.id ?? null),
       dataAt: timeOrNull(dataAt),
       takesPointFirst: needsPoint,

@@ -81,7 +81,8 @@ export function syncOf(row: VirtualDatabaseRow): SyncStatus | null {
   if (row.liveSync !== 1) return null
   const asOf = timeOrNull(row.syncAt)
   const nothing = { state: 'unknown', lagMs: null, lagBytes: null, reason: '', asOf } as const
-  const seen = row.syncJson === null ? null : databaseStatus.safeParse(JSON.parse(row.syncJson)).data
+  const seen =
+    row.syncJson === null ? null : databaseStatus.safeParse(JSON.parse(row.syncJson)).data
   if (row.syncPaused === 1) return { ...nothing, state: 'paused', lagMs: seen?.lagMs ?? null }
   if (seen === null || seen === undefined) return nothing
   const { lagMs, lagBytes, reason } = seen

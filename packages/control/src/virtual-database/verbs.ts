@@ -1,8 +1,9 @@
 /** The verbs of a virtual database: each becomes a job, and a state that says so until it ends. */
 import { makeControlId } from '@openmaas/api/ids'
 import { ownerOf } from '@openmaas/api/permissions'
-import type { AuditedRequest } from '../audit/audited.ts'
+import type { BodyOf } from '@openmaas/api/routes/routes'
 import { MaasError } from '@openmaas/kernel/errors'
+import { type Consent, consentTo } from '../auth/consent.ts'
 import { findWay, type Moment } from '../database/moment.ts'
 import { listDatabasePoints } from '../database/points.ts'
 import { labelsOf } from '../http/columns.ts'
@@ -11,12 +12,15 @@ import { recordChange, type Trx } from '../http/handler-context.ts'
 import { acceptedJob, type HandlerRequest, type Handlers, planned } from '../http/handler.ts'
 import { virtualDatabaseRequest } from '../job/kinds/virtual-database-params.ts'
 import { loadSource } from '../sources/list.ts'
-import { describeConnection } from './connection.ts'
+import { describeConnection, describeWithoutUser } from './connection.ts'
 import { insertRow, momentOf, targetFor, type VirtualDatabaseContext } from './handlers.ts'
 import { checkLifetime, checkQuota } from './offer.ts'
+import { makeLifeVerbs } from './life-verbs.ts'
 import { requestPoint } from './point-first.ts'
+import { queueVerb, requireClone, requireOwnLife, requireState } from './queue-verb.ts'
+import { makeRecoverProduction } from './recover-production.ts'
 import {
-  changeVirtualDatabase,
+  accountsOf,
   listenOf,
   loadBookmark,
   loadVirtualDatabase,
@@ -25,8 +29,6 @@ import {
   type VirtualDatabaseRow,
 } from './rows.ts'
 
-type State = VirtualDatabaseRow['state']
-
 export interface VerbContext extends VirtualDatabaseContext {
   /** The opening half of the vault, for what its owner may see. */
   openSecret(secretId: string): Promise<string>
@@ -34,6 +36,8 @@ export interface VerbContext extends VirtualDatabaseContext {
 
 export function makeVirtualDatabaseVerbs(context: VerbContext) {
   return {
+    ...makeLifeVerbs(context),
+    ...makeRecoverProduction(context),
     refreshVirtualDatabase: (request) => refresh(context, request),
     resetVirtualDatabase: (request) => reset(context, request),
     startVirtualDatabase: (request) => start(context, request),
@@ -46,55 +50,7 @@ export function makeVirtualDatabaseVerbs(context: VerbContext) {
   } satisfies Handlers
 }
 
-interface Verb {
-  readonly action: string
-  readonly kind: string
-  /** States in which it can be. */
-  readonly from: readonly State[]
-  /** Until the job has ended; null: it stays as it is. */
-  readonly to: State | null
-  readonly params?: Readonly<Record<string, unknown>>
-  readonly dependsOn?: readonly string[]
-}
-
-type VerbRequest = AuditedRequest & {
-  readonly params: { readonly virtualDatabaseId: string }
-}
-
-/** @throws MaasError VIRTUAL_DATABASE_BUSY */
-function requireState(row: VirtualDatabaseRow, from: readonly State[]): void {
-  if (from.includes(row.state)) return
-  const details = { virtualDatabaseId: row.id, state: row.state }
-  throw new MaasError('VIRTUAL_DATABASE_BUSY', `it is ${row.state}`, details)
-}
-
-async function queue(
-  trx: Trx,
-  context: VerbContext,
-  request: VerbRequest,
-  verb: Verb & { readonly row: VirtualDatabaseRow },
-): Promise<string> {
-  const { row, action, kind, from, to, params = {}, dependsOn = [] } = verb
-  requireState(row, from)
-  const actor = ownerOf(request.principal)
-  const jobId = await context.jobs.enqueue(
-    trx,
-    virtualDatabaseRequest(kind, row, { actor, params, dependsOn }),
-  )
-  if (to !== null) await changeVirtualDatabase(trx, row.id, { state: to }, context.clock)
-  await recordChange(trx, context, request, {
-    action,
-    topic: 'virtual-databases',
-    type: 'virtual-database.asked',
-    id: row.id,
-    name: row.name,
-    labels: labelsOf(row.labelsJson),
-    after: { jobId, ...params },
-  })
-  return jobId
-}
-
-const REFRESHABLE: readonly State[] = ['running', 'stopped', 'lost']
+const REFRESHABLE: readonly VirtualDatabaseRow['state'][] = ['running', 'stopped', 'lost']
 
 function refresh(context: VerbContext, request: HandlerRequest<'refreshVirtualDatabase'>) {
   const { params, body } = request
@@ -102,10 +58,18 @@ function refresh(context: VerbContext, request: HandlerRequest<'refreshVirtualDa
   return context.catalog.transaction(async (trx) => {
     const row = await loadVirtualDatabase(trx, params.virtualDatabaseId)
     requireState(row, REFRESHABLE)
+    requireClone(row)
+    if (moment.kind !== 'newest') requireOwnLife(row)
     const source = await loadSource(trx, row.sourceId)
     const actor = ownerOf(request.principal)
-    const dependsOn = await requestPoint(trx, context, { source, moment, actor, forId: row.id })
-    const jobId = await queue(trx, context, request, {
+    const dependsOn = await requestPoint(trx, context, {
+      source,
+      moment,
+      actor,
+      forId: row.id,
+      always: row.liveSync === 1,
+    })
+    const jobId = await queueVerb(trx, context, request, {
       row,
       action: 'refreshVirtualDatabase',
       kind: 'refresh-virtual-database',
@@ -150,7 +114,9 @@ function reset(context: VerbContext, request: HandlerRequest<'resetVirtualDataba
   return context.catalog.transaction(async (trx) => {
     const row = await loadVirtualDatabase(trx, params.virtualDatabaseId)
     requireState(row, REFRESHABLE)
-    const jobId = await queue(trx, context, request, {
+    requireClone(row)
+    requireOwnLife(row)
+    const jobId = await queueVerb(trx, context, request, {
       row,
       action: 'resetVirtualDatabase',
       kind: 'refresh-virtual-database',
@@ -170,7 +136,7 @@ function start(context: VerbContext, request: HandlerRequest<'startVirtualDataba
     const row = await loadVirtualDatabase(trx, request.params.virtualDatabaseId)
     const verb = { action: 'startVirtualDatabase', kind: 'start-virtual-database' }
     const states = { from: ['stopped', 'lost'], to: 'starting' } as const
-    return acceptedJob(await queue(trx, context, request, { ...verb, ...states, row }))
+    return acceptedJob(await queueVerb(trx, context, request, { ...verb, ...states, row }))
   })
 }
 
@@ -180,7 +146,7 @@ function stop(context: VerbContext, request: HandlerRequest<'stopVirtualDatabase
     const row = await loadVirtualDatabase(trx, request.params.virtualDatabaseId)
     const verb = { action: 'stopVirtualDatabase', kind: 'stop-virtual-database' }
     const states = { from: ['running'], to: 'stopping', params: { immediate } } as const
-    return acceptedJob(await queue(trx, context, request, { ...verb, ...states, row }))
+    return acceptedJob(await queueVerb(trx, context, request, { ...verb, ...states, row }))
   })
 }
 
@@ -192,6 +158,8 @@ async function branch(context: VerbContext, request: HandlerRequest<'branchVirtu
   return context.catalog.transaction(async (trx) => {
     const parent = await loadVirtualDatabase(trx, params.virtualDatabaseId)
     requireState(parent, ['running', 'stopped'])
+    requireClone(parent)
+    requireOwnLife(parent)
     const source = await loadSource(trx, parent.sourceId)
     const labels = { ...labelsOf(parent.labelsJson), ...body.labels }
     requireInScope(principal, labels)
@@ -230,13 +198,42 @@ async function branch(context: VerbContext, request: HandlerRequest<'branchVirtu
   })
 }
 
+type DropBody = BodyOf<'dropVirtualDatabase'>
+
+/** What else is gone with it than a clone. */
+const needsConsent = ({ directory, mode }: VirtualDatabaseRow, { keepData }: DropBody): boolean =>
+  mode === 'production' || (directory !== null && !keepData)
+
+function dropText({ directory }: VirtualDatabaseRow, { keepData }: DropBody): string {
+  if (directory === null) return 'drop it with its bookmarks; nothing of it stays'
+  return keepData
+    ? `drop it; its data stays at ${directory} of its host, where nothing runs on it`
+    : `drop it and remove ${directory} of its host with everything in it`
+}
+
+/** @throws MaasError CONSENT_MISSING, APPROVAL_REQUIRED */
+async function consentToDrop(
+  context: VerbContext,
+  request: HandlerRequest<'dropVirtualDatabase'>,
+): Promise<Consent | null> {
+  const { params, body } = request
+  const row = await loadVirtualDatabase(context.catalog.db, params.virtualDatabaseId)
+  if (!needsConsent(row, body)) return null
+  const { confirm = '', reason = '', approvalId, ...rest } = body
+  const danger = { confirm, reason, approvalId }
+  const { id, name } = row
+  const what = { action: 'dropVirtualDatabase', id, name, params: rest }
+  return consentTo(context, { ...request, body: danger }, what)
+}
+
 async function drop(context: VerbContext, request: HandlerRequest<'dropVirtualDatabase'>) {
   const { params, body, dryRun } = request
   if (dryRun) {
     const row = await loadVirtualDatabase(context.catalog.db, params.virtualDatabaseId)
     const warnings = row.kept === 1 ? ['It is marked to be kept.'] : []
-    return planned('drop it with its bookmarks; nothing of it stays', row, warnings)
+    return planned(dropText(row, body), row, warnings)
   }
+  const consent = await consentToDrop(context, request)
   return context.catalog.transaction(async (trx) => {
     const row = await loadVirtualDatabase(trx, params.virtualDatabaseId)
     if (row.kept === 1) {
@@ -244,6 +241,8 @@ async function drop(context: VerbContext, request: HandlerRequest<'dropVirtualDa
       throw new MaasError('VIRTUAL_DATABASE_KEPT', 'it is marked to be kept', details)
     }
     if (row.state === 'dropped') requireState(row, [])
+    if (needsConsent(row, body) && consent === null) requireState(row, [])
+    await consent?.use(trx)
     // Somebody who changed their mind need not wait for what is under way to end.
     await trx
       .updateTable('job')
@@ -253,13 +252,14 @@ async function drop(context: VerbContext, request: HandlerRequest<'dropVirtualDa
       .where('endedAt', 'is', null)
       .where('cancelRequestedAt', 'is', null)
       .execute()
-    const jobId = await queue(trx, context, request, {
+    const jobId = await queueVerb(trx, context, request, {
       row,
       action: 'dropVirtualDatabase',
       kind: 'drop-virtual-database',
       from: [row.state],
       to: 'dropping',
-      params: { force: body.force },
+      params: { force: body.force, keepData: body.keepData },
+      reason: body.reason,
     })
     return acceptedJob(jobId)
   })
@@ -274,7 +274,9 @@ async function reveal(context: VerbContext, request: HandlerRequest<'revealConne
     const details = { virtualDatabaseId: row.id, state: row.state }
     throw new MaasError('VIRTUAL_DATABASE_BUSY', 'it has no port yet', details)
   }
-  const password = await context.openSecret(row.secretId)
+  const accounts = accountsOf(row)
+  const isOwn = accounts === 'own'
+  const password = isOwn ? await context.openSecret(row.secretId) : ''
   await context.catalog.transaction((trx) =>
     recordChange(trx, context, request, {
       action: 'revealConnection',
@@ -288,7 +290,9 @@ async function reveal(context: VerbContext, request: HandlerRequest<'revealConne
   const isLocal = listenOf(row).every((each) => each.startsWith('127.') || each === '::1')
   const host = isLocal ? '127.0.0.1' : (row.address ?? row.hostId)
   const { databases } = showVirtualDatabase(row)
-  return { body: describeConnection({ engine, host, port, user, password, databases }) }
+  const facts = { engine, host, port, user, password, databases }
+  const described = isOwn ? describeConnection(facts) : describeWithoutUser(facts)
+  return { body: { ...described, accounts, readOnly: row.liveSync === 1 } }
 }
 
 async function insertBookmark(
@@ -323,9 +327,11 @@ function createBookmark(context: VerbContext, request: HandlerRequest<'createBoo
   return context.catalog.transaction(async (trx) => {
     const row = await loadVirtualDatabase(trx, params.virtualDatabaseId)
     requireState(row, ['running', 'stopped'])
+    requireClone(row)
+    requireOwnLife(row)
     const actor = ownerOf(principal)
     const bookmarkId = await insertBookmark(trx, context, { row, name: body.name, actor })
-    const jobId = await queue(trx, context, request, {
+    const jobId = await queueVerb(trx, context, request, {
       row,
       action: 'createBookmark',
       kind: 'make-bookmark',
@@ -345,7 +351,7 @@ function deleteBookmark(context: VerbContext, request: HandlerRequest<'deleteBoo
     if (state === 'creating') requireState(row, [])
     const deleting = { state: 'deleting' } as const
     await trx.updateTable('bookmark').set(deleting).where('id', '=', bookmarkId).execute()
-    const jobId = await queue(trx, context, request, {
+    const jobId = await queueVerb(trx, context, request, {
       row,
       action: 'deleteBookmark',
       kind: 'delete-bookmark',

@@ -210,6 +210,13 @@ export const DATABASE_ORDERS = {
       follow: databaseConnection.nullable().default(null),
     }),
     result: runningInstance,
+      /** Of one that follows: it receives nothing more for now, also after a restart. */
+      paused: z.boolean().optional(),
+      /**
+       * Stands where production stood: its accounts, passwords and settings, and nothing confined.
+       * `user` and `password` are not made.
+       */
+      asProduction: z.boolean().optional(),
   },
   /** Stops the instance cleanly; false when none ran. */
   'database.deactivate': {
@@ -219,6 +226,37 @@ export const DATABASE_ORDERS = {
   },
   /** Checks of an instance that runs: the engine's own, and assertions in SQL. */
   'database.verify': {
+  /**
+   * Brings an instance's volume to a local directory. The agent does that itself, for every
+   * engine: plug-ins are only asked to write out and to stop the instance.
+   *
+   * `copy`: again and again, while it runs, until little is left to copy; `to` is what counts
+   * never. `finish`: stops it cleanly, copies what changed since, and makes all of it durable;
+   * nothing runs when it answers.
+   */
+  'database.relocate': {
+    role: 'agent',
+    params: z.object({
+      ...place,
+      to: text,
+      phase: z.enum(['copy', 'finish']),
+      bytesPerSecond: count.nullable().default(null),
+    }),
+    result: z.object({
+      /** Of the files: what they hold, and what all passes together wrote. */
+      sizeBytes: count,
+      writtenBytes: count,
+      passes: count,
+      /** Of `finish`: from the order to stop until all of it was durable. */
+      stoppedMs: count,
+    }),
+  },
+  /** Removes a directory that `database.relocate` made for this id; anything else is refused. */
+  'database.discard': {
+    role: 'agent',
+    params: z.object({ ...place }),
+    result: z.object({ removed: z.boolean() }),
+  },
     role: 'agent',
     params: z.object({
       ...place,
@@ -240,3 +278,8 @@ export const DATABASE_ORDERS = {
 export type DatabaseVerb = keyof typeof DATABASE_ORDERS
 export type DatabaseParams<V extends DatabaseVerb> = z.output<(typeof DATABASE_ORDERS)[V]['params']>
 export type DatabaseResult<V extends DatabaseVerb> = z.output<(typeof DATABASE_ORDERS)[V]['result']>
+/** What the agent does itself, for every engine. */
+export const AGENT_DATABASE_VERBS = ['database.relocate', 'database.discard'] as const
+export type AgentDatabaseVerb = (typeof AGENT_DATABASE_VERBS)[number]
+/** What a plug-in is asked. */
+export type PluginVerb = Exclude<DatabaseVerb, AgentDatabaseVerb>

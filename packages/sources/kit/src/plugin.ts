@@ -10,6 +10,7 @@ import type {
   DatabaseParams,
   DatabaseResult,
   DatabaseVerb,
+  PluginVerb,
 } from '@openmaas/protocols/channel/database-orders'
 
 /** Of `database.seed` above all. */
@@ -27,7 +28,7 @@ export interface PluginContext {
 }
 
 /** `database.seed` → `seed`. */
-export type PluginMethod = DatabaseVerb extends `database.${infer M}` ? M : never
+export type PluginMethod = PluginVerb extends `database.${infer M}` ? M : never
 
 type Ask<M extends PluginMethod> = (
   params: DatabaseParams<`database.${M}` & DatabaseVerb>,

@@ -3,7 +3,11 @@
  * Wire: docs/protocols/source-plugin.md. Both ends check what they are told.
  */
 import { z } from 'zod'
-import { DATABASE_ORDERS, databaseEngine } from '@openmaas/protocols/channel/database-orders'
+import {
+  AGENT_DATABASE_VERBS,
+  DATABASE_ORDERS,
+  databaseEngine,
+} from '@openmaas/protocols/channel/database-orders'
 import type { PluginMethod } from './plugin.ts'
 
 /** Of the lines below; another number is another protocol. */
@@ -22,6 +26,9 @@ export const helloLine = z.object({
   }),
 })
 export type Hello = z.output<typeof helloLine>['hello']
+
+  }),
+})
 
     /** Of the plug-in. */
     version: z.string().max(100).default(''),
@@ -51,9 +58,12 @@ export const resultLine = z.object({ id, result: z.record(z.string(), z.unknown(
 export const answerLine = z.union([progressLine, errorLine, resultLine])
 export type AnswerLine = z.output<typeof answerLine>
 
-export const PLUGIN_METHODS = Object.keys(DATABASE_ORDERS).map((verb) =>
-  verb.replace('database.', ''),
-) as readonly PluginMethod[]
+/** What the agent does itself is nothing to ask a plug-in. */
+const AGENT_VERBS: ReadonlySet<string> = new Set(AGENT_DATABASE_VERBS)
+
+export const PLUGIN_METHODS = Object.keys(DATABASE_ORDERS)
+  .filter((verb) => !AGENT_VERBS.has(verb))
+  .map((verb) => verb.replace('database.', '')) as readonly PluginMethod[]
 
 /** `seed` → the parameters and the result of `database.seed`. */
 export function schemasOf(method: PluginMethod): { params: z.ZodType; result: z.ZodType } {

@@ -7,8 +7,13 @@ import { z } from 'zod'
 import { makeControlId } from '@openmaas/api/ids'
 import { errorToMessage } from '@openmaas/kernel/error-message'
 import { isMaasError, MaasError } from '@openmaas/kernel/errors'
-import type { RecoveryTarget, RunningInstance } from '@openmaas/protocols/channel/database-orders'
+import type {
+  DatabaseConnection,
+  RecoveryTarget,
+  RunningInstance,
+} from '@openmaas/protocols/channel/database-orders'
 import { findWay } from '../../database/moment.ts'
+import { connectionOf, loadSourceDatabase } from '../../database/source-database.ts'
 import { listDatabasePoints } from '../../database/points.ts'
 import type { DatabasePoint } from '../../database/points.ts'
 import { listenOf, settingsOf, type VirtualDatabaseRow } from '../../virtual-database/rows.ts'
@@ -194,15 +199,41 @@ export interface InstanceWish {
   readonly user: string
   readonly password: string
   readonly settings: Record<string, string>
+  /** Production, for one that follows it. */
+  readonly follow?: DatabaseConnection | null
+  readonly paused?: boolean
+  readonly asProduction?: boolean
 }
 
 export async function wishOf(
   services: KindServices,
+  context: AnyContext,
   row: VirtualDatabaseRow,
 ): Promise<InstanceWish> {
   const { id, engine, port, userName: user } = row
-  const password = await services.openSecret(row.secretId)
-  return { id, engine, port, user, password, listen: listenOf(row), settings: settingsOf(row) }
+  return {
+    id,
+    engine,
+    port,
+    user,
+    password: await services.openSecret(row.secretId),
+    listen: listenOf(row),
+    settings: settingsOf(row),
+    follow: await productionOf(services, context, row),
+    paused: row.syncPaused === 1,
+    asProduction: row.mode === 'production',
+  }
+}
+
+/** @returns null for one that follows nothing */
+export async function productionOf(
+  services: KindServices,
+  { catalog }: AnyContext,
+  row: Pick<VirtualDatabaseRow, 'sourceId' | 'liveSync'>,
+): Promise<DatabaseConnection | null> {
+  if (row.liveSync === 0) return null
+  const source = await loadSourceDatabase(catalog.db, row.sourceId)
+  return connectionOf(source, (secretId) => services.openSecret(secretId))
 }
 
 /** Brings the instance up on the first candidate whose log leads to the target. */
@@ -240,7 +271,8 @@ export async function recoverClone(
     } catch (error) {
       if (isLast || !isMaasError(error, 'DATABASE_TARGET_UNREACHABLE')) throw error
       context.log('info', error.code, `not behind ${candidate.pointId ?? 'the bookmark'}`)
-      await deactivateAt(context, { ...wish, base, immediate: true })
+      const { engine, id } = wish
+      await deactivateAt(context, { engine, id, base, immediate: true })
       await unplugCandidate(context, candidate)
     }
   }
@@ -266,23 +298,33 @@ async function plugIfThere(
   }
 }
 
+export interface Ending {
+  readonly engine: string
+  readonly id: string
+  readonly base: Pick<MediumPlace, 'mediumId' | 'hostId'>
+  readonly immediate: boolean
+  readonly tolerant?: boolean
+  /** Of one that was promoted; null: it stands on the clone. */
+  readonly directory?: string | null
+  /** Production, where it keeps something for one that follows. */
+  readonly forget?: DatabaseConnection | null
+}
+
 /** Stops what runs on the clone. A host that is away runs nothing that can be reached. */
-export async function deactivateAt(
-  context: AnyContext,
-  of: {
-    readonly engine: string
-    readonly id: string
-    readonly base: Pick<MediumPlace, 'mediumId' | 'hostId'>
-    readonly immediate: boolean
-    readonly tolerant?: boolean
-  },
-): Promise<void> {
-  const { engine, id, base, immediate, tolerant = false } = of
-  const order = { engine, id, directory: mountPathOf(base.mediumId), immediate }
-  const key = context.key(`deactivate:${base.mediumId}`)
+export async function deactivateAt(context: AnyContext, of: Ending): Promise<void> {
+  const { engine, id, base, immediate, tolerant = false, forget = null } = of
+  const directory = of.directory ?? mountPathOf(base.mediumId)
+  const place = { engine, id, directory }
+  const key = context.key(`deactivate:${directory}`)
+  const timeoutMs = ORDER_TIMEOUT_MS
   try {
-    const options = { key, timeoutMs: ORDER_TIMEOUT_MS }
-    await context.orders.order(base.hostId, 'database.deactivate', order, options)
+    if (forget !== null) await forgetStandby(context, base.hostId, { place, forget })
+    await context.orders.order(
+      base.hostId,
+      'database.deactivate',
+      { ...place, immediate },
+      { key, timeoutMs },
+    )
   } catch (error) {
     if (!tolerant || !isMaasError(error, 'HOST_OFFLINE')) throw error
     const { code, message } = errorToMessage(error)
@@ -290,15 +332,41 @@ export async function deactivateAt(
   }
 }
 
+/**
+ * Ends following, so that production keeps no log for it any more. While production is away that
+ * cannot be said to it: what it keeps is told in the log of the job.
+ */
+export async function forgetStandby(
+  context: AnyContext,
+  hostId: string,
+  of: {
+    readonly place: { readonly engine: string; readonly id: string; readonly directory: string }
+    readonly forget: DatabaseConnection
+  },
+): Promise<void> {
+  const { place, forget } = of
+  const key = context.key(`forget:${place.directory}`)
+  const order = { ...place, connection: forget, forget: true }
+  try {
+    const options = { key, timeoutMs: ORDER_TIMEOUT_MS }
+    await context.orders.order(hostId, 'database.unfollow', order, options)
+  } catch (error) {
+    if (!isMaasError(error, 'DATABASE_UNREACHABLE')) throw error
+    const kept = `production is away, and may keep log for ${place.id} until its slot is dropped`
+    context.log('warning', error.code, `${kept}: ${error.message}`)
+  }
+}
+
 /** The undo of every step above: nothing of the choice is left on host or node. */
 export async function clearChoice(
   context: AnyContext,
   chosen: Chosen,
-  of: { readonly engine: string; readonly id: string },
+  of: Pick<Ending, 'engine' | 'id' | 'forget'>,
 ): Promise<void> {
   for (const candidate of chosen.candidates) {
     const { base } = candidate
-    await deactivateAt(context, { ...of, base, immediate: true, tolerant: true })
+    const { engine, id, forget = null } = of
+    await deactivateAt(context, { engine, id, forget, base, immediate: true, tolerant: true })
     await unplugCandidate(context, candidate)
   }
 }

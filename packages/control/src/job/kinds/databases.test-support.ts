@@ -15,6 +15,9 @@ interface Instance {
   readonly directory: string
   readonly port: number
   readonly password: string
+  readonly follow: boolean
+  readonly paused: boolean
+  readonly asProduction: boolean
 }
 
 const FIRST_PORT = 20_000
@@ -29,6 +32,12 @@ export class FakeDatabases {
   readonly unreachable = new Set<string>()
   checkOk = true
   verifyOk = true
+  /** Nobody answers where it was. */
+  productionGone = false
+  /** Local directories that a copy was made to, by whose it is. */
+  readonly directories = new Map<string, string>()
+  /** Slots that production keeps. */
+  readonly slots = new Set<string>()
 
   constructor(hosts: FakeHosts) {
     this.#hosts = hosts
@@ -63,9 +72,19 @@ export class FakeDatabases {
         return this.#status((params as Params<'database.status'>).id)
       case 'database.mark':
         return this.#mark(params as Params<'database.mark'>)
-      case 'database.unfollow':
-        this.following.delete((params as Params<'database.unfollow'>).id)
+      case 'database.unfollow': {
+        const { id, directory, forget } = params as Params<'database.unfollow'>
+        this.following.delete(id)
+        this.instances.delete(directory)
+        if (forget) this.slots.delete(id)
         return {}
+      }
+      case 'database.relocate':
+        return this.#relocate(params as Params<'database.relocate'>)
+      case 'database.discard':
+        return {
+          removed: this.directories.delete((params as Params<'database.discard'>).directory),
+        }
       case 'database.activate':
         return this.#activate(hostId, params as Params<'database.activate'>)
       case 'database.deactivate':
@@ -108,6 +127,7 @@ export class FakeDatabases {
   }
 
   #check(): Result<'database.check'> {
+    if (this.productionGone) throw new MaasError('DATABASE_UNREACHABLE', 'nobody answers')
     const message = this.checkOk ? '' : 'wal_level is minimal'
     const remedy = this.checkOk ? '' : "ALTER SYSTEM SET wal_level = 'replica'"
     const checks = [{ name: 'wal-level', ok: this.checkOk, message, remedy }]
@@ -132,10 +152,17 @@ export class FakeDatabases {
 
   #activate(hostId: string, params: Params<'database.activate'>): Result<'database.activate'> {
     const { id, directory, port: wanted, password } = params
-    for (const each of [directory, ...params.logDirectories]) this.#mounted(hostId, each)
-    const mediumId = directory.slice(directory.lastIndexOf('/') + 1)
-    if (this.unreachable.has(this.#medium(mediumId).snapshotId)) {
-      throw new MaasError('DATABASE_TARGET_UNREACHABLE', 'the log ends before the target')
+    const isMoved = this.directories.get(directory) === id
+    if (!isMoved) {
+      for (const each of [directory, ...params.logDirectories]) this.#mounted(hostId, each)
+      const mediumId = directory.slice(directory.lastIndexOf('/') + 1)
+      if (this.unreachable.has(this.#medium(mediumId).snapshotId)) {
+        throw new MaasError('DATABASE_TARGET_UNREACHABLE', 'the log ends before the target')
+      }
+    }
+    const elsewhere = [...this.instances.values()].find((each) => each.id === id)
+    if (elsewhere !== undefined && elsewhere.directory !== directory) {
+      throw new MaasError('DATABASE_RUNNING', `it runs on ${elsewhere.directory}`)
     }
     const taken = new Set([...this.instances.values()].map((each) => each.port))
     const own = this.instances.get(directory)
@@ -144,7 +171,11 @@ export class FakeDatabases {
       throw new MaasError('PORT_TAKEN', 'the port is in use', { port: wanted })
     }
     while (own === undefined && wanted === null && taken.has(port)) port += 1
-    this.instances.set(directory, { hostId, id, directory, port, password })
+    const follow = params.follow !== null && params.follow !== undefined
+    if (follow) this.slots.add(id)
+    const { paused = false, asProduction = false } = params
+    const how = { follow, paused, asProduction }
+    this.instances.set(directory, { hostId, id, directory, port, password, ...how })
     return {
       pid: 1,
       version: '15.1',
@@ -153,6 +184,14 @@ export class FakeDatabases {
       recoveredTo: { position: '0/2', detail: '1', timeMs: null },
       databases: ['app'],
     }
+  }
+
+  #relocate(params: Params<'database.relocate'>): Result<'database.relocate'> {
+    const { id, directory, to, phase } = params
+    if (phase === 'finish') this.instances.delete(directory)
+    this.directories.set(to, id)
+    const stoppedMs = phase === 'finish' ? 120 : 0
+    return { sizeBytes: 1000, writtenBytes: 1000, passes: 1, stoppedMs }
   }
 
   #stop({ directory }: Params<'database.deactivate'>): boolean {

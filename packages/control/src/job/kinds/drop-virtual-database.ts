@@ -13,10 +13,11 @@ import {
 import { defineJob } from '../definition.ts'
 import type { JobDefinition, StepContext } from '../definition.ts'
 import { nodeOfPool } from './choose-pool.ts'
-import { deactivateAt } from './clone-steps.ts'
+import { deactivateAt, productionOf } from './clone-steps.ts'
 import { noteEjected, unplugPlace } from './database-media.ts'
 import { loadMedium, problemOf } from './medium-rows.ts'
-import { ORDER_TIMEOUT_MS } from './services.ts'
+import { DATA_TIMEOUT_MS, ORDER_TIMEOUT_MS } from './services.ts'
+import type { KindServices } from './services.ts'
 import { slotsOf } from './virtual-database-params.ts'
 
 const params = z.object({
@@ -24,12 +25,15 @@ const params = z.object({
   hostId: z.string(),
   /** Although its host is away. */
   force: z.boolean(),
+  /** Of one that was promoted: its directory stays. */
+  keepData: z.boolean().default(false),
 })
 type DropParams = z.infer<typeof params>
 interface Results {
   readonly begin: null
   readonly deactivate: null
   readonly unplug: null
+  readonly discard: { readonly removed: boolean }
   readonly bookmarks: { readonly left: readonly string[] }
 }
 type Context = StepContext<DropParams, Results>
@@ -37,14 +41,32 @@ type Context = StepContext<DropParams, Results>
 const load = (context: Context): Promise<VirtualDatabaseRow> =>
   loadVirtualDatabase(context.catalog.db, context.params.virtualDatabaseId)
 
-async function deactivate(context: Context): Promise<null> {
-  const { engine, id, mediumId, hostId } = await load(context)
-  if (mediumId === null) return null
-  const { force: tolerant } = context.params
-  // What is not committed is gone anyway, and so is the rest in a moment.
-  const base = { mediumId, hostId }
-  await deactivateAt(context, { engine, id, base, immediate: true, tolerant })
+async function deactivate(services: KindServices, context: Context): Promise<null> {
+  const row = await load(context)
+  const { engine, id, mediumId, hostId, directory } = row
+  if (mediumId === null && directory === null) return null
+  const { force: tolerant, keepData } = context.params
+  const base = { mediumId: mediumId ?? id, hostId }
+  const forget = await productionOf(services, context, row)
+  // What is not committed is gone anyway, and so is the rest in a moment; unless it is kept.
+  const immediate = !keepData
+  await deactivateAt(context, { engine, id, base, directory, forget, immediate, tolerant })
   return null
+}
+
+/** The directory of one that was promoted. On a host that is away it stays, and the log says so. */
+async function discard(context: Context): Promise<Results['discard']> {
+  const { engine, id, hostId, directory } = await load(context)
+  if (directory === null || context.params.keepData) return { removed: false }
+  const options = { timeoutMs: DATA_TIMEOUT_MS, key: context.key() }
+  try {
+    const order = { engine, id, directory }
+    return await context.orders.order(hostId, 'database.discard', order, options)
+  } catch (error) {
+    if (!context.params.force || !isMaasError(error, 'HOST_OFFLINE')) throw error
+    context.log('warning', error.code, `${directory} stays on a host that is away`)
+    return { removed: false }
+  }
 }
 
 async function unplug(context: Context): Promise<null> {
@@ -81,7 +103,7 @@ async function deleteBookmarks(context: Context): Promise<Results['bookmarks']> 
   return { left }
 }
 
-export function makeDropVirtualDatabase(): JobDefinition {
+export function makeDropVirtualDatabase(services: KindServices): JobDefinition {
   return defineJob<DropParams, Results>({
     kind: 'drop-virtual-database',
     params,
@@ -93,7 +115,7 @@ export function makeDropVirtualDatabase(): JobDefinition {
         apply: (trx, { params: { virtualDatabaseId: id }, clock }) =>
           changeVirtualDatabase(trx, id, { state: 'dropping' }, clock),
       },
-      { name: 'deactivate', run: deactivate },
+      { name: 'deactivate', run: (context) => deactivate(services, context) },
       {
         name: 'unplug',
         run: unplug,
@@ -102,6 +124,7 @@ export function makeDropVirtualDatabase(): JobDefinition {
           if (mediumId !== null) await noteEjected(trx, mediumId, clock)
         },
       },
+      { name: 'discard', run: discard },
       {
         name: 'bookmarks',
         run: deleteBookmarks,
@@ -117,7 +140,10 @@ export function makeDropVirtualDatabase(): JobDefinition {
     ],
     attemptMax: 6,
     deadlineMs: 6 * 3_600_000,
-    conclude: ({ bookmarks: { left } }) => ({ warning: left.length > 0, result: { left } }),
+    conclude: ({ bookmarks: { left }, discard: { removed } }) => ({
+      warning: left.length > 0,
+      result: { left, removed },
+    }),
     ended: async (trx, { params: { virtualDatabaseId: id }, clock, job }, { state, problem }) => {
       if (state === 'succeeded' || state === 'warning' || job.startedAt === null) return
       // Half of it is gone: only another drop ends it.

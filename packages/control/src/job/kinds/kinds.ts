@@ -15,6 +15,8 @@ import { makeStartVirtualDatabase, makeStopVirtualDatabase } from './run-virtual
 import { makeDropVirtualDatabase } from './drop-virtual-database.ts'
 import { makeDeleteBookmark, makeMakeBookmark } from './bookmark.ts'
 import { makeFollowDatabase } from './follow-database.ts'
+import { makeOpenVirtualDatabase, makeSyncVirtualDatabase } from './follow-virtual-database.ts'
+import { makePromoteVirtualDatabase } from './promote-virtual-database.ts'
 import { makeUnprotectDatabase } from './unprotect-database.ts'
 import { makeVerifyDatabase } from './verify-database.ts'
 import { makeReconcileMedia } from './reconcile-media.ts'
@@ -45,6 +47,9 @@ export function makeJobKinds(services: KindServices): JobDefinition[] {
     makeStopVirtualDatabase(),
     makeMakeBookmark(),
     makeDeleteBookmark(),
-    makeDropVirtualDatabase(),
+    makeDropVirtualDatabase(services),
+    makePromoteVirtualDatabase(services),
+    makeSyncVirtualDatabase(services),
+    makeOpenVirtualDatabase(services),
   ]
 }

@@ -20,10 +20,12 @@ import {
   recordMedia,
   type Recovered,
   recoverClone,
+  productionOf,
   settleMedia,
   wishOf,
 } from './clone-steps.ts'
 import { notePlugged } from './database-media.ts'
+import { requireSilence } from './production-guard.ts'
 import { loadKeptState } from './kept-state.ts'
 import { problemOf } from './medium-rows.ts'
 import type { KindServices } from './services.ts'
@@ -32,6 +34,7 @@ import { cloneOf, slotsOf } from './virtual-database-params.ts'
 const params = z.object({ virtualDatabaseId: z.string(), hostId: z.string(), of: cloneOf })
 type MakeParams = z.infer<typeof params>
 interface Results {
+  readonly guard: null
   readonly choose: Chosen
   readonly place: Recovered['told']
   readonly activate: Recovered
@@ -55,6 +58,13 @@ export function makeMakeVirtualDatabase(services: KindServices): JobDefinition {
     slots: slotsOf,
     steps: [
       {
+        name: 'guard',
+        run: async (context) => {
+          await requireSilence(services, context, await load(context))
+          return null
+        },
+      },
+      {
         name: 'choose',
         run: (context) => choose(services, context),
         apply: async (trx, context, chosen) => {
@@ -66,12 +76,20 @@ export function makeMakeVirtualDatabase(services: KindServices): JobDefinition {
       {
         name: 'place',
         run: (context) => plugCandidate(services, context, context.results.choose.candidates[0]!),
-        undo: async (context) => clearChoice(context, context.results.choose, await load(context)),
+        undo: async (context) => {
+          const row = await load(context)
+          const { engine, id } = row
+          const forget = await productionOf(services, context, row)
+          await clearChoice(context, context.results.choose, { engine, id, forget })
+        },
       },
       {
         name: 'activate',
         run: async (context) => {
-          const wish = await wishOf(services, await load(context))
+          const row = await load(context)
+          // It may have come back while the last of its log was stored.
+          await requireSilence(services, context, row)
+          const wish = await wishOf(services, context, row)
           return recoverClone(services, context, context.results.choose, wish)
         },
         apply: (trx, context, recovered) => recordReady(trx, context, recovered),

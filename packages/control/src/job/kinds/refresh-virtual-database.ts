@@ -163,14 +163,15 @@ function switchSteps(services: KindServices): Step<RefreshParams, Results>[] {
     {
       name: 'activate',
       run: async (context) => {
-        const wish = await wishOf(services, await load(context))
+        const wish = await wishOf(services, context, await load(context))
         return recoverClone(services, context, context.results.choose, wish)
       },
       apply: recordNew,
       undo: async (context) => {
         const row = await load(context)
         const { choose: chosen } = context.results
-        if (!hasSwitched(row, chosen)) await clearChoice(context, chosen, row)
+        const { engine, id } = row
+        if (!hasSwitched(row, chosen)) await clearChoice(context, chosen, { engine, id })
       },
     },
     {

@@ -13,6 +13,7 @@ import { mountPathOf, notePlugged, type PluggedPlace, plugPlace } from './databa
 import { loadMedium, problemOf } from './medium-rows.ts'
 import { ORDER_TIMEOUT_MS } from './services.ts'
 import type { KindServices } from './services.ts'
+import { noteReleased, type Released, releaseClone } from './release-clone.ts'
 import { startInstance } from './start-instance.ts'
 import { slotsOf } from './virtual-database-params.ts'
 
@@ -52,6 +53,7 @@ function requireWanted(row: VirtualDatabaseRow, { again }: StartParams): void {
 interface StartResults {
   readonly place: PluggedPlace | null
   readonly activate: RunningInstance
+  readonly release: Released
 }
 
 export function makeStartVirtualDatabase(services: KindServices): JobDefinition {
@@ -102,6 +104,8 @@ export function makeStartVirtualDatabase(services: KindServices): JobDefinition 
           await changeVirtualDatabase(trx, id, { ...changes, problemJson: null }, clock)
         },
       },
+      // Of one whose promotion was cut short after it had moved.
+      { name: 'release', run: releaseClone, apply: noteReleased },
     ],
     attemptMax: 3,
     deadlineMs: 2 * 3_600_000,

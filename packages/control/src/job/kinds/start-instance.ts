@@ -15,7 +15,7 @@ export async function startInstance(
   row: VirtualDatabaseRow,
   place: Pick<MediumPlace, 'mediumId' | 'hostId'>,
 ): Promise<RunningInstance> {
-  const wish: InstanceWish = await wishOf(services, row)
+  const wish: InstanceWish = await wishOf(services, context, row)
   return context.orders.order(
     place.hostId,
     'database.activate',

@@ -1,0 +1,95 @@
+/**
+ * Production is gone: a point is started where it stood, with its accounts and settings. What the
+ * standby has received is stored as a point first, so that nothing of it is missing.
+ */
+import { ownerOf } from '@openmaas/api/permissions'
+import { consentTo } from '../auth/consent.ts'
+import { findSourceDatabase } from '../database/source-database.ts'
+import type { Moment } from '../database/moment.ts'
+import { labelsOf } from '../http/columns.ts'
+import { requireInScope } from '../http/gate.ts'
+import { recordChange, type Trx } from '../http/handler-context.ts'
+import { acceptedJob, type HandlerRequest, type Handlers } from '../http/handler.ts'
+import { protectDatabaseRequest } from '../job/kinds/protect-database.ts'
+import { virtualDatabaseRequest } from '../job/kinds/virtual-database-params.ts'
+import type { SourceRow } from '../sources/list.ts'
+import { insertRow, momentOf, planFor, sourceOf, type VirtualDatabaseContext } from './handlers.ts'
+import { requestPoint } from './point-first.ts'
+import { showVirtualDatabase } from './rows.ts'
+
+/** Everybody waits. */
+const PRIORITY = 200
+
+export function makeRecoverProduction(context: VirtualDatabaseContext) {
+  return {
+    recoverProduction: (request) => recover(context, request),
+  } satisfies Handlers
+}
+
+async function recover(
+  context: VirtualDatabaseContext,
+  request: HandlerRequest<'recoverProduction'>,
+) {
+  const { body, principal, dryRun } = request
+  const { confirm, reason, approvalId, ...asked } = body
+  const moment = momentOf(body, context.clock.wallMs())
+  const source = await sourceOf(context, body)
+  const labels = { ...labelsOf(source.labelsJson), ...body.labels }
+  requireInScope(principal, labels)
+  if (dryRun) {
+    const warnings = [
+      'Nothing confines it: superusers of production are superusers there.',
+      'It is refused as long as production answers.',
+    ]
+    return planFor(context, { source, moment, name: body.name, warnings })
+  }
+  const action = 'recoverProduction'
+  const params = { ...asked, reason: undefined }
+  const { id, name } = source
+  const consent = await consentTo(context, request, { action, id, name, params })
+  return context.catalog.transaction(async (trx) => {
+    await consent.use(trx)
+    // It has the accounts of production, and none of its own.
+    const none = { user: '', lifetimeSeconds: null, quotaBytes: null }
+    const wish = { ...body, ...none, labels }
+    const more = { mode: 'production' } as const
+    const row = await insertRow(trx, context, { principal, source, wish, moment, more })
+    const actor = ownerOf(principal)
+    const of = { source, moment, actor, forId: row.id }
+    const dependsOn =
+      (await requestLast(trx, context, of)) ?? (await requestPoint(trx, context, of))
+    const wanted = { actor, params: { of: { moment } }, dependsOn }
+    const job = virtualDatabaseRequest('make-virtual-database', row, wanted)
+    const jobId = await context.jobs.enqueue(trx, { ...job, priority: PRIORITY })
+    await recordChange(trx, context, request, {
+      action,
+      topic: 'virtual-databases',
+      type: 'virtual-database.creating',
+      id: row.id,
+      name: row.name,
+      labels,
+      after: showVirtualDatabase(row),
+      reason: consent.reason,
+    })
+    return acceptedJob(jobId, { virtualDatabaseId: row.id })
+  })
+}
+
+/** @returns undefined when there is no standby, or another moment is wanted */
+async function requestLast(
+  trx: Trx,
+  { jobs }: VirtualDatabaseContext,
+  of: {
+    readonly source: SourceRow
+    readonly moment: Moment
+    readonly actor: string
+    readonly forId: string
+  },
+): Promise<string[] | undefined> {
+  const { source, moment, actor, forId } = of
+  const database = await findSourceDatabase(trx, source.id)
+  if (moment.kind !== 'newest' || (database?.seededAt ?? null) === null) return undefined
+  const request = protectDatabaseRequest(source, { actor, priority: PRIORITY, receivedOnly: true })
+  const activeKey = `protect:${source.id}:for:${forId}`
+  return [await jobs.enqueue(trx, { ...request, activeKey })]
+}
