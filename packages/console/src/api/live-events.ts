@@ -22,11 +22,12 @@ const PAUSE_MS = 1_000
 /** Topic of an event → tags of routes (the first part of a query's key) that it makes stale. */
 const TAGS_OF_TOPIC: Readonly<Record<string, readonly string[]>> = {
   jobs: ['jobs', 'system'],
-  points: ['points', 'sources', 'policies', 'system'],
+  points: ['points', 'databases', 'sources', 'policies', 'system'],
   sources: ['sources', 'policies', 'system'],
   hosts: ['hosts', 'sources', 'policies', 'system'],
   pools: ['pools', 'system'],
   media: ['media', 'system'],
+  'virtual-databases': ['virtual-databases', 'system'],
   alerts: ['alerts', 'system'],
   audit: ['audit', 'users'],
   policies: ['policies', 'sources', 'system'],

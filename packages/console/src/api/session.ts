@@ -1,7 +1,7 @@
 /** Who is logged in, and what that person may. */
 import { queryOptions, useQuery } from '@tanstack/react-query'
 import { ApiError } from '@openmaas/api/client'
-import type { Permission } from '@openmaas/api/permissions'
+import { hasLimitedPlug, type Permission } from '@openmaas/api/permissions'
 import type { AnswerOf } from '@openmaas/api/routes/routes'
 import { client, keepCsrfToken } from './client.ts'
 
@@ -33,4 +33,11 @@ export function useMe(): Me | null {
 export function useMay(): (permission: Permission) => boolean {
   const me = useMe()
   return (permission) => me?.permissions.includes(permission) === true
+}
+
+/** A data consumer: clones only, each with a quota and an end; of everything their own. */
+export function useIsLimited(): boolean {
+  const me = useMe()
+  if (me === null) return false
+  return hasLimitedPlug({ actor: me.actor, roles: me.roles, scope: me.scope })
 }

@@ -10,6 +10,7 @@ import {
   SolutionOutlined,
   TeamOutlined,
   DashboardOutlined,
+  CopyOutlined,
   DatabaseOutlined,
   FolderOpenOutlined,
   HddOutlined,
@@ -51,6 +52,13 @@ export const NAVIGATION: readonly NavigationEntry[] = [
     label: 'nav.media',
     icon: UsbOutlined,
     permission: 'medium.read',
+    group: 'work',
+  },
+  {
+    to: '/virtual-databases',
+    label: 'nav.databases',
+    icon: CopyOutlined,
+    permission: 'virtual-database.read',
     group: 'work',
   },
   {

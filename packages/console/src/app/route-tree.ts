@@ -17,6 +17,11 @@ import { approvalsRoute } from '../screens/approvals/routes.ts'
 import { notificationsRoute } from '../screens/notifications/routes.ts'
 import { settingsRoute } from '../screens/settings/routes.ts'
 import { userRoute, usersRoute } from '../screens/users/routes.ts'
+import {
+  newDatabaseRoute,
+  virtualDatabaseRoute,
+  virtualDatabasesRoute,
+} from '../screens/virtual-databases/routes.ts'
 import { rootRoute, shellRoute } from './base-routes.ts'
 
 export const routeTree = rootRoute.addChildren([
@@ -33,6 +38,9 @@ export const routeTree = rootRoute.addChildren([
     filesRoute,
     mediaRoute,
     mediumRoute,
+    virtualDatabasesRoute,
+    newDatabaseRoute,
+    virtualDatabaseRoute,
     protectRoute,
     policiesRoute,
     newPolicyRoute,

@@ -6,10 +6,9 @@ import Button from 'antd/es/button'
 import Drawer from 'antd/es/drawer'
 import Skeleton from 'antd/es/skeleton'
 import type { Host } from '@openmaas/api/resources/host'
-import { hasLimitedPlug } from '@openmaas/api/permissions'
 import type { Point } from '@openmaas/api/resources/point'
 import { apiCall, apiQuery } from '../../api/queries.ts'
-import { useMe } from '../../api/session.ts'
+import { useIsLimited } from '../../api/session.ts'
 import { useFormat } from '../../format/use-format.ts'
 import { useText } from '../../i18n/text.ts'
 import { CopyButton } from '../../ui/CopyButton.tsx'
@@ -67,12 +66,6 @@ function useMount(pointId: string) {
       await navigate({ to: '/media/$mediumId', params: { mediumId } })
     },
   })
-}
-
-function useIsLimited(): boolean {
-  const me = useMe()
-  if (me === null) return false
-  return hasLimitedPlug({ actor: me.actor, roles: me.roles, scope: me.scope })
 }
 
 function MountPoint({ point, hosts }: MountPointProps) {

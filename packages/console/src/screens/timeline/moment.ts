@@ -1,5 +1,9 @@
-/** A moment as people type it: `2026-11-21 14:03:07`, `14:03`, `2 hours ago`, `2 小时前`. */
+/**
+ * A moment as people type it: `2026-11-21 14:03:07`, `14:03`, `2 hours ago`, `2 小时前`,
+ * `14:03:07 last Tuesday`, `上周二 14:03`.
+ */
 import type { Point } from '@openmaas/api/resources/point'
+import { parseNamedDay } from './named-day.ts'
 
 const EXACT = /^(\d{4})[-/](\d{1,2})[-/](\d{1,2})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?)?$/
 const TIME = /^(\d{1,2}):(\d{2})(?::(\d{2}))?$/
@@ -37,15 +41,21 @@ export function parseMoment(text: string, now: Date): Date | null {
           day: day!,
         })
   }
-  const time = TIME.exec(typed)
-  if (time !== null) {
-    const [hour, minute, second] = time.slice(1).map((part) => Number(part ?? 0))
-    const at = new Date(now.getFullYear(), now.getMonth(), now.getDate(), hour, minute, second)
-    return checked(at, { month: now.getMonth(), day: now.getDate() })
-  }
+  const named = parseNamedDay(typed, now)
+  if (named !== null) return timeOfDay(named.time ?? '23:59:59', named.day)
+  if (TIME.test(typed)) return timeOfDay(typed, now)
   const ago = AGO.exec(typed)
   const unit = UNIT_MS[(ago?.[2] ?? '').replace(/(?<=..)s$/, '')]
   return ago === null || unit === undefined ? null : new Date(now.getTime() - Number(ago[1]) * unit)
+}
+
+/** @param text as TIME has it */
+function timeOfDay(text: string, day: Date): Date | null {
+  const parts = TIME.exec(text)
+  if (parts === null) return null
+  const [hour, minute, second] = parts.slice(1).map((part) => Number(part ?? 0))
+  const at = new Date(day.getFullYear(), day.getMonth(), day.getDate(), hour, minute, second)
+  return checked(at, { month: day.getMonth(), day: day.getDate() })
 }
 
 /** Date takes February 30th for March 2nd, and 25:00 for tomorrow. */
