@@ -77,6 +77,15 @@ describe('the handshake of the client', () => {
     )
   })
 
+  test('does not go on without its context when the export comes a moment later', () => {
+    const client = begin()
+    client.receive(ack(nbd.NBD_OPT_STRUCTURED_REPLY))
+    const unknown = refuse(nbd.NBD_OPT_SET_META_CONTEXT, nbd.NBD_REP_ERR_UNKNOWN)
+    expect(() => client.receive(unknown)).toThrow(
+      expect.objectContaining({ code: 'NBD_EXPORT_UNKNOWN' }),
+    )
+  })
+
   test('does not speak with an oldstyle server', () => {
     const oldstyle = Buffer.from('4e42444d4147494300420281861253'.padEnd(36, '0'), 'hex')
     const client = new NbdClientHandshake({ exportName: '', tls: false })

@@ -199,6 +199,9 @@ export class NbdClientHandshake {
         return [this.#ask(nbd.NBD_OPT_SET_META_CONTEXT, query)]
       }
       case nbd.NBD_OPT_SET_META_CONTEXT:
+        // A server that restarts may offer the export between this option and the next: then GO
+        // would succeed, without the context.
+        if (type === nbd.NBD_REP_ERR_UNKNOWN) throw exportUnknown(this.#options.exportName)
         if (type === nbd.NBD_REP_META_CONTEXT) this.#acceptContext(data)
         else if (!ended) throw violation('unexpected reply to SET_META_CONTEXT', type)
         if (refused) this.#contextId = undefined
@@ -228,7 +231,7 @@ export class NbdClientHandshake {
         this.#state = 'exportName'
         return [encodeOption(nbd.NBD_OPT_EXPORT_NAME, Buffer.from(name))]
       case nbd.NBD_REP_ERR_UNKNOWN:
-        throw new MaasError('NBD_EXPORT_UNKNOWN', 'the server has no such export', { name })
+        throw exportUnknown(name)
       default: {
         if (type < nbd.NBD_REP_FLAG_ERROR) throw violation('unexpected reply to GO', type)
         const reason = data.subarray(0, nbd.STRING_SIZE_MAX).toString()
@@ -280,4 +283,8 @@ export class NbdClientHandshake {
     }
     this.#blockSizes = { minimum, preferred, maximum }
   }
+}
+
+function exportUnknown(name: string): MaasError {
+  return new MaasError('NBD_EXPORT_UNKNOWN', 'the server has no such export', { name })
 }
