@@ -64,6 +64,11 @@ const protectionFields = {
     .min(GIB / 4)
     .nullable()
     .default(null),
+  /** Up to which it grows by itself when it is nearly full; null: four times `volumeBytes`. */
+  volumeMaxBytes: count
+    .min(GIB / 4)
+    .nullable()
+    .default(null),
   /** What production may keep for a standby that is away: then it gives the log up. */
   retainedLimitBytes: count.min(GIB / 16).default(16 * GIB),
   /** Production waits for the standby with each commit: nothing acknowledged is ever lost. */
@@ -81,7 +86,9 @@ export const databaseProtectionChange = z
   .strictObject({
     connection: changedConnection,
     stagingHostId: idOf('host').nullable(),
+    /** Larger only: a job makes the volume so while the standby follows. */
     volumeBytes: count.min(GIB / 4),
+    volumeMaxBytes: count.min(GIB / 4),
     retainedLimitBytes: count.min(GIB / 16),
     synchronous: z.boolean(),
     selfService,
@@ -103,6 +110,8 @@ export const standbyStatus = z
     /** What production keeps for us alone. */
     retainedBytes: count.nullable(),
     logBytes: count.nullable(),
+    /** Of the file system of its volume; null: not known yet. */
+    volume: z.object({ sizeBytes: count, freeBytes: count }).nullable(),
     at: timeOrNull,
   })
   .meta({ id: 'StandbyStatus' })

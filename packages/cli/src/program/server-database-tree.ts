@@ -55,6 +55,11 @@ const MOMENT: readonly OptionSpec[] = [
   { name: 'transaction', value: '<id>', summary: 'server.option.transaction' },
   { name: 'position', value: '<place>', summary: 'server.option.position' },
 ]
+const VOLUME_MAX: OptionSpec = {
+  name: 'volume-max',
+  value: '<size>',
+  summary: 'server.option.volume-max',
+}
 const INSTANCE: readonly OptionSpec[] = [
   TO_HOST,
   NAME,
@@ -90,7 +95,8 @@ const DATABASES: readonly CommandSpec[] = [
       { name: 'policy', value: '<policy>', summary: 'server.option.policy' },
       POOL_NAME,
       { name: 'volume-size', value: '<size>', summary: 'server.option.volume-size' },
-      { name: 'retained', value: '<size>', summary: 'server.option.retained' },
+      VOLUME_MAX,
+      RETAINED,
       { name: 'synchronous', summary: 'server.option.synchronous' },
       {
         name: 'self-service',
@@ -105,6 +111,34 @@ const DATABASES: readonly CommandSpec[] = [
     help: 'server.database-protect.help',
     examples: ['database protect postgres db1:5432 --name shop --password-file db.pw'],
     run: () => databases('protect'),
+  }),
+  onServer({
+    path: 'database change',
+    usage: '<source>',
+    options: [
+      { name: 'place', value: '<host:port>', summary: 'server.option.place' },
+      ...PRODUCTION.filter(({ name }) => name !== 'on'),
+      {
+        name: 'synchronous',
+        value: '<yes|no>',
+        completes: ['yes', 'no'],
+        summary: 'server.option.synchronous',
+      },
+      RETAINED,
+      SELF_SERVICE,
+      ASSERT,
+      { name: 'no-assert', summary: 'server.option.no-assert' },
+      { name: 'volume-size', value: '<size>', summary: 'server.option.volume-grow' },
+      VOLUME_MAX,
+      ...WAIT,
+    ],
+    summary: 'server.database-change',
+    help: 'server.database-change.help',
+    examples: [
+      "database change shop --assert 'shop: select count(*) > 0 from orders'",
+      'database change shop --volume-size 200GiB --volume-max 1TiB',
+    ],
+    run: () => databases('change'),
   }),
   onServer({
     path: 'database list',

@@ -75,23 +75,27 @@ export async function insertSourceDatabase(
     .execute()
 }
 
-/** @returns the place of production, as it is from now on */
+/** @returns the place of production from now on, and what its volume shall grow to */
 export async function changeSourceDatabase(
   trx: Trx,
   context: SealingContext,
   of: { readonly sourceId: string; readonly change: DatabaseProtectionChange },
-): Promise<string> {
+): Promise<{ readonly path: string; readonly growTo: number | null }> {
   const row = await loadSourceDatabase(trx, of.sourceId)
-  const { connection = {}, synchronous, ...plain } = of.change
+  const { connection = {}, synchronous, assertions, volumeBytes, ...plain } = of.change
   const { password, ...changes } = connection
-  if (plain.volumeBytes !== undefined && plain.volumeBytes !== row.volumeBytes) {
-    // A change that has no effect would be found out when the disk is full.
-    throw requestInvalid('/database/volumeBytes', 'the volume that exists keeps its size')
+  if (volumeBytes !== undefined && volumeBytes < (row.volumeBytes ?? 0)) {
+    const message = `a volume only grows: it has ${row.volumeBytes ?? 0} bytes`
+    throw requestInvalid('/database/volumeBytes', message)
   }
+  // One that exists is as large as its row says once the job has made it so.
+  const exists = row.mediumId !== null
+  const growTo = exists && (volumeBytes ?? 0) > (row.volumeBytes ?? 0) ? volumeBytes! : null
   const before = keptConnection.parse(objectOf(row.connectionJson))
   const kept = keptConnection.parse({ ...before, ...definedOf(changes) })
   const next: Updateable<CatalogTables['sourceDatabase']> = {
     ...definedOf(plain),
+    ...(!exists && volumeBytes !== undefined && { volumeBytes }),
     connectionJson: JSON.stringify(kept),
     ...(synchronous !== undefined && { synchronous: synchronous ? 1 : 0 }),
   }
@@ -100,7 +104,7 @@ export async function changeSourceDatabase(
     if (row.secretId !== null) await deleteSecret(trx, row.secretId)
   }
   await trx.updateTable('sourceDatabase').set(next).where('sourceId', '=', of.sourceId).execute()
-  return placeText(kept)
+  return { path: placeText(kept), growTo }
 }
 
 export async function deleteSourceDatabase(trx: Trx, sourceId: string): Promise<void> {
@@ -152,12 +156,13 @@ export function showDatabase(
   source: { readonly hostId: string },
   full: boolean,
 ): NonNullable<Source['database']> {
-  const { stagingHostId, volumeBytes, retainedLimitBytes, selfService } = row
+  const { stagingHostId, volumeBytes, volumeMaxBytes, retainedLimitBytes, selfService } = row
   const { engineVersion, identity, mediumId } = row
   const kept = keptConnection.parse(objectOf(row.connectionJson))
   return {
     stagingHostId,
     volumeBytes,
+    volumeMaxBytes,
     retainedLimitBytes,
     selfService,
     engineVersion,
@@ -181,6 +186,7 @@ function showStatus(row: SourceDatabaseRow): StandbyStatus {
     lagMs: status?.lagMs ?? null,
     retainedBytes: status?.retainedBytes ?? null,
     logBytes: status?.logBytes ?? null,
+    volume: status?.volume ?? null,
     at: timeOrNull(row.statusAt),
   }
 }

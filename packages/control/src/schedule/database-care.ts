@@ -5,9 +5,11 @@
  */
 import type { Kysely } from 'kysely'
 import type { CatalogTables } from '../catalog/schema.ts'
-import { statusOf } from '../database/source-database.ts'
+import { nextVolumeBytes } from '../database/room.ts'
+import { standbyHostOf, statusOf } from '../database/source-database.ts'
 import type { Trx } from '../job/definition.ts'
 import { followDatabaseRequest } from '../job/kinds/follow-database.ts'
+import { growVolumeRequest } from '../job/kinds/grow-volume.ts'
 import { virtualDatabaseRequest } from '../job/kinds/virtual-database-params.ts'
 import type { JobRequest } from '../job/queue.ts'
 import { autoRefreshOf, type VirtualDatabaseRow } from '../virtual-database/rows.ts'
@@ -112,6 +114,26 @@ export async function listCare(
       }),
     )
   return [...follow, ...start]
+}
+
+/** Volumes that are nearly full, and may grow. A job that is under way stands for the next. */
+export async function listGrowth(db: Db): Promise<JobRequest[]> {
+  const rows = await db
+    .selectFrom('sourceDatabase')
+    .innerJoin('source', 'source.id', 'sourceDatabase.sourceId')
+    .selectAll('sourceDatabase')
+    .select(['source.kind', 'source.hostId', 'source.labelsJson'])
+    .where('sourceDatabase.seededAt', 'is not', null)
+    .execute()
+  return rows.flatMap((row) => {
+    const { sourceId: id, kind, labelsJson, mediumId } = row
+    const room = statusOf(row)?.volume
+    const sizeBytes = room === undefined ? null : nextVolumeBytes(row, room)
+    if (mediumId === null || sizeBytes === null) return []
+    const hostId = standbyHostOf(row, row)
+    const wish = { mediumId, hostId, sizeBytes, automatic: true, actor: 'system' }
+    return [growVolumeRequest({ id, kind, labelsJson }, wish)]
+  })
 }
 
 const isAmong = (hostIds: readonly string[] | null, hostId: string): boolean =>

@@ -19,6 +19,7 @@ import {
   dropRequest,
   listCare,
   listExpired,
+  listGrowth,
   listRefreshing,
 } from './database-care.ts'
 import { changeVirtualDatabase } from '../virtual-database/rows.ts'
@@ -36,6 +37,8 @@ const RECONCILE_EVERY_MS = 10 * MINUTE_MS
 const RECONCILE_FIRST_MS = MINUTE_MS
 /** Standbys that stopped and instances that are lost are tried again. */
 const CARE_EVERY_MS = 2 * MINUTE_MS
+/** Of what standbys told last, which is as old as half a minute. */
+const GROW_EVERY_MS = MINUTE_MS / 2
 /** After a jump of the clock nobody's medium is taken away: somebody may set it right again. */
 const JUMP_GRACE_MS = 15 * MINUTE_MS
 const SWEEP_EVERY_MS = HOUR_MS
@@ -91,6 +94,7 @@ export class Housekeeping {
     const isFirst = this.#isFirst
     const careMs = isFirst ? RECONCILE_FIRST_MS : CARE_EVERY_MS
     await this.#every('databases', careMs, guard, () => listCare(catalog.db, null, isFirst))
+    await this.#every('volumes', GROW_EVERY_MS, guard, () => listGrowth(catalog.db))
     this.#isFirst = false
     // Unknown snapshots become points before anything is collected, and have their chance.
     await this.#every('points', COLLECT_EVERY_MS, guard, async () => {

@@ -8,8 +8,10 @@ import { requireEngine } from '../database/engines.ts'
 import {
   changeSourceDatabase,
   insertSourceDatabase,
+  loadSourceDatabase,
   placeText,
   type SealingContext,
+  standbyHostOf,
 } from '../database/source-database.ts'
 import { labelsOf } from '../http/columns.ts'
 import { requireInScope } from '../http/gate.ts'
@@ -23,6 +25,7 @@ import {
   requestInvalid,
   requireVersion,
 } from '../http/handler.ts'
+import { growVolumeRequest } from '../job/kinds/grow-volume.ts'
 import { protectRequest } from '../job/kinds/protect.ts'
 import { protectDatabaseRequest } from '../job/kinds/protect-database.ts'
 import { requestUnprotect } from '../database/unprotect.ts'
@@ -141,10 +144,26 @@ async function changeSource(context: SourceContext, request: HandlerRequest<'cha
       within: async (trx) => {
         await checkStagingHost(trx, principal, database.stagingHostId)
         const change = { sourceId: params.sourceId, change: database }
-        return { path: await changeSourceDatabase(trx, context, change) }
+        const { path, growTo } = await changeSourceDatabase(trx, context, change)
+        if (growTo !== null) await requestGrowth(trx, context, request, growTo)
+        return { path }
       },
     }),
   })
+}
+
+/** A person's wish, in the transaction that notes it: `grow-volume` does the work. */
+async function requestGrowth(
+  trx: Trx,
+  { jobs }: SourceContext,
+  { params, principal }: HandlerRequest<'changeSource'>,
+  sizeBytes: number,
+): Promise<void> {
+  const source = await loadSource(trx, params.sourceId)
+  const row = await loadSourceDatabase(trx, source.id)
+  const hostId = standbyHostOf(row, source)
+  const wish = { mediumId: row.mediumId!, hostId, sizeBytes, automatic: false }
+  await jobs.enqueue(trx, growVolumeRequest(source, { ...wish, actor: ownerOf(principal) }))
 }
 
 function setPaused(

@@ -92,6 +92,7 @@ async function sourceOf(server: Server): Promise<Row> {
   const pool = input.text('pool-name')
   const volumeBytes = input.size('volume-size')
   const retainedLimitBytes = input.size('retained')
+  const volumeMaxBytes = input.size('volume-max')
   return {
     name: input.text('name') ?? `${kind} ${input.positionals[1] ?? ''}`,
     kind,
@@ -104,6 +105,7 @@ async function sourceOf(server: Server): Promise<Row> {
       synchronous: input.has('synchronous'),
       selfService: input.text('self-service') ?? 'off',
       ...(volumeBytes !== undefined && { volumeBytes }),
+      ...(volumeMaxBytes !== undefined && { volumeMaxBytes }),
       ...(retainedLimitBytes !== undefined && { retainedLimitBytes }),
     },
   }
@@ -135,6 +137,53 @@ async function kindsOf(server: Server): Promise<Set<string>> {
     if (!(error instanceof ProblemError) || error.category !== 'denied') throw error
   }
   return kinds
+}
+
+/** What is protected stays; the standby takes the new way to production with its next point. */
+export const change = onServer(async (server, input, site) => {
+  const { body: before, etag, id } = await loadObject(server, 'source', input.positionals[0]!)
+  const place = input.text('place')
+  const login = loginOf(server)
+  const at = place === undefined ? {} : requirePlace(place, textOf(before['kind']))
+  const connection = { ...at, ...login }
+  const synchronous = input.choice('synchronous', ['yes', 'no'])
+  const selfService = input.text('self-service')
+  const retainedLimitBytes = input.size('retained')
+  const volumeBytes = input.size('volume-size')
+  const volumeMaxBytes = input.size('volume-max')
+  const isCleared = input.has('no-assert')
+  if (isCleared && input.has('assert')) {
+    throw new MaasError('USAGE', 'either --assert or --no-assert', { option: 'no-assert' })
+  }
+  const database = {
+    ...(Object.keys(connection).length > 0 && { connection }),
+    ...(synchronous !== undefined && { synchronous: synchronous === 'yes' }),
+    ...(selfService !== undefined && { selfService }),
+    ...(retainedLimitBytes !== undefined && { retainedLimitBytes }),
+    ...((isCleared || input.has('assert')) && { assertions: assertionsOf(input) }),
+    ...(volumeBytes !== undefined && { volumeBytes }),
+    ...(volumeMaxBytes !== undefined && { volumeMaxBytes }),
+  }
+  if (Object.keys(database).length === 0) {
+    throw new MaasError('USAGE', '"openmaas database change" wants what to change')
+  }
+  const params = { sourceId: id }
+  const body = { database }
+  const { body: source } = await server.request('changeSource', { params, body, ifMatch: etag })
+  const jobId = volumeBytes === undefined ? undefined : await growthOf(server, id)
+  if (jobId === undefined) return showRow(source, { site, input })
+  return followJob(server, { jobId }, async () => {
+    const { body: grown } = await server.request('getSource', { params })
+    showRow(grown, { site, input })
+  })
+})
+
+/** The job that makes the volume larger; undefined where there is no volume yet. */
+async function growthOf(server: Server, sourceId: string): Promise<string | undefined> {
+  const query = { 'filter[kind]': 'grow-volume', 'filter[sourceId]': sourceId }
+  const { rows } = await server.list('listJobs', query, { limit: 1 })
+  const [newest] = rows
+  return newest === undefined ? undefined : textOf(newest['id'])
 }
 
 export const list = onServer(async (server, input, site) => {

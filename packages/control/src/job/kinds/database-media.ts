@@ -44,6 +44,15 @@ export interface PluggedPlace {
 
 type AnyContext = StepContext<unknown, unknown>
 
+export interface PlugWish {
+  /** A file system on a disk that holds nothing yet. */
+  readonly format?: 'auto'
+  /** The file system takes all of the disk, also one that grows only before it is mounted. */
+  readonly grow?: boolean
+  /** Of the attaching. */
+  readonly timeoutMs?: number
+}
+
 /**
  * Served and mounted when this answers. What is so already is left as it is; what a crash or a
  * boot has interrupted is done again.
@@ -52,7 +61,7 @@ export async function plugPlace(
   services: KindServices,
   context: AnyContext,
   place: MediumPlace,
-  format: 'ext4' | null = null,
+  { format, grow = false, timeoutMs: attachMs = ORDER_TIMEOUT_MS }: PlugWish = {},
 ): Promise<PluggedPlace> {
   const { mediumId, poolId, nodeId, hostId, sourceId } = place
   const { snapshotId, sourceName, quotaBytes } = place
@@ -80,8 +89,15 @@ export async function plugPlace(
   const attached = await context.orders.order(
     hostId,
     'medium.attach',
-    { mediumId, readOnly: false, mountPath: mountPathOf(mediumId), format, nbd },
-    { ...options, key: context.key(`attach:${mediumId}`) },
+    {
+      mediumId,
+      readOnly: false,
+      mountPath: mountPathOf(mediumId),
+      format: format ?? null,
+      grow,
+      nbd,
+    },
+    { ...options, timeoutMs: attachMs, key: context.key(`attach:${mediumId}`) },
   )
   const protocol = isLocal ? 'local' : 'nbd'
   return { poolMediumId: served.poolMediumId, device: attached.device, protocol }

@@ -30,6 +30,10 @@ export class FakeDatabases {
   readonly instances = new Map<string, Instance>()
   /** Activations that found no log behind their clone: snapshots that fail so. */
   readonly unreachable = new Set<string>()
+  /** Volume → bytes of its disk, once it has grown. */
+  readonly sizes = new Map<string, number>()
+  /** Room on every volume, as agents tell it. */
+  room: { readonly sizeBytes: number; readonly freeBytes: number } | undefined
   checkOk = true
   verifyOk = true
   /** Nobody answers where it was. */
@@ -55,6 +59,12 @@ export class FakeDatabases {
         return { frozenAt: this.#hosts.clock.wallMs() }
       case 'medium.seal':
         return this.#seal(params as Params<'medium.seal'>)
+      case 'medium.grow': {
+        const { mediumId, sizeBytes } = params as Params<'medium.grow'>
+        this.#medium(mediumId)
+        this.sizes.set(mediumId, sizeBytes)
+        return { sizeBytes }
+      }
       case 'database.check':
         return this.#check()
       case 'database.seed':
@@ -147,6 +157,7 @@ export class FakeDatabases {
       retainedBytes: 0,
       retainedLimitBytes: 1000,
       logBytes: 0,
+      ...(this.room !== undefined && { volume: this.room }),
     }
   }
 

@@ -3,10 +3,12 @@ import { openCatalog } from '../../catalog/catalog.ts'
 import { loadVirtualDatabase } from '../../virtual-database/rows.ts'
 import { FakeClock } from '@openmaas/testkit/fake-clock'
 import { SeededRandom } from '@openmaas/kernel/random'
+import { GiB } from '@openmaas/kernel/units'
 import { addDatabase, addVirtualDatabase } from './databases.test-support.ts'
 import { addPolicy, failSometimes } from './hosts.test-support.ts'
+import { growVolumeRequest } from './grow-volume.ts'
 import { protectDatabaseRequest } from './protect-database.ts'
-import { listCare } from '../../schedule/database-care.ts'
+import { listCare, listGrowth } from '../../schedule/database-care.ts'
 import { dateOfDay, DAY_MS } from '../../policy/zone.ts'
 import { HOST, KindSite, NODE, POOL, SOURCE } from './site.test-support.ts'
 import { verifyDatabaseRequest } from './verify-database.ts'
@@ -105,6 +107,88 @@ describe('protect-database', () => {
     expect(site.hosts.counts.get('volume.create')).toBe(1)
     expect(site.hosts.counts.get('database.seed')).toBe(1)
     expect(site.hosts.served.size).toBe(1)
+  })
+})
+
+describe('a volume that grows', () => {
+  const database = ({ catalog }: KindSite) =>
+    catalog.db.selectFrom('sourceDatabase').selectAll().executeTakeFirstOrThrow()
+  const growTo = async (site: KindSite, sizeBytes: number) => {
+    const { mediumId } = await database(site)
+    const of = { mediumId: mediumId!, hostId: HOST, sizeBytes, automatic: false, actor: 'user:u' }
+    return site.run(growVolumeRequest({ ...source, kind: 'postgres' }, of))
+  }
+  const events = ({ catalog }: KindSite) =>
+    catalog.db.selectFrom('event').selectAll().where('type', '=', 'source.volume-grown').execute()
+
+  test('does so while its standby follows, and says so', async () => {
+    const site = await makeSite()
+    await site.run(protect)
+    const before = await database(site)
+    expect(before.volumeMaxBytes).toBe(4 * before.volumeBytes!)
+    const job = await growTo(site, 8 * GiB)
+    expect(job).toMatchObject({ state: 'succeeded', problemJson: null })
+    expect(JSON.parse(job.resultJson!)).toMatchObject({ sizeBytes: 8 * GiB, online: true })
+    expect(site.hosts.counts.get('database.unfollow')).toBe(undefined)
+    expect(await database(site)).toMatchObject({ volumeBytes: 8 * GiB })
+    const [event] = await events(site)
+    const { fromBytes, sizeBytes, automatic } = JSON.parse(event!.dataJson)
+    expect({ fromBytes, sizeBytes, automatic }).toEqual({
+      fromBytes: before.volumeBytes,
+      sizeBytes: 8 * GiB,
+      automatic: false,
+    })
+  })
+
+  test('is mounted anew where only that helps, and its standby follows again', async () => {
+    const site = await makeSite()
+    await site.run(protect)
+    site.hosts.fail = (each) => (each === 'medium.resize' ? 'MEDIUM_GROW_OFFLINE' : undefined)
+    const job = await growTo(site, 8 * GiB)
+    expect(job).toMatchObject({ state: 'succeeded' })
+    expect(JSON.parse(job.resultJson!)).toMatchObject({ online: false, state: 'following' })
+    expect(site.hosts.counts.get('database.unfollow')).toBe(1)
+    expect([...site.hosts.attached.values()].at(-1)).toMatchObject({ grow: true })
+    expect(site.hosts.databases.following.size).toBe(1)
+    expect((await site.run(protect)).state).toBe('succeeded')
+  })
+
+  test('ends where it began when the host is killed at any step', async () => {
+    const site = await makeSite()
+    await site.run(protect)
+    site.hosts.fail = failSometimes(new SeededRandom(3), 4, ['HOST_OFFLINE', 'MEDIUM_BUSY'])
+    let job = await growTo(site, 8 * GiB)
+    for (let tries = 0; job.state === 'failed' && tries < 20; tries += 1) {
+      job = await growTo(site, 8 * GiB)
+    }
+    site.hosts.fail = () => undefined
+    expect(['succeeded', 'warning']).toContain(job.state)
+    expect(await database(site)).toMatchObject({ volumeBytes: 8 * GiB })
+    expect((await site.run(protect)).state).toBe('succeeded')
+  })
+
+  test('does so by itself when four fifths are written, up to what it may', async () => {
+    const site = await makeSite()
+    await site.run(protect)
+    const { volumeBytes, volumeMaxBytes } = await database(site)
+    expect(await listGrowth(site.catalog.db)).toEqual([])
+    const look = async (freeShare: number) => {
+      const { volumeBytes: size } = await database(site)
+      site.hosts.databases.room = { sizeBytes: size!, freeBytes: Math.round(size! * freeShare) }
+      await site.run(protect)
+      return listGrowth(site.catalog.db)
+    }
+    expect(await look(0.3)).toEqual([])
+    const sizes: number[] = []
+    for (let round = 0; round < 10; round += 1) {
+      const [request] = await look(0.15)
+      if (request === undefined) break
+      expect((await site.run(request)).state).toBe('succeeded')
+      sizes.push((await database(site)).volumeBytes!)
+    }
+    expect(sizes).toEqual([1.5, 2.25, 3.375, 4].map((factor) => factor * volumeBytes!))
+    expect(sizes.at(-1)).toBe(volumeMaxBytes)
+    expect(await events(site)).toHaveLength(4)
   })
 })
 

@@ -128,6 +128,10 @@ export class FakeHosts implements OrderGiver {
       }
       case 'medium.detach':
         return { detached: this.attached.delete((params as Params<'medium.detach'>).mediumId) }
+      case 'medium.resize': {
+        const { mediumId } = params as Params<'medium.resize'>
+        return { sizeBytes: this.databases.sizes.get(mediumId) ?? 0 }
+      }
       case 'medium.withdraw':
         return { withdrawn: this.served.delete((params as Params<'medium.withdraw'>).mediumId) }
       case 'medium.served':

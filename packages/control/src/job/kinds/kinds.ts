@@ -4,6 +4,7 @@ import { makeCatalogBackup } from './catalog-backup.ts'
 import { makeDiscover } from './discover.ts'
 import { makeEject } from './eject.ts'
 import { makeExpire } from './expire.ts'
+import { makeGrowVolume } from './grow-volume.ts'
 import { makePlug } from './plug.ts'
 import { makeCheck, makeCollect, makeVerify } from './pool-care.ts'
 import { makeProtect } from './protect.ts'
@@ -41,6 +42,7 @@ export function makeJobKinds(services: KindServices): JobDefinition[] {
     makeVerifyDatabase(services),
     makeUnprotectDatabase(services),
     makeFollowDatabase(services),
+    makeGrowVolume(services),
     makeMakeVirtualDatabase(services),
     makeRefreshVirtualDatabase(services),
     makeStartVirtualDatabase(services),

@@ -7,6 +7,7 @@
 import type { DatabaseStatus } from '@openmaas/protocols/channel/database-orders'
 import type { Result } from '@openmaas/protocols/channel/orders'
 import { type DatabaseMark, makeDatabaseTag } from '../../database/points.ts'
+import { VOLUME_GROWTH_MAX } from '../../database/room.ts'
 import { connectionOf, loadSourceDatabase, saveStatus } from '../../database/source-database.ts'
 import type { Db } from '../../http/handler-context.ts'
 import { recordOutcome } from '../../schedule/outcome.ts'
@@ -126,7 +127,16 @@ async function recordVolume(
   })
   await trx
     .updateTable('sourceDatabase')
-    .set({ mediumId, volumeBytes: newVolumeBytes, identity, engineVersion })
+    .set((e) => ({
+      mediumId,
+      volumeBytes: newVolumeBytes,
+      volumeMaxBytes: e.fn.coalesce(
+        'volumeMaxBytes',
+        e.val(VOLUME_GROWTH_MAX * (newVolumeBytes ?? 0)),
+      ),
+      identity,
+      engineVersion,
+    }))
     .where('sourceId', '=', sourceId)
     .execute()
 }
@@ -224,7 +234,7 @@ function volumeSteps(services: KindServices): Step<ProtectParams, Results>[] {
         const snapshotId = volume.snapshotId ?? prepare.snapshotId
         const { sourceId } = context.params
         const place = { ...prepare, sourceId, snapshotId, quotaBytes: null }
-        return plugPlace(services, context, place, 'ext4')
+        return plugPlace(services, context, place, { format: 'auto' })
       },
       apply: async (trx, { results: { prepare }, clock }, told) => {
         const row = await trx

@@ -72,6 +72,13 @@ export interface AlertParams {
     readonly retainedBytes: number
     readonly limitBytes: number
   }
+  /** The most room it may have by itself is nearly used up. */
+  'standby-volume': OfSource & {
+    readonly usedBytes: number
+    readonly sizeBytes: number
+    /** Up to which it grows by itself. */
+    readonly maxBytes: number
+  }
   'standby-must-reseed': OfSource & { readonly reason: string }
   'virtual-database-ending': {
     readonly database: string

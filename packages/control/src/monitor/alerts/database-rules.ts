@@ -1,5 +1,7 @@
 /** Standbys that fall behind, cost production its disk, or are of no use; databases that end. */
-import { statusOf } from '../../database/source-database.ts'
+import type { DatabaseStatus } from '@openmaas/protocols/channel/database-orders'
+import { shareOfMaximum, usedBytesOf } from '../../database/room.ts'
+import { type SourceDatabaseRow, statusOf } from '../../database/source-database.ts'
 import { HOUR_MS, MINUTE_MS } from '../../policy/zone.ts'
 import type { Finding } from './alert-rules.ts'
 import type { RuleContext, RuleGroup } from './rule-group.ts'
@@ -7,6 +9,10 @@ import type { RuleContext, RuleGroup } from './rule-group.ts'
 /** A busy minute of production is no fault of the standby. */
 const BEHIND_AFTER_MS = 5 * MINUTE_MS
 const RETAINED_SHARE = 0.8
+/** Of the most room that a volume may have by itself. */
+const VOLUME_SHARE = 0.8
+/** The standby stops a little before all of it is written. */
+const VOLUME_CRITICAL_SHARE = 0.92
 const ENDING_WITHIN_MS = HOUR_MS
 /** A lifetime of an hour is not about to end from its beginning on. */
 const ENDING_SHARE = 0.1
@@ -16,6 +22,7 @@ export const databaseRules: RuleGroup = {
   rules: [
     'standby-behind',
     'standby-retention',
+    'standby-volume',
     'standby-must-reseed',
     'virtual-database-ending',
     'virtual-database-lost',
@@ -57,8 +64,30 @@ async function findStandbys({ db }: RuleContext): Promise<Finding[]> {
       const params = { ...names, retainedBytes, limitBytes }
       found.push({ rule: 'standby-retention', severity: 'critical', ...about, params })
     }
+    found.push(...findRoom(row, status, { ...about, names }))
     return found
   })
+}
+
+/** What is nearly full and may grow does so by itself: nobody needs to know. */
+function findRoom(
+  row: SourceDatabaseRow,
+  { volume }: DatabaseStatus,
+  about: {
+    readonly subject: string
+    readonly labels: Readonly<Record<string, string>>
+    readonly names: { readonly source: string; readonly host: string }
+  },
+): Finding[] {
+  if (volume === undefined) return []
+  const share = shareOfMaximum(row, volume)
+  if (share < VOLUME_SHARE) return []
+  const { names, ...rest } = about
+  const { sizeBytes } = volume
+  const maxBytes = Math.max(row.volumeMaxBytes ?? 0, row.volumeBytes ?? 0)
+  const params = { ...names, usedBytes: usedBytesOf(volume), sizeBytes, maxBytes }
+  const severity = share < VOLUME_CRITICAL_SHARE ? 'warning' : 'critical'
+  return [{ rule: 'standby-volume', severity, ...rest, params }]
 }
 
 async function findInstances({ db, now }: RuleContext): Promise<Finding[]> {

@@ -188,6 +188,15 @@ export const ENGLISH: AlertTexts = {
     cause: `At ${bytesText(limitBytes)} it gives the log up, and a new copy is needed.`,
     nextStep: 'Bring the staging host back, or allow more room for the log on production.',
   }),
+  'standby-volume': ({ source, usedBytes, sizeBytes, maxBytes }) => ({
+    title: `The volume of ${source} is nearly full`,
+    cause:
+      `${bytesText(usedBytes)} of ${bytesText(sizeBytes)} are written, ` +
+      `and by itself it grows to ${bytesText(maxBytes)} at most. Full, its standby stops.`,
+    nextStep:
+      'Enlarge it, or let it grow further: openmaas database change <source> --volume-size, ' +
+      '--volume-max. It is thin: only what is written takes space.',
+  }),
   'standby-must-reseed': ({ source, reason }) => ({
     title: `The standby of ${source} needs a new copy`,
     cause: `The log that leads on from it is gone${reason === '' ? '' : `: ${reason}`}.`,

@@ -163,6 +163,15 @@ export const CHINESE: AlertTexts = {
     cause: `达到 ${bytesText(limitBytes)} 时生产库将放弃这些日志,届时需要重新复制。`,
     nextStep: '恢复备库主机,或为生产库的日志留出更多空间。',
   }),
+  'standby-volume': ({ source, usedBytes, sizeBytes, maxBytes }) => ({
+    title: `数据源 ${source} 的卷即将写满`,
+    cause:
+      `已写入 ${bytesText(usedBytes)},共 ${bytesText(sizeBytes)};` +
+      `自动扩展的上限为 ${bytesText(maxBytes)}。写满后备库将停止。`,
+    nextStep:
+      '扩大该卷或提高上限:openmaas database change <数据源> --volume-size、--volume-max。' +
+      '卷为精简配置,只有写入的内容占用空间。',
+  }),
   'standby-must-reseed': ({ source, reason }) => ({
     title: `数据源 ${source} 的备库需要重新复制`,
     cause: `后续日志已缺失${reason === '' ? '' : `:${reason}`}。`,
