@@ -25,6 +25,8 @@ export const CONTROL_PREFIXES = {
   joinToken: 'jtk',
   virtualDatabase: 'vdb',
   bookmark: 'bkm',
+  consistencyGroup: 'grp',
+  groupPoint: 'gpt',
 } as const
 export type ControlKind = keyof typeof CONTROL_PREFIXES
 

@@ -13,6 +13,8 @@ import { makeDatabaseHandlers } from './database/handlers.ts'
 import { makeVirtualDatabaseHandlers } from './virtual-database/handlers.ts'
 import { makeVirtualDatabaseListHandlers } from './virtual-database/list.ts'
 import { makeVirtualDatabaseVerbs } from './virtual-database/verbs.ts'
+import { makeGroupDatabaseHandlers } from './group/databases.ts'
+import { makeGroupHandlers } from './group/handlers.ts'
 import type { ControlOptions, Listen, Parts } from './control-parts.ts'
 import { makeDocumentHandlers } from './documents/handlers.ts'
 import { makeHostChannelHandlers } from './host/channel-handlers.ts'
@@ -189,6 +191,8 @@ function makeHandlers(
     makeVirtualDatabaseListHandlers(context),
     makeVirtualDatabaseHandlers(context),
     makeVirtualDatabaseVerbs(context),
+    makeGroupHandlers(context),
+    makeGroupDatabaseHandlers(context),
     makeJobHandlers(context),
     makeWebhookHandlers(context),
     makeDocumentHandlers(context),

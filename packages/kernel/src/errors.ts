@@ -110,7 +110,10 @@ export const ERRORS = {
   VIRTUAL_DATABASE_OPEN: { category: 'conflict', en: 'Only one that was made with --live follows production, until it is opened.', zh: '只有以 --live 创建且尚未开放写入的虚拟数据库才同步生产库。' },
   PRODUCTION_ANSWERS: { category: 'conflict', en: 'Stop production for good first, or make a copy of it instead.', zh: '请先彻底停止生产库,或改为创建副本。' },
   DIRECTORY_UNFIT: { category: 'conflict', en: 'Name a directory of the host that is empty or does not exist yet, on a local disk of its own.', zh: '请指定该主机本地磁盘上尚不存在或为空的目录。' },
+  GROUP_MEMBER_FAILED: { category: 'conflict', en: 'The details name the members and what failed; the points of the others are kept.', zh: '详情中列出失败的成员及原因;其他成员的恢复点保留。' },
+  GROUP_CLOCKS_APART: { category: 'conflict', en: 'Synchronise the clocks of the production hosts (NTP), or raise the clock limit of the group.', zh: '请同步各生产主机的时钟(NTP),或放宽一致性组的时钟差上限。' },
   DATABASE_RUNNING: { category: 'conflict', en: 'An instance runs on that directory; deactivate it first.', zh: '该目录上已有实例运行,请先停用。' },
+  PLUGIN_REFUSED: { category: 'denied', en: 'Give the named file or directory to root (chown root:root, chmod go-w), then restart the agent: what others may write is not run as root.', zh: '请将所指文件或目录交给 root(chown root:root、chmod go-w),然后重启探针:他人可写的程序不会以 root 运行。' },
   PLUGIN_FAILED: { category: 'unavailable', en: 'The plug-in ended or answered against the protocol; look at its output in the log of the agent.', zh: '插件已退出或违反协议;请查看探针日志中的插件输出。' },
   // Media.
   MEDIUM_NOT_FOUND: { category: 'not_found', en: 'List the media with "openmaas media".', zh: '请用 openmaas media 列出介质。' },
@@ -118,7 +121,6 @@ export const ERRORS = {
   MEDIUM_BUSY: { category: 'conflict', en: 'Close the programs that use the mount, then eject again.', zh: '请关闭正在使用该挂载的程序后再弹出。' },
   MEDIUM_UNMOUNT_SLOW: { category: 'unavailable', en: 'Bring the node back that serves the medium, then detach again; with --force what was not written back is lost.', zh: '请恢复提供该介质的节点后再次卸载;使用 --force 会丢失尚未写回的数据。' },
   MEDIUM_TOO_DEEP: { category: 'exhausted', en: 'Seal it with "openmaas seal" and plug the new point: that stands on one layer.', zh: '请用 openmaas seal 封存,再挂接新的恢复点:它只有一层。' },
-  PLUGIN_REFUSED: { category: 'denied', en: 'Give the named file or directory to root (chown root:root, chmod go-w), then restart the agent: what others may write is not run as root.', zh: '请将所指文件或目录交给 root(chown root:root、chmod go-w),然后重启探针:他人可写的程序不会以 root 运行。' },
   FREEZE_NOT_FOUND: { category: 'not_found', en: 'Freeze the medium again with a new request, then seal that.', zh: '请以新的请求重新冻结该介质,然后再封存。' },
   MEDIUM_GROW_OFFLINE: { category: 'conflict', en: 'This host grows the file system only while it is not mounted: detach the medium, then attach it with "grow". For volumes of databases that is done by itself, the standby stopped for seconds.', zh: '此主机只能在卸载状态下扩展该文件系统:请先卸载介质,再以 grow 方式附加。数据库的卷会自动完成,备库停止数秒。' },
   MEDIUM_ATTACH_FAILED: { category: 'unavailable', en: 'Nothing was left behind; the details say which step failed.', zh: '已全部清理;详情指出失败的步骤。' },

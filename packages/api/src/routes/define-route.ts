@@ -17,6 +17,7 @@ export type ScopedNoun =
   | 'job'
   | 'medium'
   | 'virtualDatabase'
+  | 'consistencyGroup'
   | 'alert'
 
 /** Where a request names an object, and of what kind it is. */

@@ -4,6 +4,7 @@ import { alertRoutes } from './alerts.ts'
 import { auditRoutes } from './audit.ts'
 import { databaseRoutes } from './databases.ts'
 import type { Answer, Route } from './define-route.ts'
+import { groupRoutes } from './groups.ts'
 import { hostRoutes } from './hosts.ts'
 import { jobRoutes } from './jobs.ts'
 import { mediumRoutes } from './media.ts'
@@ -28,6 +29,7 @@ export const ROUTES = {
   ...mediumRoutes,
   ...databaseRoutes,
   ...virtualDatabaseRoutes,
+  ...groupRoutes,
   ...jobRoutes,
   ...alertRoutes,
   ...webhookRoutes,

@@ -11,6 +11,7 @@ import { migration0003 } from './migrations/0003-point-ends.ts'
 import { migration0004 } from './migrations/0004-databases.ts'
 import { migration0005 } from './migrations/0005-room.ts'
 import { migration0006 } from './migrations/0006-virtual-databases.ts'
+import { migration0007 } from './migrations/0007-groups.ts'
 import type { CatalogDialect, Migration } from './migrations/migration.ts'
 import type { CatalogTables } from './schema.ts'
 
@@ -20,10 +21,11 @@ const MIGRATIONS: readonly Migration[] = [
   migration0003,
   migration0004,
   migration0005,
+  migration0006,
+  migration0007,
 ]
 export const SCHEMA_VERSION = MIGRATIONS.length
 /** In `meta`; every catalog has its own. */
-  migration0006,
 export const VERSION_KEY = 'schema.version'
 
 type InTransaction = <T>(body: (db: Kysely<CatalogTables>) => Promise<T>) => Promise<T>

@@ -4,13 +4,14 @@ import { SeededRandom } from '@openmaas/kernel/random'
 import type { Catalog } from './catalog.ts'
 import { COLUMNS_0001 } from './migrations/0001-tables.ts'
 import { COLUMNS_0004 } from './migrations/0004-databases.ts'
+import { COLUMNS_0007 } from './migrations/0007-groups.ts'
 import { EXPORTED_TABLE_NAMES, EXPORTED_TABLES } from './tables.ts'
 import type { ExportedTable } from './tables.ts'
 
 /** More than a page of an export. */
 const SAMPLE_COUNT = 503
 /** Whose key is that of their one parent, or for which one is enough. */
-const SINGLE = new Set<ExportedTable>(['user', 'sourceDatabase'])
+const SINGLE = new Set<ExportedTable>(['user', 'sourceDatabase', 'groupMember', 'groupPointMember'])
 const NAMED = {
   user: 'usr',
   host: 'hst',
@@ -19,6 +20,8 @@ const NAMED = {
   webhook: 'whk',
   virtualDatabase: 'vdb',
   channel: 'chn',
+  consistencyGroup: 'grp',
+  groupPoint: 'gpt',
 }
 const PARENTS: Readonly<Record<string, string>> = {
   userId: 'usr_1',
@@ -29,9 +32,11 @@ const PARENTS: Readonly<Record<string, string>> = {
   alertId: 'alert_1',
   channelId: 'chn_1',
   virtualDatabaseId: 'vdb_1',
+  groupId: 'grp_1',
+  groupPointId: 'gpt_1',
 }
 
-const COLUMNS = { ...COLUMNS_0001, ...COLUMNS_0004 }
+const COLUMNS = { ...COLUMNS_0001, ...COLUMNS_0004, ...COLUMNS_0007 }
 
 function makeValue(
   column: string,

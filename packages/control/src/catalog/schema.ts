@@ -8,8 +8,9 @@
  */
 import type { Generated } from 'kysely'
 import type { DatabaseTables } from './schema-databases.ts'
+import type { GroupTables } from './schema-groups.ts'
 
-export interface CatalogTables extends DatabaseTables {
+export interface CatalogTables extends DatabaseTables, GroupTables {
   meta: { key: string; value: string }
 
   /** People. `scopeJson` is a label selector that limits what they see, null for everything. */

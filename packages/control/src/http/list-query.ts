@@ -16,6 +16,7 @@ type Labelled =
   | 'job'
   | 'medium'
   | 'virtualDatabase'
+  | 'consistencyGroup'
   | 'alert'
 
 export interface ListQuery {

@@ -3,7 +3,10 @@ import { MaasError } from '@openmaas/kernel/errors'
 import type { Db } from './handler-context.ts'
 
 /** Tables whose rows a person names. */
-type Named = 'host' | 'policy' | 'pool' | 'source' | 'webhook'
+type Named = 'consistencyGroup' | 'host' | 'policy' | 'pool' | 'source' | 'webhook'
+
+/** Where the noun is called otherwise than its table. */
+const NOUN: Partial<Record<Named, string>> = { consistencyGroup: 'group' }
 
 /**
  * In the transaction of the change, before it.
@@ -28,5 +31,7 @@ export async function requireNameFree(
           .executeTakeFirst()
       : await db.selectFrom(table).select('id').where('name', '=', name).executeTakeFirst()
   if (other === undefined || other.id === ownId) return
-  throw new MaasError('NAME_TAKEN', `another ${table} is called ${name}`, { pointer: '/name' })
+  throw new MaasError('NAME_TAKEN', `another ${NOUN[table] ?? table} is called ${name}`, {
+    pointer: '/name',
+  })
 }

@@ -17,7 +17,13 @@ export const SCAN_TOP_MAX = 100
 export const SCAN_NEXT_MAX = 400
 
 /** How many jobs may hold the same slot, by what stands before its colon. */
-export const SLOT_LIMITS: Readonly<Record<string, number>> = { host: 4, node: 8, pool: 4 }
+export const SLOT_LIMITS: Readonly<Record<string, number>> = {
+  host: 4,
+  node: 8,
+  pool: 4,
+  /** Jobs that wait for jobs: fewer than RUNNING_MAX - RESERVED_MAX, so that those find a place. */
+  parents: 16,
+}
 /** For a slot of another kind: it is a lock. */
 export const SLOT_LIMIT_DEFAULT = 1
 

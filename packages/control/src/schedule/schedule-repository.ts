@@ -17,7 +17,10 @@ export interface DueRow extends ScheduleRow {
   readonly labelsJson: string
 }
 
-/** Due rows of sources that may run, the longest overdue first. */
+/**
+ * Due rows of sources that may run, the longest overdue first. Members of a group with a policy are
+ * run by their group (group/schedule.ts).
+ */
 export async function listDue(db: Db, now: number, limit: number): Promise<DueRow[]> {
   const rows = await db
     .selectFrom('schedule')
@@ -31,6 +34,21 @@ export async function listDue(db: Db, now: number, limit: number): Promise<DueRo
     .where('source.paused', '=', 0)
     .where('host.drained', '=', 0)
     .where('host.state', '!=', 'removed')
+    .where((e) =>
+      e.or([
+        e('schedule.purpose', '!=', 'protect'),
+        e.not(
+          e.exists(
+            e
+              .selectFrom('groupMember')
+              .innerJoin('consistencyGroup', 'consistencyGroup.id', 'groupMember.groupId')
+              .select('groupMember.sourceId')
+              .whereRef('groupMember.sourceId', '=', 'schedule.sourceId')
+              .where('consistencyGroup.policyId', 'is not', null),
+          ),
+        ),
+      ]),
+    )
     .orderBy('schedule.nextRunAt')
     .limit(limit)
     .execute()

@@ -21,6 +21,7 @@ import { protectRequest } from '../job/kinds/protect.ts'
 import type { JobRequest } from '../job/queue.ts'
 import { loadPolicies, Policies } from '../policy/resolve.ts'
 import type { Policy } from '../policy/resolve.ts'
+import { applyGroupPlan, findGroupPlans, listDueGroups, runGroup } from '../group/schedule.ts'
 import { Housekeeping } from './housekeeping.ts'
 import type { HousekeepingOptions } from './housekeeping.ts'
 import { dropLease, holdsLease, takeLease } from './lease.ts'
@@ -115,6 +116,7 @@ export class Scheduler {
         await this.#wake()
       }
       await this.#runDue()
+      await this.#runGroups()
       if (isSlow) await this.#housekeeping.tick((trx) => this.#guard(trx))
     } catch (error) {
       // Somebody leads who sees all this too.
@@ -192,6 +194,8 @@ export class Scheduler {
       await turn()
       await this.#transact((trx) => applyChanges(trx, changes.slice(i, i + BATCH)))
     }
+    const plans = await findGroupPlans(catalog.db, { policies, now, isChanged })
+    for (const plan of plans) await this.#transact((trx) => applyGroupPlan(trx, plan))
     this.#policies = policies
     this.#versions = new Map(policies.all.map((policy) => [policy.id, policy.version]))
     this.#signature = signature
@@ -227,6 +231,20 @@ export class Scheduler {
       await this.#transact(async (trx) => {
         for (const row of rows.slice(i, i + BATCH)) await this.#runRow(trx, row)
       })
+    }
+  }
+
+  async #runGroups(): Promise<void> {
+    const { catalog, enqueue } = this.#options
+    const groups = await listDueGroups(catalog.db, catalog.clock.wallMs(), DUE_MAX)
+    for (const group of groups) {
+      await turn()
+      const policy = this.#policies.get(group.policyId ?? '')
+      // Gone or switched off since the last look; the next one plans it anew.
+      if (policy === undefined || !policy.enabled) continue
+      const now = catalog.clock.wallMs()
+      const of = { group, policy, now, enqueue: enqueue.bind(this.#options) }
+      await this.#transact((trx) => runGroup(trx, of))
     }
   }
 

@@ -13,6 +13,7 @@ import {
   type SealingContext,
   standbyHostOf,
 } from '../database/source-database.ts'
+import { requireOwnPolicy, requireUngrouped } from '../group/handlers.ts'
 import { labelsOf } from '../http/columns.ts'
 import { requireInScope } from '../http/gate.ts'
 import { requireNameFree } from '../http/names.ts'
@@ -214,6 +215,7 @@ async function update(
     const before = await showSource(trx, row)
     const more = (await change.within?.(trx)) ?? {}
     const next: SourceRow = { ...row, ...changes, ...more, version: row.version + 1 }
+    if (next.policyId !== row.policyId) await requireOwnPolicy(trx, id)
     await checkReferences(trx, next)
     await checkMove(trx, request.principal, row, next)
     if (next.name !== row.name) await requireNameFree(trx, 'source', next.name)
@@ -257,6 +259,7 @@ async function deleteSource(context: HandlerContext, request: HandlerRequest<'de
     if (active !== undefined) {
       throw new MaasError('OBJECT_IN_USE', 'a job works on the source', { jobId: active.id })
     }
+    await requireUngrouped(trx, row.id, 'take it out first')
     await trx.deleteFrom('schedule').where('sourceId', '=', row.id).execute()
     await requestUnprotect(trx, context, current, ownerOf(request.principal))
     await trx.deleteFrom('source').where('id', '=', row.id).execute()

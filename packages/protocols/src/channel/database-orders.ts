@@ -177,6 +177,8 @@ export const DATABASE_ORDERS = {
       logFromMs: z.number().nullable(),
       /** Files of log/ that the last points need no more were removed. */
       prunedBytes: count,
+      /** Production's clock against this host's, as it was asked: half the round trip is error. */
+      clock: z.object({ offsetMs: z.number(), errorMs: z.number().nonnegative() }).optional(),
     }),
   },
   /** Ends the standby; with `forget` the slot or replica user is gone from production too. */
@@ -208,8 +210,6 @@ export const DATABASE_ORDERS = {
       settings: z.record(text, text).default({}),
       /** Follows production for good instead of opening: live sync, read-only until ended. */
       follow: databaseConnection.nullable().default(null),
-    }),
-    result: runningInstance,
       /** Of one that follows: it receives nothing more for now, also after a restart. */
       paused: z.boolean().optional(),
       /**
@@ -217,6 +217,8 @@ export const DATABASE_ORDERS = {
        * `user` and `password` are not made.
        */
       asProduction: z.boolean().optional(),
+    }),
+    result: runningInstance,
   },
   /** Stops the instance cleanly; false when none ran. */
   'database.deactivate': {
@@ -224,8 +226,6 @@ export const DATABASE_ORDERS = {
     params: z.object({ ...place, immediate: z.boolean().default(false) }),
     result: z.object({ stopped: z.boolean() }),
   },
-  /** Checks of an instance that runs: the engine's own, and assertions in SQL. */
-  'database.verify': {
   /**
    * Brings an instance's volume to a local directory. The agent does that itself, for every
    * engine: plug-ins are only asked to write out and to stop the instance.
@@ -257,6 +257,8 @@ export const DATABASE_ORDERS = {
     params: z.object({ ...place }),
     result: z.object({ removed: z.boolean() }),
   },
+  /** Checks of an instance that runs: the engine's own, and assertions in SQL. */
+  'database.verify': {
     role: 'agent',
     params: z.object({
       ...place,
@@ -276,10 +278,10 @@ export const DATABASE_ORDERS = {
 } as const
 
 export type DatabaseVerb = keyof typeof DATABASE_ORDERS
-export type DatabaseParams<V extends DatabaseVerb> = z.output<(typeof DATABASE_ORDERS)[V]['params']>
-export type DatabaseResult<V extends DatabaseVerb> = z.output<(typeof DATABASE_ORDERS)[V]['result']>
 /** What the agent does itself, for every engine. */
 export const AGENT_DATABASE_VERBS = ['database.relocate', 'database.discard'] as const
 export type AgentDatabaseVerb = (typeof AGENT_DATABASE_VERBS)[number]
 /** What a plug-in is asked. */
 export type PluginVerb = Exclude<DatabaseVerb, AgentDatabaseVerb>
+export type DatabaseParams<V extends DatabaseVerb> = z.output<(typeof DATABASE_ORDERS)[V]['params']>
+export type DatabaseResult<V extends DatabaseVerb> = z.output<(typeof DATABASE_ORDERS)[V]['result']>

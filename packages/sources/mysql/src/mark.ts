@@ -40,16 +40,18 @@ export async function mark(
       ? await receivedUntilNow(volume, local, signal)
       : await committedUntilNow(volume, local, params.connection, signal)
   const file = await beginLog(volume, local, moment)
-  const marks = [...volume.state.marks, { ...moment, file }]
+  const { atMs, position, clock } = moment
+  const marks = [...volume.state.marks, { atMs, position, file }]
   const kept = await keptMarks(volume, marks)
   saveState(volume.layout, { ...volume.state, marks: kept })
   const prunedBytes = await prune(volume, local, kept)
   return {
-    atMs: moment.atMs,
-    position: { position: moment.position, detail: file },
+    atMs,
+    position: { position, detail: file },
     consistency: 'application',
     logFromMs: kept[0]?.atMs ?? null,
     prunedBytes,
+    ...(clock !== undefined && { clock }),
   }
 }
 

@@ -4,6 +4,7 @@ import { MaasError } from '@openmaas/kernel/errors'
 import { writePrivateFile } from '@openmaas/kernel/private-file'
 import type { DatabaseConnection } from '@openmaas/protocols/channel/database-orders'
 import { chownSync } from 'node:fs'
+import { beginClockReading, type ClockReading } from '@openmaas/source-kit/clock-reading'
 import type { FollowSource } from './dialect.ts'
 import type { PrivateServer } from './private-server.ts'
 import { CARRIED_SETTINGS } from './server-options.ts'
@@ -77,6 +78,8 @@ export interface Moment {
   /** By production's clock, and before `position` was read. */
   readonly atMs: number
   readonly position: string
+  /** Absent where production was not asked. */
+  readonly clock?: ClockReading
 }
 
 /** All that production had committed at `atMs` is in `position`. */
@@ -85,6 +88,9 @@ export async function productionNow(
   positionOf: (session: Session) => Promise<string>,
 ): Promise<Moment> {
   // SYSDATE, unlike NOW, is never that of an earlier statement.
-  const now = await production.value('SELECT CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000 AS CHAR)')
-  return { atMs: Math.floor(numberOf(now)), position: await positionOf(production) }
+  const asked = beginClockReading()
+  const text = await production.value('SELECT CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000 AS CHAR)')
+  const now = numberOf(text)
+  const clock = asked.end(now)
+  return { atMs: Math.floor(now), clock, position: await positionOf(production) }
 }

@@ -12,6 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { DatabaseParams, DatabaseResult } from '@openmaas/protocols/channel/database-orders'
 import type { PluginContext } from '@openmaas/source-kit/plugin'
+import { beginClockReading, type ClockReading } from '@openmaas/source-kit/clock-reading'
 import { findServer } from '@openmaas/source-kit/server-process'
 import { type Queries, withConnection } from './connection.ts'
 import { readControlData } from './control-data.ts'
@@ -69,6 +70,7 @@ export async function mark(
     consistency: production === null ? 'crash' : 'application',
     logFromMs: pruned.marks[0]?.atMs ?? null,
     prunedBytes: pruned.prunedBytes,
+    ...(production !== null && { clock: production.clock }),
   }
 }
 
@@ -85,6 +87,7 @@ function refuseStrayTablespaces(place: Place): void {
 
 interface ProductionEnd {
   readonly atMs: number
+  readonly clock: ClockReading
   readonly flushed: bigint
 }
 
@@ -94,16 +97,22 @@ const END = `
 
 /** Where the log ended at the moment of the call, once production itself has flushed it. */
 async function readEnd(production: Queries, signal: AbortSignal): Promise<ProductionEnd> {
+  const asked = beginClockReading()
   const [first] = await production.rows(END)
-  const inserted = lsn(String(first?.['inserted']))
   const atMs = Number(first?.['at_ms'])
+  const clock = asked.end(atMs)
+  const inserted = lsn(String(first?.['inserted']))
   let flushed = lsn(String(first?.['flushed']))
   const deadline = performance.now() + FLUSH_MS
   while (!covers(flushed, inserted) && performance.now() < deadline && !signal.aborted) {
     await delay(POLL_MS)
     flushed = lsn(String(await production.value('select pg_current_wal_flush_lsn()')))
   }
-  return { atMs, flushed: flushed < inserted ? flushed : inserted }
+  return {
+    atMs,
+    clock,
+    flushed: flushed < inserted ? flushed : inserted,
+  }
 }
 
 /** The position after a record that fills its page is told behind the next page's header. */

@@ -9,6 +9,7 @@
  */
 import type { CreateTableBuilder, Generated, Kysely } from 'kysely'
 import type { CatalogTables } from '../schema.ts'
+import type { GroupTables } from '../schema-groups.ts'
 import { addIndexes0001 } from './0001-indexes.ts'
 import type { CatalogDialect, Migration } from './migration.ts'
 
@@ -21,7 +22,13 @@ export type Kind<V> = [V] extends [Generated<number>]
     : Bare<V>
 
 /** Later migrations add these tables, and these columns. */
-type Later = 'pointTotal' | 'pointDay' | 'sourceDatabase' | 'virtualDatabase' | 'bookmark'
+type Later =
+  | 'pointTotal'
+  | 'pointDay'
+  | 'sourceDatabase'
+  | 'virtualDatabase'
+  | 'bookmark'
+  | keyof GroupTables
 interface LaterColumns {
   readonly point: 'databaseJson' | 'onDemand'
   readonly job: 'virtualDatabaseId'
@@ -386,6 +393,8 @@ const PRIMARY_KEYS: Readonly<Record<string, readonly string[]>> = {
   lease: ['name'],
   sample: ['name', 'subject', 'at'],
   sourceDatabase: ['sourceId'],
+  groupMember: ['groupId', 'sourceId'],
+  groupPointMember: ['groupPointId', 'sourceId'],
   audit: ['seq'],
   idempotency: ['actor', 'key'],
 }
@@ -398,6 +407,9 @@ const PARENTS: readonly (readonly [string, string, string])[] = [
   ['schedule', 'sourceId', 'source'],
   ['sourceDatabase', 'sourceId', 'source'],
   ['bookmark', 'virtualDatabaseId', 'virtualDatabase'],
+  ['groupMember', 'groupId', 'consistencyGroup'],
+  ['groupPoint', 'groupId', 'consistencyGroup'],
+  ['groupPointMember', 'groupPointId', 'groupPoint'],
   ['step', 'jobId', 'job'],
   ['jobLog', 'jobId', 'job'],
   ['jobDependency', 'jobId', 'job'],

@@ -9,15 +9,17 @@ import { makePlug } from './plug.ts'
 import { makeCheck, makeCollect, makeVerify } from './pool-care.ts'
 import { makeProtect } from './protect.ts'
 import { makeReconcilePoints } from './reconcile-points.ts'
+import { makeMakeGroupDatabases } from './make-group-databases.ts'
 import { makeProtectDatabase } from './protect-database.ts'
+import { makeProtectGroup } from './protect-group.ts'
 import { makeMakeVirtualDatabase } from './make-virtual-database.ts'
 import { makeRefreshVirtualDatabase } from './refresh-virtual-database.ts'
 import { makeStartVirtualDatabase, makeStopVirtualDatabase } from './run-virtual-database.ts'
+import { makeOpenVirtualDatabase, makeSyncVirtualDatabase } from './follow-virtual-database.ts'
+import { makePromoteVirtualDatabase } from './promote-virtual-database.ts'
 import { makeDropVirtualDatabase } from './drop-virtual-database.ts'
 import { makeDeleteBookmark, makeMakeBookmark } from './bookmark.ts'
 import { makeFollowDatabase } from './follow-database.ts'
-import { makeOpenVirtualDatabase, makeSyncVirtualDatabase } from './follow-virtual-database.ts'
-import { makePromoteVirtualDatabase } from './promote-virtual-database.ts'
 import { makeUnprotectDatabase } from './unprotect-database.ts'
 import { makeVerifyDatabase } from './verify-database.ts'
 import { makeReconcileMedia } from './reconcile-media.ts'
@@ -39,6 +41,8 @@ export function makeJobKinds(services: KindServices): JobDefinition[] {
     makeReconcileMedia(services),
     makeReconcilePoints(services),
     makeProtectDatabase(services),
+    makeProtectGroup(services),
+    makeMakeGroupDatabases(services),
     makeVerifyDatabase(services),
     makeUnprotectDatabase(services),
     makeFollowDatabase(services),

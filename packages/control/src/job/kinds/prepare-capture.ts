@@ -28,6 +28,8 @@ export const protectParams = z.object({
   onDemand: z.boolean().default(false),
   /** Production is gone: a point of what its standby has received. */
   receivedOnly: z.boolean().default(false),
+  /** Of a group: its log has to reach beyond that moment. */
+  afterMs: z.number().nullable().default(null),
 })
 export type ProtectParams = z.infer<typeof protectParams>
 

@@ -4,6 +4,8 @@
  * moment that the plug-in has marked. Nothing of the volume is undone when a step fails: the next
  * run finds what is there, and goes on with it.
  */
+import { setTimeout as delay } from 'node:timers/promises'
+import { MaasError } from '@openmaas/kernel/errors'
 import type { DatabaseStatus } from '@openmaas/protocols/channel/database-orders'
 import type { Result } from '@openmaas/protocols/channel/orders'
 import { type DatabaseMark, makeDatabaseTag } from '../../database/points.ts'
@@ -32,6 +34,10 @@ import type { KindServices } from './services.ts'
 
 /** A mark waits until the standby has what was committed: that may be a long way. */
 const MARK_TIMEOUT_MS = 30 * 60_000
+/** A clock of production that is further behind is set wrong. */
+const CLOCK_WAIT_MAX_MS = 60_000
+/** The second is later for sure, unless that clock was set back. */
+const CLOCK_ROUNDS_MAX = 3
 /** Set by the node on what a capture stores; a seal is told. */
 const SOURCE_TAG = 'openmaas.source'
 
@@ -64,14 +70,16 @@ export function protectDatabaseRequest(
     readonly labels?: Readonly<Record<string, string>>
     readonly onDemand?: boolean
     readonly receivedOnly?: boolean
+    /** By the clock of production: its log has to reach beyond that moment. */
+    readonly afterMs?: number | null
   },
-): JobRequest {
+): JobRequest & { readonly activeKey: string } {
   const { actor, priority = 0, policyId = null, lockUntil = null, labels = {} } = more
-  const { onDemand = false, receivedOnly = false } = more
+  const { onDemand = false, receivedOnly = false, afterMs = null } = more
   const { id: sourceId, hostId, poolId } = source
   return {
     kind: 'protect-database',
-    params: { sourceId, hostId, poolId, lockUntil, labels, onDemand, receivedOnly },
+    params: { sourceId, hostId, poolId, lockUntil, labels, onDemand, receivedOnly, afterMs },
     actor,
     priority,
     activeKey: `protect:${sourceId}`,
@@ -158,10 +166,15 @@ async function seed(services: KindServices, context: Context): Promise<Results['
 }
 
 async function follow(services: KindServices, context: Context): Promise<DatabaseStatus> {
+  const options = { key: context.key(), timeoutMs: ORDER_TIMEOUT_MS, signal: context.signal }
+  const { hostId } = context.results.prepare
+  if (context.params.receivedOnly) {
+    return context.orders.order(hostId, 'database.status', placeOf(context), options)
+  }
   const asked = await connection(services, context)
   const { retainedLimitBytes, synchronous } = asked.row
   return context.orders.order(
-    context.results.prepare.hostId,
+    hostId,
     'database.follow',
     {
       ...placeOf(context),
@@ -169,18 +182,33 @@ async function follow(services: KindServices, context: Context): Promise<Databas
       retainedLimitBytes,
       synchronous: synchronous === 1,
     },
-    { key: context.key(), timeoutMs: ORDER_TIMEOUT_MS, signal: context.signal },
+    options,
   )
 }
 
+/** Again where production's clock is behind ours, and the log has to reach a given moment. */
 async function mark(services: KindServices, context: Context): Promise<Results['mark']> {
-  const asked = await connection(services, context)
-  return context.orders.order(
-    context.results.prepare.hostId,
-    'database.mark',
-    { ...placeOf(context), connection: asked.connection },
-    { key: context.key(), timeoutMs: MARK_TIMEOUT_MS, signal: context.signal },
-  )
+  const { receivedOnly, afterMs } = context.params
+  const asked = receivedOnly ? null : await connection(services, context)
+  for (let round = 0; ; round += 1) {
+    const marked = await context.orders.order(
+      context.results.prepare.hostId,
+      'database.mark',
+      { ...placeOf(context), connection: asked?.connection ?? null },
+      {
+        key: context.key(round === 0 ? undefined : `again-${round}`),
+        timeoutMs: MARK_TIMEOUT_MS,
+        signal: context.signal,
+      },
+    )
+    if (afterMs === null || marked.atMs > afterMs) return marked
+    const behindMs = Math.ceil(afterMs - marked.atMs)
+    if (behindMs > CLOCK_WAIT_MAX_MS || round > CLOCK_ROUNDS_MAX) {
+      const message = `the clock of production is ${behindMs} ms behind the moment of the group`
+      throw new MaasError('GROUP_CLOCKS_APART', message, { behindMs })
+    }
+    await delay(behindMs + 1, undefined, { signal: context.signal })
+  }
 }
 
 async function markOf(db: Db, context: Context): Promise<DatabaseMark> {
@@ -196,12 +224,12 @@ async function markOf(db: Db, context: Context): Promise<DatabaseMark> {
     logFromMs: marked.logFromMs,
     consistency: marked.consistency,
     connection: JSON.parse(row.connectionJson) as NonNullable<DatabaseMark['connection']>,
+    ...(context.params.onDemand && { onDemand: true }),
   }
 }
 
 async function seal(context: Context): Promise<Results['seal']> {
   const { prepare } = context.results
-    ...(context.params.onDemand && { onDemand: true }),
   const { mediumId, poolId, nodeId, sourceName, lockUntil } = prepare
   const tags = {
     ...prepare.tags,
@@ -311,10 +339,10 @@ export function makeProtectDatabase(services: KindServices): JobDefinition {
     attemptMax: 4,
     deadlineMs: DATA_TIMEOUT_MS,
     conclude: ({ prepare: { poolId, mediumId }, mark: marked, seal: result }) => {
-      const { consistency, position, prunedBytes } = marked
+      const { consistency, position, prunedBytes, atMs, clock = null } = marked
       const { warnings, ...stored } = result
       const more = { poolId, mediumId, consistency, position: position.position, prunedBytes }
-      return { result: { ...stored, ...more, warnings: warnings.slice(0, 20) } }
+      return { result: { ...stored, ...more, atMs, clock, warnings: warnings.slice(0, 20) } }
     },
     ended: (trx, { params: { sourceId }, job, clock }, { state }) =>
       recordOutcome(trx, { sourceId, purpose: 'protect', jobId: job.id, state, clock }),

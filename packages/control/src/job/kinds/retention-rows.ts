@@ -2,6 +2,7 @@
 import type { PolicySpec, Retention } from '@openmaas/api/policy'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { Db } from '../../http/handler-context.ts'
+import { listGroupKept } from '../../group/retention.ts'
 import type { Trx } from '../definition.ts'
 import { jsonOf } from '../job-repository.ts'
 import { applyRetention, onDemandUntil } from '../../policy/retention.ts'
@@ -85,10 +86,13 @@ export async function settleRetention(
   }))
   const keep = spec?.retention ?? NO_RULES
   const reasons = applyRetention(points, keep, zoneOf(spec?.timezone ?? 'UTC'), now)
+  const grouped = await listGroupKept(trx, sourceId)
   const expired: ExpiredPoint[] = []
   for (const row of rows) {
     const isFree = spec === null && row.onDemand === 0
-    const why = isFree ? NO_POLICY : reasons.get(row.id)!
+    const own = isFree ? NO_POLICY : reasons.get(row.id)!
+    // A group point stands on it, or one that is being made.
+    const why = grouped.has(row.id) ? [...own, 'group'] : own
     const text = jsonOf(why)
     if (text !== row.reasonsJson) {
       await trx.updateTable('point').set({ reasonsJson: text }).where('id', '=', row.id).execute()
