@@ -36,8 +36,10 @@ export function useMay(): (permission: Permission) => boolean {
 }
 
 /** A data consumer: clones only, each with a quota and an end; of everything their own. */
+export function isLimited(me: Me | null): boolean {
+  return me !== null && hasLimitedPlug({ actor: me.actor, roles: me.roles, scope: me.scope })
+}
+
 export function useIsLimited(): boolean {
-  const me = useMe()
-  if (me === null) return false
-  return hasLimitedPlug({ actor: me.actor, roles: me.roles, scope: me.scope })
+  return isLimited(useMe())
 }

@@ -9,13 +9,13 @@ import { useMay } from '../api/session.ts'
 import { useText } from '../i18n/text.ts'
 import { logOut } from './log-out.ts'
 import { appMessages } from './messages/text.ts'
-import { NAVIGATION } from './navigation.ts'
 import { hasScreen } from './screens-present.ts'
 import { setTheme } from './theme.ts'
+import { useNavigation } from './use-navigation.ts'
 
 interface Found {
   readonly key: string
-  readonly group: 'pages' | 'verbs' | 'sources' | 'jobs' | 'media'
+  readonly group: 'pages' | 'verbs' | 'sources' | 'databases' | 'jobs' | 'media'
   readonly label: string
   readonly choose: () => void
 }
@@ -92,20 +92,30 @@ function useFound(typed: string): Found[] {
 function usePages(): Found[] {
   const text = useText(appMessages)
   const navigate = useNavigate()
-  const may = useMay()
-  return NAVIGATION.filter(({ permission }) => permission === undefined || may(permission)).map(
-    ({ to, label }) => ({
-      key: to,
-      group: 'pages',
-      label: text(label),
-      choose: () => void navigate({ to }),
-    }),
-  )
+  return useNavigation().map(({ to, label }) => ({
+    key: to,
+    group: 'pages',
+    label: text(label),
+    choose: () => void navigate({ to }),
+  }))
 }
 
 function useVerbs(): Found[] {
   const text = useText(appMessages)
+  const may = useMay()
+  const navigate = useNavigate()
+  const create = (): void => void navigate({ to: '/virtual-databases/new' })
   return [
+    ...(may('virtual-database.create')
+      ? [
+          {
+            key: 'new-database',
+            group: 'verbs' as const,
+            label: text('verb.newDatabase'),
+            choose: create,
+          },
+        ]
+      : []),
     { key: 'dark', group: 'verbs', label: text('verb.dark'), choose: () => setTheme('dark') },
     { key: 'light', group: 'verbs', label: text('verb.light'), choose: () => setTheme('light') },
     { key: 'logout', group: 'verbs', label: text('verb.logout'), choose: () => void logOut() },
@@ -128,6 +138,10 @@ function useObjects(isTyping: boolean): Found[] {
     ...apiQuery('listMedia', { query }),
     enabled: isTyping && may('medium.read') && hasScreen('/media/$mediumId'),
   })
+  const databases = useQuery({
+    ...apiQuery('listVirtualDatabases', { query: { ...query, 'filter[active]': 'true' } }),
+    enabled: isTyping && may('virtual-database.read'),
+  })
   const row = (group: Found['group'], id: string, label: string, base: string): Found => ({
     key: id,
     group,
@@ -136,6 +150,9 @@ function useObjects(isTyping: boolean): Found[] {
   })
   return [
     ...(sources.data?.items ?? []).map(({ id, name }) => row('sources', id, name, '/sources')),
+    ...(databases.data?.items ?? []).map(({ id, name }) =>
+      row('databases', id, name, '/virtual-databases'),
+    ),
     ...(jobs.data?.items ?? []).map(({ id, kind }) => row('jobs', id, `${kind} ${id}`, '/jobs')),
     ...(media.data?.items ?? []).map(({ id }) => row('media', id, id, '/media')),
   ]

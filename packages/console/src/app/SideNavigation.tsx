@@ -1,18 +1,14 @@
 import { Link, type LinkProps } from '@tanstack/react-router'
-import { useMay } from '../api/session.ts'
 import { useText } from '../i18n/text.ts'
 import { appMessages } from './messages/text.ts'
-import { NAVIGATION, type NavigationEntry } from './navigation.ts'
+import { useNavigation } from './use-navigation.ts'
 
 const GROUPS = ['work', 'infrastructure', 'admin'] as const
 
 /** @param onChoose the drawer closes */
 export function SideNavigation({ onChoose }: { readonly onChoose?: () => void }) {
   const text = useText(appMessages)
-  const may = useMay()
-  const isShown = ({ permission }: NavigationEntry): boolean =>
-    permission === undefined || may(permission)
-  const entries = NAVIGATION.filter(isShown)
+  const entries = useNavigation()
   return (
     <nav aria-label={text('nav.label')} data-testid="navigation">
       {GROUPS.map((group) => {

@@ -30,6 +30,8 @@ export interface NavigationEntry {
   /** Absent: for everybody. */
   readonly permission?: Permission
   readonly group: 'work' | 'infrastructure' | 'admin'
+  /** Also for data consumers, who see nothing but what is theirs. */
+  readonly ownToo?: true
 }
 
 export const NAVIGATION: readonly NavigationEntry[] = [
@@ -53,6 +55,7 @@ export const NAVIGATION: readonly NavigationEntry[] = [
     icon: UsbOutlined,
     permission: 'medium.read',
     group: 'work',
+    ownToo: true,
   },
   {
     to: '/virtual-databases',
@@ -60,6 +63,7 @@ export const NAVIGATION: readonly NavigationEntry[] = [
     icon: CopyOutlined,
     permission: 'virtual-database.read',
     group: 'work',
+    ownToo: true,
   },
   {
     to: '/policies',
@@ -74,6 +78,7 @@ export const NAVIGATION: readonly NavigationEntry[] = [
     icon: UnorderedListOutlined,
     permission: 'job.read',
     group: 'work',
+    ownToo: true,
   },
   {
     to: '/alerts',

@@ -1,5 +1,11 @@
 /** Four cards: how long each takes, and what it overwrites. */
-import { DownloadOutlined, HddOutlined, RollbackOutlined, SwapOutlined } from '@ant-design/icons'
+import {
+  DatabaseOutlined,
+  DownloadOutlined,
+  HddOutlined,
+  RollbackOutlined,
+  SwapOutlined,
+} from '@ant-design/icons'
 import { lazy, Suspense, type ComponentType } from 'react'
 import { useNavigate } from '@tanstack/react-router'
 import type { Point } from '@openmaas/api/resources/point'
@@ -31,12 +37,14 @@ interface Props {
 }
 
 const NEEDS: Readonly<Record<Way, Permission>> = {
+  database: 'virtual-database.create',
   mount: 'medium.plug',
   restore: 'point.restore',
   elsewhere: 'point.restore',
   download: 'point.restore',
 }
 const ICONS: Readonly<Record<Way, ComponentType>> = {
+  database: DatabaseOutlined,
   mount: HddOutlined,
   restore: RollbackOutlined,
   elsewhere: SwapOutlined,
@@ -114,6 +122,7 @@ function WayCard({ way, source, point, path, fileBytes, onAnswer }: CardProps) {
   const isFile = fileBytes !== null && path !== undefined
   const size = format.bytes(fileBytes ?? point.sizeBytes)
   const texts: Readonly<Record<Way, readonly [time: string, what: string]>> = {
+    database: [text('how.database.time'), text('how.database.text')],
     mount: [text('how.mount.time'), text('how.mount.text')],
     restore: [
       text('how.restore.time', { size }),
@@ -150,6 +159,10 @@ function WayCard({ way, source, point, path, fileBytes, onAnswer }: CardProps) {
     )
   }
   const choose = (): void => {
+    if (way === 'database') {
+      const asked = { sourceId: source.id, pointId: point.id }
+      return void navigate({ to: '/virtual-databases/new', search: asked })
+    }
     if (way !== 'download') return onAnswer({ how: way, pointId: point.id })
     const folder = path === undefined ? {} : { path: parentOf(path) }
     const to = '/points/$pointId/files' as const

@@ -40,8 +40,8 @@ describe('the point that is proposed', () => {
   })
 })
 
-test('a database is mounted, a disk is mounted or written elsewhere, files have every way', () => {
-  expect(waysOf({ kind: 'volume' }, 'postgres')).toEqual(['mount'])
+test('a database is a virtual one or mounted, a disk is mounted or written elsewhere, files have every way', () => {
+  expect(waysOf({ kind: 'volume' }, 'postgres')).toEqual(['database', 'mount'])
   expect(waysOf({ kind: 'volume' }, 'disk')).toEqual(['mount', 'elsewhere'])
   expect(waysOf({ kind: 'tree' }, 'files')).toHaveLength(4)
 })

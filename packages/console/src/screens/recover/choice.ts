@@ -31,11 +31,11 @@ export function proposedPoint<P extends Candidate>(points: readonly P[]): P | un
   return points.find(({ verifiedAt }) => verifiedAt !== null) ?? points[0]
 }
 
-export type Way = 'mount' | 'restore' | 'elsewhere' | 'download'
+export type Way = 'database' | 'mount' | 'restore' | 'elsewhere' | 'download'
 
 /** What can be done with a point of this kind, whoever asks. */
 export function waysOf(point: Pick<Point, 'kind'>, kind: Source['kind']): Way[] {
-  if (isDatabaseKind(kind)) return ['mount']
+  if (isDatabaseKind(kind)) return ['database', 'mount']
   return point.kind === 'tree'
     ? ['mount', 'restore', 'elsewhere', 'download']
     : ['mount', 'elsewhere']

@@ -2,7 +2,7 @@ import { useState } from 'react'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, type LinkProps } from '@tanstack/react-router'
 import Button from 'antd/es/button'
-import type { Source } from '@openmaas/api/resources/source'
+import { isDatabaseKind, type Source } from '@openmaas/api/resources/source'
 import { apiCall } from '../../api/queries.ts'
 import { useMay } from '../../api/session.ts'
 import { hasScreen } from '../../app/screens-present.ts'
@@ -38,6 +38,15 @@ export function SourceActions({ source }: { readonly source: Source }) {
         <Button loading={pause.isPending} onClick={() => pause.mutate()} data-testid="pause">
           {text(source.paused ? 'resume' : 'pause')}
         </Button>
+      )}
+      {isDatabaseKind(source.kind) && may('virtual-database.create') && (
+        <Link
+          to="/virtual-databases/new"
+          search={{ sourceId: source.id }}
+          data-testid="source-database"
+        >
+          <Button tabIndex={-1}>{text('virtualDatabase')}</Button>
+        </Link>
       )}
       {may('point.restore') && hasScreen('/recover') && (
         <Link

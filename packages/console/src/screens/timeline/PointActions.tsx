@@ -9,6 +9,7 @@ import { hasScreen } from '../../app/screens-present.ts'
 import { useText } from '../../i18n/text.ts'
 import { DestructiveDialog, type Plan } from '../../ui/DestructiveDialog.tsx'
 import { ProblemView } from '../../ui/ProblemView.tsx'
+import { VerifyDialog } from '../virtual-databases/VerifyDialog.tsx'
 import { LockDialog } from './LockDialog.tsx'
 import { timelineMessages } from './messages/text.ts'
 import { pointLinks } from './point-links.ts'
@@ -21,24 +22,26 @@ export function PointActions({ point }: Props) {
   const text = useText(timelineMessages)
   const may = useMay()
   const isAvailable = point.state === 'available'
+  const isDatabase = point.database !== null && point.database !== undefined
   return (
     <div className="om-buttons">
       {isAvailable &&
         pointLinks(point)
           .filter(({ route, permission }) => hasScreen(route) && may(permission))
-          .map(({ verb, to, search }) => (
+          .map(({ verb, to, search }, index) => (
             <Link
               key={verb}
               to={to as LinkProps['to'] & string}
               search={search as never}
               data-testid={`point-${verb}`}
             >
-              <Button tabIndex={-1} type={verb === 'mount' ? 'primary' : 'default'}>
+              <Button tabIndex={-1} type={index === 0 ? 'primary' : 'default'}>
                 {text(`action.${verb}`)}
               </Button>
             </Link>
           ))}
-      {isAvailable && may('source.protect') && <VerifyButton point={point} />}
+      {isAvailable && may('source.protect') && !isDatabase && <VerifyButton point={point} />}
+      {isAvailable && may('source.protect') && isDatabase && <VerifyDatabase point={point} />}
       {isAvailable && may('point.lock') && <LockButton point={point} />}
       {isAvailable && may('point.delete') && <DeleteButton point={point} />}
     </div>
@@ -58,6 +61,20 @@ function VerifyButton({ point }: { readonly point: Point }) {
         {text('action.verify')}
       </Button>
       {verify.isError && <ProblemView error={verify.error} />}
+    </>
+  )
+}
+
+/** Proves more than that its bytes are there: the engine starts on it. */
+function VerifyDatabase({ point }: Props) {
+  const text = useText(timelineMessages)
+  const [isOpen, setOpen] = useState(false)
+  return (
+    <>
+      <Button onClick={() => setOpen(true)} data-testid="point-verify">
+        {text('action.verify')}
+      </Button>
+      {isOpen && <VerifyDialog pointId={point.id} onClose={() => setOpen(false)} />}
     </>
   )
 }

@@ -3,7 +3,7 @@ import type { Permission } from '@openmaas/api/permissions'
 import type { Point } from '@openmaas/api/resources/point'
 
 export interface PointLink {
-  readonly verb: 'mount' | 'browse' | 'restore'
+  readonly verb: 'clone' | 'mount' | 'browse' | 'restore'
   /** As the router has it. */
   readonly route: string
   readonly to: string
@@ -11,8 +11,24 @@ export interface PointLink {
   readonly permission: Permission
 }
 
-export function pointLinks({ id, sourceId }: Pick<Point, 'id' | 'sourceId'>): PointLink[] {
+export function pointLinks({
+  id,
+  sourceId,
+  database,
+}: Pick<Point, 'id' | 'sourceId' | 'database'>): PointLink[] {
+  const isDatabase = database !== null && database !== undefined
   return [
+    ...(isDatabase
+      ? [
+          {
+            verb: 'clone' as const,
+            route: '/virtual-databases/new',
+            to: '/virtual-databases/new',
+            search: { sourceId, pointId: id },
+            permission: 'virtual-database.create' as const,
+          },
+        ]
+      : []),
     {
       verb: 'mount',
       route: '/media',

@@ -137,14 +137,29 @@ describe('a moment as it is typed', () => {
     ['90min', at(11, 22, 14)],
     ['2 小时前', at(11, 22, 13, 30)],
     ['3天前', at(11, 19, 15, 30)],
+    // It is a Sunday.
+    ['14:03:07 last Tuesday', at(11, 17, 14, 3, 7)],
+    ['tuesday at 14:03', at(11, 17, 14, 3)],
+    ['last sunday', at(11, 15, 23, 59, 59)],
+    ['yesterday 9:00', at(11, 21, 9)],
+    ['today', at(11, 22, 23, 59, 59)],
+    ['昨天 9:00', at(11, 21, 9)],
+    ['上周二 14:03:07', at(11, 10, 14, 3, 7)],
+    ['周二 14:03', at(11, 17, 14, 3)],
   ])('%s', (text, expected) => {
     expect(parseMoment(text, now)).toEqual(expected)
   })
 
-  test.each(['', 'yesterday-ish', '2026-02-30', '25:00', '3 parsecs ago', '2026-13-01 10:00'])(
-    '"%s" is none',
-    (text) => expect(parseMoment(text, now)).toBeNull(),
-  )
+  test.each([
+    '',
+    'yesterday-ish',
+    '2026-02-30',
+    '25:00',
+    '3 parsecs ago',
+    '2026-13-01 10:00',
+    'last someday',
+    '9:00 today 10:00',
+  ])('"%s" is none', (text) => expect(parseMoment(text, now)).toBeNull())
 
   test('is recovered from the newest point that is not after it', () => {
     const points = [point(at(11, 22, 12)), point(at(11, 22, 4))]

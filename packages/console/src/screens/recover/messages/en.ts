@@ -34,6 +34,11 @@ export const en = {
   'when.unusable': 'This point is not available any more. Choose another.',
   'when.source': 'To the source',
   'how.title': 'How do you want it back?',
+  'how.database': 'Virtual database',
+  'how.database.time': 'Seconds',
+  'how.database.text':
+    'A database of its own, of this moment or of any second, ready to connect to.',
+  'how.database.over': 'Overwrites nothing. Production goes on.',
   'how.mount': 'Mount it',
   'how.mount.time': 'Seconds',
   'how.mount.text': 'The whole point as a disk on a host. Take from it what you need.',

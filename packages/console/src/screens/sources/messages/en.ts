@@ -38,6 +38,7 @@ export const en = {
   run: 'Run now',
   pause: 'Pause',
   resume: 'Resume',
+  virtualDatabase: 'Virtual database',
   recover: 'Recover',
   remove: 'Stop protecting',
   save: 'Save',

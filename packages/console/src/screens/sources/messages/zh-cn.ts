@@ -39,6 +39,7 @@ export const zhCn: Translation<typeof en> = {
   run: '立即备份',
   pause: '暂停',
   resume: '继续',
+  virtualDatabase: '虚拟数据库',
   recover: '恢复',
   remove: '停止保护',
   save: '保存',

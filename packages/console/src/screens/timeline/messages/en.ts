@@ -70,6 +70,7 @@ export const en = {
   'reason.in-use': 'in use',
   'reason.on-demand': 'taken for a virtual database, until',
   'reason.no-policy': 'not under an SLA policy',
+  'action.clone': 'Virtual database',
   'action.mount': 'Mount',
   'action.browse': 'Browse files',
   'action.restore': 'Restore',

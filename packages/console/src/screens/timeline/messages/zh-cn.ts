@@ -67,6 +67,7 @@ export const zhCn: Translation<typeof en> = {
   'reason.in-use': '使用中',
   'reason.on-demand': '为虚拟数据库创建,保留至',
   'reason.no-policy': '没有适用的 SLA 策略',
+  'action.clone': '虚拟数据库',
   'action.mount': '挂载',
   'action.browse': '浏览文件',
   'action.restore': '恢复',
