@@ -133,9 +133,17 @@ export const policySpec = z.strictObject({
     .default([]),
   /** The first rule whose window is open holds; none: no limit. */
   bandwidth: z.array(bandwidthRule).max(POLICY_WINDOWS_MAX).default([]),
-  /** Reads the newest point back out of the pool. `data`: every byte, not only the structure. */
+  /**
+   * Reads points back out of the pool (`data`: every byte, not only the structure); of a database
+   * starts each on a clone, has the engine check it, and asks the assertions of its source.
+   */
   verify: z
-    .strictObject({ every: durationWithin('1h', '53w'), data: z.boolean().default(false) })
+    .strictObject({
+      every: durationWithin('1h', '53w'),
+      data: z.boolean().default(false),
+      /** `newest`: the newest point, every so often. `each`: every point, once it is taken. */
+      points: z.enum(['newest', 'each']).default('newest'),
+    })
     .nullable()
     .default(null),
   drill: z

@@ -56,6 +56,12 @@ export const databaseConnectionShown = z
 /** May data consumers make virtual databases of it: never, with consent, or by themselves. */
 export const selfService = z.enum(['off', 'approval', 'on'])
 
+/** Each must answer one row with one column that is true. */
+const ASSERTION_COUNT_MAX = 100
+export const sqlAssertions = z
+  .array(z.strictObject({ database: lineText.min(1).max(NAME_LENGTH_MAX), sql: freeText.min(1) }))
+  .max(ASSERTION_COUNT_MAX)
+
 const protectionFields = {
   /** The agent that runs the standby; null: the host of the source. */
   stagingHostId: idOf('host').nullable().default(null),
@@ -74,6 +80,8 @@ const protectionFields = {
   /** Production waits for the standby with each commit: nothing acknowledged is ever lost. */
   synchronous: z.boolean().default(false),
   selfService: selfService.default('off'),
+  /** Asked of each point that is verified, beside the engine's own checks. */
+  assertions: sqlAssertions.default([]),
 }
 /** What a source of a database needs; of a change, the whole block, the password if it changes. */
 export const databaseProtection = z
@@ -92,6 +100,7 @@ export const databaseProtectionChange = z
     retainedLimitBytes: count.min(GIB / 16),
     synchronous: z.boolean(),
     selfService,
+    assertions: sqlAssertions,
   })
   .partial()
   .meta({ id: 'DatabaseProtectionChange' })
@@ -211,13 +220,9 @@ export const recoverRange = z
   .meta({ id: 'RecoverRange' })
 export type RecoverRange = z.infer<typeof recoverRange>
 
-/** Each must answer one row with one column that is true. */
-const ASSERTION_COUNT_MAX = 100
-export const sqlAssertions = z
-  .array(z.strictObject({ database: lineText.min(1).max(NAME_LENGTH_MAX), sql: freeText.min(1) }))
-  .max(ASSERTION_COUNT_MAX)
 export const databaseVerifyRequest = z.strictObject({
   /** Where it is started for the check; null: the standby's host. */
   hostId: idOf('host').nullable().default(null),
+  /** Beside those of the source. */
   assertions: sqlAssertions.default([]),
 })

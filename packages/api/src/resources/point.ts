@@ -15,6 +15,34 @@ import {
 import { pointDatabase } from './database.ts'
 import { entry } from './host.ts'
 
+const verificationCheck = z.object({
+  /** `checksums`, `CHECK TABLE shop.goods`, or the assertion. */
+  name: z.string(),
+  ok: z.boolean(),
+  evidence: z.string(),
+  tookMs: count,
+})
+export type VerificationCheck = z.infer<typeof verificationCheck>
+
+/** How its last verification ended: the evidence stays with the point. */
+export const verification = z
+  .object({
+    state: z.enum(['verified', 'failed']),
+    /** Started on a clone and asked, or read back out of the pool. */
+    by: z.enum(['database', 'data', 'structure']),
+    at: timeShown,
+    tookMs: count,
+    jobId: idOf('job'),
+    /** Of what failed first; empty when nothing did. */
+    reason: z.string(),
+    checkCount: count,
+    failedCount: count,
+    /** Those that failed first; only of one point that is asked for. */
+    checks: z.array(verificationCheck).optional(),
+  })
+  .meta({ id: 'Verification' })
+export type Verification = z.infer<typeof verification>
+
 export const point = z
   .object({
     id: idOf('point'),
@@ -35,6 +63,7 @@ export const point = z
     reasons: z.array(z.string()),
     lockUntil: timeOrNull,
     verifiedAt: timeOrNull,
+    verification: verification.nullable().optional(),
     /** Of a point of a database. */
     database: pointDatabase.nullable().optional(),
     labels,

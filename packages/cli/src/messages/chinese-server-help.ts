@@ -173,6 +173,12 @@ export const chineseServerHelp: Readonly<Record<keyof typeof englishServerHelp, 
   'server.database-list': '列出受保护的数据库',
   'server.database-range': '显示数据库可恢复的时间范围',
   'server.vdb-create': '用任意时刻的数据创建虚拟数据库',
+  'server.database-change': '更改数据库的连接方式及对其恢复点的校验',
+  'server.database-change.help':
+    '未指定的保持不变。--assert 取代已有的全部断言；每次手动或按策略校验恢复点时都会执行，\n' +
+    '且必须返回真。',
+  'server.option.place': '生产库现在的位置',
+  'server.option.no-assert': '除引擎自身检查外不再执行断言',
   'server.vdb-create.help':
     '不指定时刻则使用最新恢复点；晚于最新恢复点的时刻会先生成恢复点。刷新与重置后名称、\n' +
     '端口与口令不变。',

@@ -179,6 +179,12 @@ done, 6 with warnings, 7 failed, 10 damage found, 130 cancelled.`,
   'server.database-list': 'List the databases that are protected',
   'server.database-range': 'Which seconds of a database can be recovered',
   'server.vdb-create': 'Make a database of any second of a protected one',
+  'server.database-change': 'Change how a database is reached, and what is asked of its points',
+  'server.database-change.help':
+    'What is not named stays. --assert takes the place of all assertions there are: each is asked\n' +
+    'of every point that is verified, by hand or by policy, and must answer true.',
+  'server.option.place': 'where production is now',
+  'server.option.no-assert': 'ask nothing of points beside the checks of the engine',
   'server.vdb-create.help':
     'Without a moment it shows the newest point. A moment later than that is had by taking a\n' +
     'point first. The instance keeps its name, port and password through refresh and reset.',

@@ -13,9 +13,11 @@ import type { Point } from './points.ts'
 export function poolPath(site: Site): string {
   const wish = site.settings.get('pool')
   if (wish === undefined) {
-    throw new MaasError('USAGE', 'no pool is named: give --pool, or set OPENMAAS_POOL', {
-      option: 'pool',
-    })
+    const message = 'no pool is named: give --pool, or set OPENMAAS_POOL'
+    const context = site.settings.get('context')
+    // Whoever has just logged in means the pools of the server, which other commands show.
+    const more = context === undefined ? '' : `; "openmaas pool list" shows those of ${context}`
+    throw new MaasError('USAGE', message + more, { option: 'pool' })
   }
   return path.resolve(site.directory, wish)
 }

@@ -50,6 +50,23 @@ const PRODUCTION: readonly OptionSpec[] = [
   },
   { name: 'ca-file', value: '<file>', completes: 'file', summary: 'server.option.ca-file' },
 ]
+const ASSERT: OptionSpec = {
+  name: 'assert',
+  value: '<sql>',
+  many: true,
+  summary: 'server.option.assert',
+}
+const RETAINED: OptionSpec = {
+  name: 'retained',
+  value: '<size>',
+  summary: 'server.option.retained',
+}
+const SELF_SERVICE: OptionSpec = {
+  name: 'self-service',
+  value: '<off|approval|on>',
+  completes: ['off', 'approval', 'on'],
+  summary: 'server.option.self-service',
+}
 const MOMENT: readonly OptionSpec[] = [
   AT,
   { name: 'transaction', value: '<id>', summary: 'server.option.transaction' },
@@ -79,7 +96,7 @@ const STATES = ['creating', 'running', 'stopped', 'refreshing', 'failed', 'lost'
 const DATABASES: readonly CommandSpec[] = [
   onServer({
     path: 'database check',
-    usage: '<postgres|mysql> <host:port>',
+    usage: '<engine> <host:port>',
     options: PRODUCTION,
     summary: 'server.database-check',
     help: 'server.database-check.help',
@@ -88,7 +105,7 @@ const DATABASES: readonly CommandSpec[] = [
   }),
   onServer({
     path: 'database protect',
-    usage: '<postgres|mysql> <host:port>',
+    usage: '<engine> <host:port>',
     options: [
       ...PRODUCTION,
       NAME,
@@ -98,12 +115,8 @@ const DATABASES: readonly CommandSpec[] = [
       VOLUME_MAX,
       RETAINED,
       { name: 'synchronous', summary: 'server.option.synchronous' },
-      {
-        name: 'self-service',
-        value: '<off|approval|on>',
-        completes: ['off', 'approval', 'on'],
-        summary: 'server.option.self-service',
-      },
+      SELF_SERVICE,
+      ASSERT,
       LABEL,
       ...WAIT,
     ],
@@ -272,12 +285,7 @@ const VDBS: readonly CommandSpec[] = [
   onServer({
     path: 'vdb verify',
     usage: '<source|point>',
-    options: [
-      AT,
-      TO_HOST,
-      { name: 'assert', value: '<sql>', many: true, summary: 'server.option.assert' },
-      ...WAIT,
-    ],
+    options: [AT, TO_HOST, ASSERT, ...WAIT],
     summary: 'server.vdb-verify',
     help: 'server.vdb-verify.help',
     examples: ["vdb verify shop --assert 'shop: select count(*) > 0 from orders'"],

@@ -23,7 +23,7 @@ const EXIT_TIMEOUT = 8
 const EXIT_DAMAGED = 10
 const EXIT_INTERRUPTED = 130
 /** Kinds whose failure means that something is damaged. */
-const PROOFS = new Set(['check', 'verify', 'drill'])
+const PROOFS = new Set(['check', 'verify', 'verify-database', 'drill'])
 
 function isEnded(job: Job): boolean {
   return (JOB_STATES_ENDED as readonly string[]).includes(job.state)
@@ -126,7 +126,8 @@ export function concludeJob(job: Job, site: Site): number {
     }
   }
   if (job.state === 'succeeded') return 0
-  if (job.state === 'warning') return EXIT_WARNING
+  // It found what it looks for.
+  if (job.state === 'warning') return job.kind === 'verify-database' ? EXIT_DAMAGED : EXIT_WARNING
   if (job.state === 'cancelled') {
     out.error(text('job.cancelled', { id: job.id }))
     return EXIT_INTERRUPTED

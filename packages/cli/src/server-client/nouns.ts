@@ -96,6 +96,7 @@ export const NOUNS = {
       STATE,
       { title: 'col.reasons', field: 'reasons', kind: 'list' },
       { title: 'col.locked', field: 'lockUntil', kind: 'time', wide: true },
+      { title: 'col.verification', field: 'verification.state' },
       { title: 'col.verified', field: 'verifiedAt', kind: 'time', wide: true },
       { ...POOL, wide: true },
       { ...LABELS, wide: true },

@@ -12,6 +12,8 @@ import { migration0004 } from './migrations/0004-databases.ts'
 import { migration0005 } from './migrations/0005-room.ts'
 import { migration0006 } from './migrations/0006-virtual-databases.ts'
 import { migration0007 } from './migrations/0007-groups.ts'
+import { migration0008 } from './migrations/0008-evidence.ts'
+import { migration0009 } from './migrations/0009-silences.ts'
 import type { CatalogDialect, Migration } from './migrations/migration.ts'
 import type { CatalogTables } from './schema.ts'
 
@@ -23,6 +25,8 @@ const MIGRATIONS: readonly Migration[] = [
   migration0005,
   migration0006,
   migration0007,
+  migration0008,
+  migration0009,
 ]
 export const SCHEMA_VERSION = MIGRATIONS.length
 /** In `meta`; every catalog has its own. */

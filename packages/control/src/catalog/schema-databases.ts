@@ -16,6 +16,8 @@ export interface DatabaseTables {
     retainedLimitBytes: number
     synchronous: number
     selfService: 'off' | 'approval' | 'on'
+    /** What is asked of each point that is verified: SqlAssertions of packages/api. */
+    assertionsJson: Generated<string>
     engineVersion: string
     identity: string
     /** The medium that is its volume; null until the first protect has made it. */

@@ -194,6 +194,8 @@ export interface CatalogTables extends DatabaseTables, GroupTables {
     reasonsJson: string
     lockUntil: number | null
     verifiedAt: number | null
+    /** Evidence of the last verification: points/verification.ts. */
+    verificationJson: Generated<string | null>
     labelsJson: string
     /** PointDatabase of packages/api, of a point of a database. */
     databaseJson: Generated<string | null>

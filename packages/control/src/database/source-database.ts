@@ -4,6 +4,7 @@ import {
   type DatabaseProtection,
   type DatabaseProtectionChange,
   databaseConnectionShown,
+  sqlAssertions,
   type StandbyStatus,
 } from '@openmaas/api/resources/database'
 import type { Source } from '@openmaas/api/resources/source'
@@ -55,7 +56,7 @@ export async function insertSourceDatabase(
   context: SealingContext,
   of: { readonly sourceId: string; readonly protection: DatabaseProtection },
 ): Promise<void> {
-  const { connection, synchronous, ...plain } = of.protection
+  const { connection, synchronous, assertions, ...plain } = of.protection
   const { password, ...kept } = connection
   await trx
     .insertInto('sourceDatabase')
@@ -65,6 +66,7 @@ export async function insertSourceDatabase(
       connectionJson: JSON.stringify(kept),
       secretId: await sealPassword(trx, context, of.sourceId, password),
       synchronous: synchronous ? 1 : 0,
+      assertionsJson: JSON.stringify(assertions),
       engineVersion: '',
       identity: '',
       mediumId: null,
@@ -98,6 +100,7 @@ export async function changeSourceDatabase(
     ...(!exists && volumeBytes !== undefined && { volumeBytes }),
     connectionJson: JSON.stringify(kept),
     ...(synchronous !== undefined && { synchronous: synchronous ? 1 : 0 }),
+    ...(assertions !== undefined && { assertionsJson: JSON.stringify(assertions) }),
   }
   if (password !== undefined) {
     next.secretId = await sealPassword(trx, context, of.sourceId, password)
@@ -169,11 +172,16 @@ export function showDatabase(
     identity,
     mediumId,
     synchronous: row.synchronous === 1,
+    assertions: full ? assertionsOf(row) : [],
     connection: full ? { ...kept, hasPassword: row.secretId !== null } : null,
     standbyHostId: standbyHostOf(row, source),
     status: showStatus(row),
   }
 }
+
+/** What is asked of each point that is verified. */
+export const assertionsOf = (row: Pick<SourceDatabaseRow, 'assertionsJson'>) =>
+  sqlAssertions.parse(JSON.parse(row.assertionsJson))
 
 function showStatus(row: SourceDatabaseRow): StandbyStatus {
   const status = statusOf(row)

@@ -1,6 +1,7 @@
 /** How a job ends: once, with its last event, and with what follows for others. */
 import type { Clock } from '@openmaas/kernel/clock'
 import type { ErrorMessage } from '@openmaas/kernel/error-message'
+import type { ErrorDetails } from '@openmaas/kernel/errors'
 import type { JobDefinition, JobRow, Outcome, Trx } from './definition.ts'
 import { jsonOf, listDependents } from './job-repository.ts'
 import { appendJobEvent, appendLogLines } from './records.ts'
@@ -50,17 +51,44 @@ export async function endJob(trx: Trx, services: EndServices, ending: Ending): P
   const code = problem?.code ?? 'JOB_ENDED'
   const text = problem === null ? state : `${state}: ${problem.message}`
   await appendLogLines(trx, job.id, [{ at: endedAt, level, code, text }])
-  if (state === 'failed' || state === 'cancelled') await endDependents(trx, services, job)
+  if (state === 'failed' || state === 'cancelled') {
+    await endDependents(trx, services, job, dependencyFailed(job, problem))
+  }
 }
 
 /** What waits for a job that will never succeed ends too, and what waits for that. */
-async function endDependents(trx: Trx, services: EndServices, needed: JobRow): Promise<void> {
+async function endDependents(
+  trx: Trx,
+  services: EndServices,
+  needed: JobRow,
+  problem: ErrorMessage,
+): Promise<void> {
   for (const job of await listDependents(trx, needed.id)) {
-    await endUnbegun(trx, services, job, {
-      code: 'JOB_DEPENDENCY_FAILED',
-      message: `it waited for ${needed.id}, which did not succeed`,
-      details: { jobId: needed.id },
-    })
+    await endUnbegun(trx, services, job, problem)
+  }
+}
+
+/** As it stands in the row, too: of another version, it may have a code of its own. */
+interface Failure {
+  readonly code: string
+  readonly message: string
+  readonly details?: object | undefined
+}
+
+/** Whoever waits for it reads the cause, however long the chain between the two is. */
+export function dependencyFailed(
+  needed: Pick<JobRow, 'id' | 'kind'>,
+  problem: Failure | null,
+): ErrorMessage {
+  const code = 'JOB_DEPENDENCY_FAILED'
+  if (problem?.code === code) {
+    return { code, message: problem.message, details: (problem.details ?? {}) as ErrorDetails }
+  }
+  const because = problem === null ? '' : `: ${problem.message} (${problem.code})`
+  return {
+    code,
+    message: `it waited for ${needed.kind} ${needed.id}, which did not succeed${because}`,
+    details: { jobId: needed.id, ...(problem !== null && { cause: problem.code }) },
   }
 }
 

@@ -253,6 +253,13 @@ describeBothCatalogs('the job engine', (make) => {
     await site.expectState(jobId, 'cancelled')
     await site.expectState(later, 'failed')
     await site.expectState(last, 'failed')
+    // The last of the chain knows what it was, not only that it was something.
+    const { problemJson } = (await loadJob(site.catalog.db, last))!
+    expect(JSON.parse(problemJson!)).toMatchObject({
+      code: 'JOB_DEPENDENCY_FAILED',
+      message: expect.stringContaining(`${jobId}, which did not succeed: `),
+      details: { jobId, cause: 'CANCELLED' },
+    })
     await expect(site.enqueue(engine, { dependsOn: [jobId] })).rejects.toMatchObject({
       code: 'JOB_DEPENDENCY_FAILED',
     })

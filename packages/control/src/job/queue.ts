@@ -3,8 +3,9 @@ import { makeControlId } from '@openmaas/api/ids'
 import type { Clock } from '@openmaas/kernel/clock'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { Random } from '@openmaas/kernel/random'
+import { failureOf } from '../http/columns.ts'
 import type { JobDefinition, JobRow, Trx } from './definition.ts'
-import { endUnbegun } from './end.ts'
+import { dependencyFailed, endUnbegun } from './end.ts'
 import { findActiveJob, loadJob, loadSteps } from './job-repository.ts'
 import type { NewJobRow } from './job-repository.ts'
 import { appendJobEvent } from './records.ts'
@@ -50,8 +51,9 @@ async function checkDependencies(trx: Trx, ids: readonly string[]): Promise<void
     const needed = await loadJob(trx, jobId)
     if (needed === undefined) throw jobNotFound(jobId)
     if (needed.state === 'failed' || needed.state === 'cancelled') {
-      const message = 'the job that it waits for did not succeed'
-      throw new MaasError('JOB_DEPENDENCY_FAILED', message, { jobId })
+      const problem = needed.problemJson === null ? null : failureOf(needed.problemJson)
+      const { message, details } = dependencyFailed(needed, problem)
+      throw new MaasError('JOB_DEPENDENCY_FAILED', message, details)
     }
   }
 }

@@ -7,6 +7,7 @@ import type { CatalogTables } from '../catalog/schema.ts'
 import { type HandlerRequest, type Handlers, objectNotFound } from '../http/handler.ts'
 import { labelsOf, timeOf, timeOrNull } from '../http/columns.ts'
 import type { Db, HandlerContext } from '../http/handler-context.ts'
+import { showVerification } from './verification.ts'
 import { readPage, readTime, whereVisible } from '../http/list-query.ts'
 
 export type PointRow = Selectable<CatalogTables['point']>
@@ -16,7 +17,7 @@ export function makePointListHandlers(context: PointContext) {
   return {
     listPoints: (request) => listPoints(context, request),
     getPoint: async ({ params }) => ({
-      body: showPoint(await loadPoint(context.catalog.db, params.pointId)),
+      body: showPoint(await loadPoint(context.catalog.db, params.pointId), true),
     }),
   } satisfies Handlers
 }
@@ -34,7 +35,8 @@ export function requireAvailable(row: PointRow): void {
   throw new MaasError('POINT_NOT_AVAILABLE', 'the point is not available', details)
 }
 
-export function showPoint(row: PointRow): Point {
+/** @param full with the evidence of its verification */
+export function showPoint(row: PointRow, full = false): Point {
   const { id, sourceId, hostId, poolId, snapshotId, kind, consistency, state } = row
   const { sizeBytes, addedBytes, itemCount, warningCount } = row
   return {
@@ -54,6 +56,7 @@ export function showPoint(row: PointRow): Point {
     reasons: point.shape.reasons.parse(JSON.parse(row.reasonsJson)),
     lockUntil: timeOrNull(row.lockUntil),
     verifiedAt: timeOrNull(row.verifiedAt),
+    verification: showVerification(row, full),
     database: showMark(row),
     labels: labelsOf(row.labelsJson),
   }

@@ -24,7 +24,8 @@ export interface Remembered {
 
 /** What a policy schedules. Drills have no kind of job yet. */
 export function purposesOf(spec: PolicySpec): Purpose[] {
-  return spec.verify === null ? ['protect'] : ['protect', 'verify']
+  // Where each point is verified, the end of its own job says so (record-point.ts).
+  return spec.verify?.points === 'newest' ? ['protect', 'verify'] : ['protect']
 }
 
 /** The time of the next run, which may have passed already. */

@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { MaasError } from '@openmaas/kernel/errors'
 import { fsError } from '@openmaas/kernel/fs-errors'
+import { assertionsOf } from '../assertions.ts'
 import { followJob } from '../job-watch.ts'
-import { loadNames } from '../lists.ts'
+import { loadNames, loadObject } from '../lists.ts'
 import { findId } from '../names.ts'
 import { NOUNS } from '../nouns.ts'
 import { ProblemError, translated } from '../problem-error.ts'
@@ -31,31 +32,52 @@ function readText(path: string): string {
   }
 }
 
+/** @returns undefined for what is no place of a database of that kind */
+function placeOf(text: string, kind: string): Row | undefined {
+  if (text.startsWith('/')) return { host: text, port: PORTS[kind] ?? PORT_NONE }
+  const match = /^(?:\[(?<v6>[^\]]+)\]|(?<name>[^:]+))(?::(?<port>\d+))?$/.exec(text)
+  const host = match?.groups?.['v6'] ?? match?.groups?.['name']
+  if (host === undefined) return undefined
+  const port = Number(match?.groups?.['port'] ?? PORTS[kind])
+  if (!Number.isNaN(port)) return { host, port }
+  throw new MaasError('USAGE', `"${text}" wants a port: ${text}:port`)
+}
+
+function requirePlace(text: string, kind: string): Row {
+  const place = placeOf(text, kind)
+  if (place !== undefined) return place
+  throw new MaasError('USAGE', `"${text}" is no host:port`)
+}
+
 /** `postgres db1:5432 --user backup --password-file f` → how production is reached. */
-function connectionOf({ input }: Server): { kind: string; connection: Row } {
-  const [kind = '', place = ''] = input.positionals
+function connectionOf(server: Server): { kind: string; connection: Row } {
+  const [kind = '', place = ''] = server.input.positionals
   if (!KIND.test(kind) || PLAIN.has(kind)) {
     const known = `${KINDS.join(', ')} or an engine that a plug-in of the host knows`
     throw new MaasError('USAGE', `a database is ${known}, not "${kind}"`)
   }
-  const match = /^(?:\[(?<v6>[^\]]+)\]|(?<name>[^:]+))(?::(?<port>\d+))?$/.exec(place)
-  const socket = place.startsWith('/') ? place : undefined
-  const host = socket ?? match?.groups?.['v6'] ?? match?.groups?.['name']
-  if (host === undefined) throw new MaasError('USAGE', `"${place}" is no host:port`)
-  const given = socket === undefined ? match?.groups?.['port'] : undefined
-  const port = Number(given ?? PORTS[kind] ?? (socket === undefined ? Number.NaN : PORT_NONE))
-  if (Number.isNaN(port)) throw new MaasError('USAGE', `"${place}" wants a port: ${place}:port`)
-  const passwordFile = input.text('password-file')
-  const caFile = input.text('ca-file')
   const connection = {
-    host,
-    port,
-    user: input.text('user') ?? 'openmaas',
-    password: passwordFile === undefined ? null : readText(passwordFile).trimEnd(),
-    tls: input.text('tls') ?? 'off',
-    ...(caFile !== undefined && { ca: readText(caFile) }),
+    ...requirePlace(place, kind),
+    user: 'openmaas',
+    password: null,
+    tls: 'off',
+    ...loginOf(server),
   }
   return { kind, connection }
+}
+
+/** What options say of the user and of the connection, and nothing else. */
+function loginOf({ input }: Server): Row {
+  const user = input.text('user')
+  const passwordFile = input.text('password-file')
+  const tls = input.text('tls')
+  const caFile = input.text('ca-file')
+  return {
+    ...(user !== undefined && { user }),
+    ...(passwordFile !== undefined && { password: readText(passwordFile).trimEnd() }),
+    ...(tls !== undefined && { tls }),
+    ...(caFile !== undefined && { ca: readText(caFile) }),
+  }
 }
 
 const hostOf = (server: Server): Promise<string> =>
@@ -104,6 +126,7 @@ async function sourceOf(server: Server): Promise<Row> {
       connection,
       synchronous: input.has('synchronous'),
       selfService: input.text('self-service') ?? 'off',
+      assertions: assertionsOf(input),
       ...(volumeBytes !== undefined && { volumeBytes }),
       ...(volumeMaxBytes !== undefined && { volumeMaxBytes }),
       ...(retainedLimitBytes !== undefined && { retainedLimitBytes }),

@@ -92,7 +92,15 @@ export const invite = onServer(async (server, input, site) => {
   }
   site.out.line(textOf(created['command']))
   site.out.note(site.text('host.invited'))
+  const address = textOf(created['server'])
+  if (isLoopback(address)) site.out.note(site.text('host.loopback', { server: address }))
 })
+
+/** A server that was not told by which name others reach it. */
+function isLoopback(server: string): boolean {
+  const name = URL.parse(server)?.hostname ?? server
+  return name === 'localhost' || name === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(name)
+}
 
 export const invitations = onServer(listOf('joinToken'))
 

@@ -134,6 +134,7 @@ async function tokenOfUser(
   const { body: me } = await session.call('login', { body, signal })
   csrf = me.csrfToken
   if (me.mustChangePassword) {
+    site.out.note(site.text('login.passwordRule'))
     const next = await readPassword('new-password-file', input, site)
     await session.call('changePassword', { body: { current: password, next }, signal })
   }

@@ -4,6 +4,7 @@ import { doDangerous } from '../danger.ts'
 import { followJob } from '../job-watch.ts'
 import { loadObject, listOf, showOf } from '../lists.ts'
 import { findId, timeOf } from '../names.ts'
+import { ProblemError, translated } from '../problem-error.ts'
 import { onServer, textOf } from '../server.ts'
 import type { Row, Server, ServerRun } from '../server.ts'
 import { formatOf, labelsOf, showRow } from '../show.ts'
@@ -59,9 +60,24 @@ export const add = onServer(async (server, input, site) => {
   const id = textOf(source['id'])
   if (out.isTerminal) out.say(text('source.added', { id, name, path, host }))
   else out.line(id)
+  if (await isMissing(server, textOf(source['hostId']), path)) {
+    out.note(text('source.missing', { path, host }))
+  }
   // Under none, it is captured only when somebody says so.
   if (source['effectivePolicyId'] === null) out.note(text('source.noPolicy', { name }))
 })
+
+/** As its host sees it; one that is away, or that lists no devices, is believed. */
+async function isMissing(server: Server, hostId: string, path: string): Promise<boolean> {
+  try {
+    await translated(() =>
+      server.request('listHostFiles', { params: { hostId }, query: { path, limit: 1 } }),
+    )
+    return false
+  } catch (error) {
+    return error instanceof ProblemError && error.code === 'FS_NOT_FOUND'
+  }
+}
 
 export const change = onServer(async (server, input, site) => {
   const { body: before, etag, id } = await loadObject(server, 'source', input.positionals[0]!)

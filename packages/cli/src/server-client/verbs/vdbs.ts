@@ -1,8 +1,10 @@
 /** Verbs of virtual databases. */
 import { hostname } from 'node:os'
 import { idPattern } from '@openmaas/api/ids'
+import type { JobDetail } from '@openmaas/api/resources/job'
 import { MaasError } from '@openmaas/kernel/errors'
 import { parseDuration } from '../../format/time.ts'
+import { assertionsOf } from '../assertions.ts'
 import { followJob } from '../job-watch.ts'
 import { listOf, showOf } from '../lists.ts'
 import { findId, findPointId, timeOf } from '../names.ts'
@@ -231,23 +233,31 @@ export const drop = onServer(async (server, input, site) => {
   })
 })
 
-/** `--assert 'shop: select count(*) > 0 from orders'` */
-function assertionOf(text: string): Row {
-  const match = /^([^:\s]+):\s*(\S.*)$/s.exec(text)
-  if (match !== null) return { database: match[1], sql: match[2] }
-  const message = `--assert wants 'database: select …', not "${text}"`
-  throw new MaasError('USAGE', message, { option: 'assert' })
-}
-
 export const verify = onServer(async (server, input) => {
   const pointId = await findPointId(server, input.positionals[0]!, input.text('at'))
   const to = input.text('to')
-  const assertions = input.list('assert').map((text) => assertionOf(text))
+  const assertions = assertionsOf(input)
   const hostId = to === undefined ? null : await findId(server, 'host', to)
   const body = { assertions, hostId }
   const { body: started } = await server.request('verifyDatabasePoint', {
     params: { pointId },
     body,
   })
-  return followJob(server, started)
+  return followJob(server, started, (job) => showChecks(server, job))
 })
+
+/** What failed, each in a line; how many there were. */
+function showChecks({ site: { out, text } }: Server, job: Pick<JobDetail, 'result' | 'id'>): void {
+  const { checks = [], pointId } = job.result as {
+    readonly checks?: readonly { readonly name: string; readonly ok: boolean }[]
+    readonly pointId?: string
+  }
+  const failed = checks.filter(({ ok }) => !ok) as Row[]
+  for (const each of failed) {
+    out.error(
+      text('vdb.checkFailed', { name: textOf(each['name']), why: textOf(each['evidence']) }),
+    )
+  }
+  if (!out.isTerminal) out.line(pointId ?? job.id)
+  else if (failed.length === 0) out.say(text('vdb.verified', { count: checks.length }))
+}

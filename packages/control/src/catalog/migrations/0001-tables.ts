@@ -30,7 +30,7 @@ type Later =
   | 'bookmark'
   | keyof GroupTables
 interface LaterColumns {
-  readonly point: 'databaseJson' | 'onDemand'
+  readonly point: 'databaseJson' | 'onDemand' | 'verificationJson'
   readonly job: 'virtualDatabaseId'
 }
 type LaterOf<T> = T extends keyof LaterColumns ? LaterColumns[T] : never

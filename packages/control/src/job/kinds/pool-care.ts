@@ -5,6 +5,7 @@ import { appendEvent } from '../../catalog/events.ts'
 import { defineJob } from '../definition.ts'
 import type { JobDefinition, StepContext, Trx } from '../definition.ts'
 import type { JobRequest } from '../queue.ts'
+import { recordVerification } from '../../points/verification.ts'
 import { recordOutcome } from '../../schedule/outcome.ts'
 
 /** Reading all of a large pool takes days, and collecting hours. */
@@ -200,17 +201,18 @@ async function recordVerified(
 ): Promise<void> {
   const { select } = context.results
   if (select === null || result === null) return
-  if (result.problems.length > 0) {
-    await tellDamage(trx, context, select.poolId, result.problems)
-    return
-  }
-  const verifiedAt = context.clock.wallMs()
-  const labels = JSON.parse(context.job.labelsJson) as Record<string, string>
+  const { problems } = result
+  if (problems.length > 0) await tellDamage(trx, context, select.poolId, problems)
+  // Which of several points a finding is about is in its words only.
+  if (problems.length > 0 && select.points.length > 1) return
+  const { sourceId, data } = context.params
+  const name = data ? 'every byte' : 'structure'
+  const tookMs = context.clock.wallMs() - (context.job.startedAt ?? context.clock.wallMs())
+  const evidence = problems.length === 0 ? 'read back, and right' : problems.join('; ')
+  const checks = [{ name, ok: problems.length === 0, evidence, tookMs }]
   for (const { id } of select.points) {
-    await trx.updateTable('point').set({ verifiedAt }).where('id', '=', id).execute()
-    const data = { sourceId: context.params.sourceId, jobId: context.job.id }
-    const event = { topic: 'points', type: 'point.verified', subject: id, labels, data } as const
-    await appendEvent(trx, event, context.clock)
+    const found = { by: data ? 'data' : 'structure', checks, sourceId } as const
+    await recordVerification(trx, context, id, found)
   }
 }
 

@@ -1,5 +1,6 @@
 /** What a capture leaves in the catalog: its point, its measurements, and what may go now. */
 import { makeControlId } from '@openmaas/api/ids'
+import type { PolicySpec } from '@openmaas/api/policy'
 import type { Result } from '@openmaas/protocols/channel/orders'
 import { appendEvent } from '../../catalog/events.ts'
 import { recordSourceDay } from '../../monitor/anomaly/source-days.ts'
@@ -7,9 +8,11 @@ import { parsePolicy } from '../../policy/resolve.ts'
 import type { StepContext, Trx } from '../definition.ts'
 import { jsonOf } from '../job-repository.ts'
 import { expireRequest } from './expire.ts'
+import { verifyRequest } from './pool-care.ts'
 import type { Prepared, ProtectParams } from './prepare-capture.ts'
 import { settleRetention } from './retention-rows.ts'
 import type { KindServices } from './services.ts'
+import { verifyDatabaseRequest } from './verify-database.ts'
 
 /** What the first step of either kind of protect has decided. */
 type Decided = Pick<Prepared, 'poolId' | 'nodeId' | 'policyId' | 'labels' | 'lockUntil'> & {
@@ -90,8 +93,57 @@ export async function recordPoint(
   const data = { sourceId, poolId, snapshotId, takenAt, sizeBytes, addedBytes, jobId: job.id }
   const event = { topic: 'points', type: 'point.created', subject: point.id, labels, data } as const
   await appendEvent(trx, event, clock)
-  await expireOld(services, trx, { sourceId, policyId, labels, now })
+  const spec = await specOf(trx, policyId)
+  const of = { sourceId, policyId, labels, now, spec }
+  await expireOld(services, trx, of)
+  const isDatabase = database !== undefined
+  await verifyEach(services, trx, { ...of, pointId: point.id, isDatabase })
   return point.id
+}
+
+async function specOf(trx: Trx, policyId: string | null): Promise<PolicySpec | null> {
+  if (policyId === null) return null
+  const query = trx.selectFrom('policy').selectAll().where('id', '=', policyId)
+  const row = await query.executeTakeFirst()
+  return row === undefined ? null : parsePolicy(row).spec
+}
+
+/**
+ * Of a source whose points come faster than they are verified: the ones beyond stay unverified,
+ * as they show, rather than fill the queue.
+ */
+const VERIFICATIONS_WAITING_MAX = 20
+
+/** A policy that wants each point verified gets it as soon as there is one. */
+async function verifyEach(
+  services: KindServices,
+  trx: Trx,
+  of: {
+    readonly sourceId: string
+    readonly policyId: string | null
+    readonly labels: Readonly<Record<string, string>>
+    readonly spec: PolicySpec | null
+    readonly pointId: string
+    readonly isDatabase: boolean
+  },
+): Promise<void> {
+  const { sourceId: id, policyId, pointId } = of
+  const { verify = null } = of.spec ?? {}
+  if (verify?.points !== 'each') return
+  const { count } = await trx
+    .selectFrom('job')
+    .select((e) => e.fn.countAll<number>().as('count'))
+    .where('sourceId', '=', id)
+    .where('kind', 'in', ['verify', 'verify-database'])
+    .where('endedAt', 'is', null)
+    .executeTakeFirstOrThrow()
+  if (Number(count) >= VERIFICATIONS_WAITING_MAX) return
+  const source = { id, labelsJson: jsonOf(of.labels) }
+  const actor = 'system'
+  const request = of.isDatabase
+    ? verifyDatabaseRequest(source, { actor, pointId })
+    : verifyRequest(source, { actor, data: verify.data, pointIds: [pointId] })
+  await services.enqueue(trx, { ...request, policyId })
 }
 
 async function addSamples(
@@ -111,17 +163,12 @@ async function expireOld(
   trx: Trx,
   of: {
     readonly sourceId: string
-    readonly policyId: string | null
     readonly labels: Readonly<Record<string, string>>
     readonly now: number
+    readonly spec: PolicySpec | null
   },
 ): Promise<void> {
-  const { sourceId, policyId, labels, now } = of
-  const row =
-    policyId === null
-      ? undefined
-      : await trx.selectFrom('policy').selectAll().where('id', '=', policyId).executeTakeFirst()
-  const spec = row === undefined ? null : parsePolicy(row).spec
+  const { sourceId, labels, now, spec } = of
   const expired = await settleRetention(trx, { sourceId, spec, now })
   for (const poolId of new Set(expired.map((point) => point.poolId))) {
     await services.enqueue(trx, expireRequest({ sourceId, poolId, labels, actor: 'system' }))

@@ -1,12 +1,15 @@
 /**
  * verify-database: a point is proven to be a database: an instance on a clone of it, the engine's
- * own checks and the user's assertions, and everything gone again. The evidence is the job's
- * result. What fails is a finding, not a failure of the job's steps: it ends as a warning.
+ * own checks and the user's assertions, and everything gone again. The evidence is kept with the
+ * point. What fails is a finding, not a failure of the job's steps: it ends as a warning. A point
+ * that no instance starts on has failed as well.
  */
 import { z } from 'zod'
+import type { ErrorMessage } from '@openmaas/kernel/error-message'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { Result } from '@openmaas/protocols/channel/orders'
-import { findSourceDatabase, standbyHostOf } from '../../database/source-database.ts'
+import { assertionsOf, findSourceDatabase, standbyHostOf } from '../../database/source-database.ts'
+import { recordVerification } from '../../points/verification.ts'
 import { recordOutcome } from '../../schedule/outcome.ts'
 import { defineJob } from '../definition.ts'
 import type { JobDefinition, StepContext } from '../definition.ts'
@@ -48,6 +51,8 @@ type Context = StepContext<VerifyParams, Results>
 const VERIFY_TIMEOUT_MS = 24 * 3_600_000
 /** Checks of a result; a database with more tables has the failed ones first. */
 const CHECKS_SHOWN_MAX = 500
+/** As the order has it. */
+const ASSERTIONS_MAX = 100
 const VERIFY_USER = 'openmaas_verify'
 
 export function verifyDatabaseRequest(
@@ -110,7 +115,10 @@ async function verify(context: Context): Promise<Results['verify']> {
   const { candidate, instance } = context.results.activate
   const { id, engine, user, password } = wishFor(context)
   const directory = mountPathOf(candidate.base.mediumId)
-  const { assertions } = context.params
+  const { sourceId } = context.params
+  const row = await findSourceDatabase(context.catalog.db, sourceId)
+  const own = row === undefined ? [] : assertionsOf(row)
+  const assertions = [...own, ...context.params.assertions].slice(0, ASSERTIONS_MAX)
   const answer = await context.orders.order(
     candidate.base.hostId,
     'database.verify',
@@ -128,6 +136,17 @@ async function verify(context: Context): Promise<Results['verify']> {
   }
   return { ok: answer.ok, checks: checks.slice(0, CHECKS_SHOWN_MAX) }
 }
+
+/** What the engine says of the data. A host that is away, or has no port left, says nothing. */
+const OF_POINT: ReadonlySet<string> = new Set([
+  'DATABASE_START_FAILED',
+  'DATABASE_PROGRAM_FAILED',
+  'DATABASE_STATE_INVALID',
+  'DATABASE_REFUSED',
+])
+
+const isOfPoint = (problem: ErrorMessage | null): problem is ErrorMessage =>
+  problem !== null && OF_POINT.has(problem.code)
 
 export function makeVerifyDatabase(services: KindServices): JobDefinition {
   return defineJob<VerifyParams, Results>({
@@ -156,13 +175,10 @@ export function makeVerifyDatabase(services: KindServices): JobDefinition {
       {
         name: 'verify',
         run: verify,
-        apply: async (trx, { results: { choose: chosen }, clock }, { ok }) => {
-          if (!ok) return
-          await trx
-            .updateTable('point')
-            .set({ verifiedAt: clock.wallMs() })
-            .where('id', '=', chosen.pointId)
-            .execute()
+        apply: (trx, context, { checks }) => {
+          const { pointId } = context.results.choose
+          const { sourceId } = context.params
+          return recordVerification(trx, context, pointId, { by: 'database', checks, sourceId })
         },
       },
       {
@@ -180,7 +196,15 @@ export function makeVerifyDatabase(services: KindServices): JobDefinition {
       warning: !ok,
       result: { ok, pointId, checks },
     }),
-    ended: (trx, { params: { sourceId }, job, clock }, { state }) =>
-      recordOutcome(trx, { sourceId, purpose: 'verify', jobId: job.id, state, clock }),
+    ended: async (trx, context, { state, problem, results }) => {
+      const { sourceId } = context.params
+      const { job, clock } = context
+      const pointId = results.choose?.pointId
+      if (state === 'failed' && pointId !== undefined && isOfPoint(problem)) {
+        const checks = [{ name: 'start', ok: false, evidence: problem.message, tookMs: 0 }]
+        await recordVerification(trx, context, pointId, { by: 'database', checks, sourceId })
+      }
+      await recordOutcome(trx, { sourceId, purpose: 'verify', jobId: job.id, state, clock })
+    },
   })
 }

@@ -26,6 +26,13 @@ export interface AlertParams {
     readonly code: string | null
   }
   'verification-failed': { readonly object: string; readonly jobId: string; readonly at: number }
+  /** A point of a database did not start, or the engine or an assertion found fault with it. */
+  'database-unverified': OfSource & {
+    readonly pointId: string | null
+    readonly jobId: string
+    readonly at: number
+    readonly reason: string
+  }
   'verification-overdue': OfSource & { readonly everyMs: number; readonly lastAt: number | null }
   'drill-overdue': OfSource & { readonly everyMs: number; readonly lastAt: number | null }
   'source-anomaly': OfSource & {

@@ -72,7 +72,7 @@ describeBothCatalogs('alerts about sources', (make) => {
     const site = await makeSite(make)
     const now = site.clock.wallMs()
     await site.addHost()
-    await site.addPolicy({ rpo: '1w', verify: { every: '2d', data: false } })
+    await site.addPolicy({ rpo: '1w', verify: { every: '2d', data: false, points: 'newest' } })
     await site.addSource({ lastSuccessAt: now, lastPointId: 'pnt_1' })
     await site.addSource({ id: 'src_2', name: 'young', lastSuccessAt: now })
     await site.addPoint({ takenAt: now - 9 * DAY_MS, verifiedAt: now - 4 * DAY_MS })

@@ -7,6 +7,7 @@ import { poolRules } from './pool-rules.ts'
 import { diskRules, serverRules } from './server-rules.ts'
 import { anomalyRules, sourceRules } from './source-rules.ts'
 import type { RuleGroup } from './rule-group.ts'
+import { verificationRules } from './verification-rules.ts'
 
 export const RULE_GROUPS: readonly RuleGroup[] = [
   serverRules,
@@ -15,6 +16,7 @@ export const RULE_GROUPS: readonly RuleGroup[] = [
   poolRules,
   mediumRules,
   databaseRules,
+  verificationRules,
   sourceRules,
   anomalyRules,
   diskRules,

@@ -64,6 +64,13 @@ export const ENGLISH: AlertTexts = {
       `Read openmaas job log ${jobId}. Check the disks of the pool, take a new point ` +
       '(openmaas protect), and restore from points that verify.',
   }),
+  'database-unverified': ({ source, pointId, jobId, at, reason }) => ({
+    title: `A recovery point of ${source} did not stand up to its verification`,
+    cause: `Point ${pointId ?? '?'}, verified at ${time(at)}: ${reason}`,
+    nextStep:
+      `Read openmaas point show ${pointId ?? ''} and openmaas job log ${jobId}. When the fault is in ` +
+      'production too, mend it there; else protect it anew, and recover from points that verify.',
+  }),
   'verification-overdue': ({ source, host, everyMs, lastAt }) => ({
     title: `${source} on ${host} was not verified in time`,
     cause: `The policy wants it every ${long(everyMs)}; it was last verified: ${time(lastAt)}.`,

@@ -55,6 +55,11 @@ export const CHINESE: AlertTexts = {
     cause: `作业 ${jobId} 于 ${time(at)} 回读时发现损坏。`,
     nextStep: `查看 openmaas job log ${jobId}。检查存储池的磁盘,创建新恢复点(openmaas protect),并从校验通过的恢复点恢复。`,
   }),
+  'database-unverified': ({ source, pointId, jobId, at, reason }) => ({
+    title: `${source} 的一个恢复点未通过校验`,
+    cause: `恢复点 ${pointId ?? '?'},校验于 ${time(at)}:${reason}`,
+    nextStep: `查看 openmaas point show ${pointId ?? ''} 和 openmaas job log ${jobId}。若生产库也有同样问题,请先在生产库修复;否则重新保护,并从校验通过的恢复点恢复。`,
+  }),
   'verification-overdue': ({ source, host, everyMs, lastAt }) => ({
     title: `${host} 上的 ${source} 未按时校验`,
     cause: `策略要求每 ${long(everyMs)} 校验一次;上次校验:${time(lastAt)}。`,

@@ -54,7 +54,7 @@ describeBothCatalogs('metrics', (make) => {
     const site = await makeSite(make)
     const now = site.clock.wallMs()
     await site.addHost()
-    await site.addPolicy({ verify: { every: '7d', data: false } })
+    await site.addPolicy({ verify: { every: '7d', data: false, points: 'newest' } })
     const lastSuccessAt = now - 2 * HOUR_MS
     await site.addSource({ lastSuccessAt, lastPointId: 'pnt_2', createdAt: now - 99 * HOUR_MS })
     await site.addSource({ id: 'src_2', name: 'other', labelsJson: '{}' })
