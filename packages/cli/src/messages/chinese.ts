@@ -1,4 +1,5 @@
 /** All texts of the command line in Chinese. A missing key does not compile. */
+import { chineseGroupsHelp, chineseGroupsRun } from './chinese-groups.ts'
 import { chineseHelp } from './chinese-help.ts'
 import { chineseRolesHelp, chineseRolesRun } from './chinese-roles.ts'
 import { chineseRun } from './chinese-run.ts'
@@ -13,4 +14,6 @@ export const chinese: Messages = {
   ...chineseRolesRun,
   ...chineseServerHelp,
   ...chineseServerRun,
+  ...chineseGroupsHelp,
+  ...chineseGroupsRun,
 }

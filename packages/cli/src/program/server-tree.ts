@@ -1,5 +1,6 @@
 /** What people do with a server every day: protect, mount, restore, watch. */
 import { DATABASE_COMMANDS } from './server-database-tree.ts'
+import { GROUP_COMMANDS } from './server-group-tree.ts'
 import { FORCE, JOB_AND_MEDIUM_COMMANDS, PLUG } from './server-media-tree.ts'
 import type { CommandSpec, OptionSpec, Run } from './spec.ts'
 import {
@@ -374,4 +375,5 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
   ...POINTS,
   ...JOB_AND_MEDIUM_COMMANDS,
   ...DATABASE_COMMANDS,
+  ...GROUP_COMMANDS,
 ]

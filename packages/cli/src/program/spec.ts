@@ -1,4 +1,5 @@
 /** What a command looks like from outside: enough for parsing, help and completion. */
+import type { englishGroupsHelp } from '../messages/english-groups.ts'
 import type { englishHelp } from '../messages/english-help.ts'
 import type { englishServerHelp } from '../messages/english-server-help.ts'
 import type { englishRolesHelp } from '../messages/english-roles.ts'
@@ -9,6 +10,7 @@ import type { Site } from './site.ts'
 export type HelpKey =
   | keyof typeof englishHelp
   | keyof typeof englishServerHelp
+  | keyof typeof englishGroupsHelp
   | keyof typeof englishRolesHelp
 
 export interface OptionSpec {

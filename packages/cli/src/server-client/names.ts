@@ -21,6 +21,7 @@ export const KINDS = {
   host: { id: 'host', list: 'listHosts', noun: 'host' },
   pool: { id: 'pool', list: 'listPools', noun: 'pool' },
   vdb: { id: 'virtualDatabase', list: 'listVirtualDatabases', noun: 'virtual database' },
+  group: { id: 'consistencyGroup', list: 'listGroups', noun: 'group' },
   policy: { id: 'policy', list: 'listPolicies', noun: 'policy' },
   user: { id: 'user', list: 'listUsers', noun: 'user' },
   webhook: { id: 'webhook', list: 'listWebhooks', noun: 'webhook' },

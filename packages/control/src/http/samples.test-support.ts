@@ -60,6 +60,10 @@ const EXTRA: Partial<Record<RouteName, (tenant: Tenant) => object>> = {
   promoteVirtualDatabase: () => ({ directory: '/srv/data' }),
   createSource: () => ({ path: '/srv/data' }),
   findInPoints: ({ source }) => ({ sourceId: source }),
+  // Two of them, and not one twice.
+  createGroup: ({ source }) => ({
+    sourceIds: [source, source.replace(/.$/, (last) => (last === 'Z' ? 'Y' : 'Z'))],
+  }),
   createPolicy: () => ({ spec: { rpo: '15m' } }),
   previewPolicy: () => ({ spec: { rpo: '15m' } }),
   simulatePolicy: () => ({ spec: { rpo: '15m' } }),

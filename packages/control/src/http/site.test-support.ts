@@ -16,6 +16,7 @@ export interface Tenant {
   readonly alert: string
   readonly virtualDatabase: string
   readonly bookmark: string
+  readonly consistencyGroup: string
 }
 
 function hostRow(id: string, name: string, labelsJson: string, at: number): Row<'host'> {
@@ -235,6 +236,24 @@ function bookmarkRow(common: Common): Row<'bookmark'> {
   }
 }
 
+function groupRow(common: Common): Row<'consistencyGroup'> {
+  const { consistencyGroup: id, labelsJson, at, owner, name: tenant } = common
+  return {
+    id,
+    name: `${tenant}-group`,
+    policyId: null,
+    clockLimitMs: 1000,
+    labelsJson,
+    nextRunAt: null,
+    lastDueAt: null,
+    lastJobId: null,
+    problemJson: null,
+    createdBy: owner,
+    createdAt: at,
+    version: 1,
+  }
+}
+
 /** @param owner the one who made job and medium */
 export async function addTenant(
   site: Pick<TestServer, 'catalog' | 'id'> & { readonly clock: Clock },
@@ -251,6 +270,7 @@ export async function addTenant(
     alert: site.id('alert'),
     virtualDatabase: site.id('virtualDatabase'),
     bookmark: site.id('bookmark'),
+    consistencyGroup: site.id('consistencyGroup'),
   }
   const at = site.clock.wallMs()
   const labelsJson = JSON.stringify({ tenant })
@@ -269,6 +289,7 @@ export async function addTenant(
     await trx.insertInto('alert').values(alertRow(common)).execute()
     await trx.insertInto('virtualDatabase').values(virtualDatabaseRow(common)).execute()
     await trx.insertInto('bookmark').values(bookmarkRow(common)).execute()
+    await trx.insertInto('consistencyGroup').values(groupRow(common)).execute()
   })
   return ids
 }

@@ -49,12 +49,8 @@ export async function awaitJobs(
       .where('id', 'in', ids)
       .execute()
     const ended = rows.filter(({ endedAt }) => endedAt !== null)
-    context.progress({
-      phase: 'members',
-      bytesDone: 0,
-      bytesTotal: null,
-      itemsDone: ended.length,
-    })
+    const phase = `members ${ended.length}/${ids.length}`
+    context.progress({ phase, bytesDone: 0, bytesTotal: null, itemsDone: 0 })
     if (ended.length === ids.length) return ids.map((id) => rows.find((row) => row.id === id)!)
     if (rows.length < ids.length) {
       throw new MaasError('OBJECT_NOT_FOUND', 'a job of a member is gone', { ids: [...ids] })
