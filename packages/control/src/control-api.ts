@@ -26,6 +26,7 @@ import type { Handlers } from './http/handler.ts'
 import { makeHttpServer } from './http/server.ts'
 import type { HttpServer } from './http/server.ts'
 import type { JobEngine } from './job/engine.ts'
+import { makeJobCalendarHandlers } from './job/calendar.ts'
 import { makeJobHandlers } from './job/handlers.ts'
 import { makeMediumHandlers } from './media/handlers.ts'
 import { makeMediumListHandlers } from './media/list.ts'
@@ -194,6 +195,7 @@ function makeHandlers(
     makeGroupHandlers(context),
     makeGroupDatabaseHandlers(context),
     makeJobHandlers(context),
+    makeJobCalendarHandlers(context),
     makeWebhookHandlers(context),
     makeDocumentHandlers(context),
     makeSupportHandlers(context),

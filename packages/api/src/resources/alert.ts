@@ -1,6 +1,6 @@
 /** What needs attention, with its cause and the next step. */
 import { z } from 'zod'
-import { idOf, labels, lineText, timeOrNull, timeShown } from './common.ts'
+import { idOf, labels, lineText, time, timeOrNull, timeShown } from './common.ts'
 
 export const severity = z.enum(['info', 'warning', 'critical'])
 
@@ -20,6 +20,8 @@ export const alert = z
     openedAt: timeShown,
     seenAt: timeShown,
     resolvedAt: timeOrNull,
+    /** Nothing is sent about it until then; null: it is not silent. */
+    silence: z.object({ until: timeShown, by: z.string(), reason: z.string() }).nullable(),
     acknowledgedBy: z.string().nullable(),
     acknowledgedAt: timeOrNull,
   })
@@ -27,3 +29,8 @@ export const alert = z
 export type Alert = z.infer<typeof alert>
 
 export const acknowledgement = z.strictObject({ note: lineText.optional() })
+
+/** Longer is forgotten: who wants no more of it changes the rule. */
+export const SILENCE_DAYS_MAX = 90
+
+export const silenceRequest = z.strictObject({ until: time, reason: lineText.min(1) })

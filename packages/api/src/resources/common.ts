@@ -16,6 +16,8 @@ export const LABEL_COUNT_MAX = 64
 /** Items of a page. */
 export const PAGE_LIMIT_MAX = 1000
 export const PAGE_LIMIT_DEFAULT = 50
+/** Of a filter: 200 ids, as many as a page of the console; an address has 16 KiB. */
+const IDS_LENGTH_MAX = 7000
 
 // A line break or escape in a name would forge lines of logs and terminals.
 // oxlint-disable-next-line no-control-regex -- control characters are what it refuses
@@ -25,6 +27,14 @@ const PRINTABLE = /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$/
 const WITHOUT_NUL = /^[^\u0000]*$/
 
 export const idOf = (kind: ControlKind | 'pool') => z.string().regex(idPattern(kind))
+/** Several ids, separated by commas: those of one page. */
+export const idsOf = (kind: ControlKind | 'pool') => {
+  const one = idPattern(kind).source.slice(1, -1)
+  return z
+    .string()
+    .max(IDS_LENGTH_MAX)
+    .regex(new RegExp(`^${one}(?:,${one})*$`))
+}
 export const nameText = z.string().min(1).max(NAME_LENGTH_MAX).regex(PRINTABLE)
 export const pathText = z.string().max(PATH_LENGTH_MAX).regex(WITHOUT_NUL)
 export const lineText = z.string().max(TEXT_LENGTH_MAX).regex(PRINTABLE)

@@ -90,6 +90,34 @@ export const jobLogLine = z
   })
   .meta({ id: 'JobLogLine' })
 
+/** Of a calendar: a day, with one hour more where clocks change. */
+export const CALENDAR_HOURS_MAX = 25
+/** Hosts of a calendar: those with the most work. */
+export const CALENDAR_HOSTS_MAX = 200
+
+/** What ran and what will run, hour by hour, on each host; `counts[0]` is the hour of `from`. */
+export const jobCalendar = z
+  .object({
+    from: timeShown,
+    until: timeShown,
+    hosts: z.array(
+      z.object({
+        /** Null: work of the server itself. */
+        hostId: idOf('host').nullable(),
+        hostName: z.string(),
+        /** Jobs that were at work in that hour, and of those the ones that failed. */
+        ran: z.array(count),
+        failed: z.array(count),
+        /** Runs that schedules foresee. */
+        planned: z.array(count),
+      }),
+    ),
+    /** Hosts that are not shown. */
+    omitted: count,
+  })
+  .meta({ id: 'JobCalendar' })
+export type JobCalendar = z.infer<typeof jobCalendar>
+
 /** The answer to what takes longer than a request; with `?wait`, the job as it stands then. */
 export const accepted = z
   .object({ jobId: idOf('job'), job: job.optional() })

@@ -1,6 +1,6 @@
 /** Alerts, and who is told about them. */
 import { z } from 'zod'
-import { acknowledgement, alert, severity } from '../resources/alert.ts'
+import { acknowledgement, alert, severity, silenceRequest } from '../resources/alert.ts'
 import { idOf, nameText, pageOf } from '../resources/common.ts'
 import {
   CHANNEL_KINDS,
@@ -38,6 +38,7 @@ export const alertRoutes = {
         rule: nameText,
         subject: nameText,
         acknowledged: flag,
+        silenced: flag,
         labels: labelFilter,
       },
     }),
@@ -62,6 +63,27 @@ export const alertRoutes = {
     summary: { en: 'Somebody looks after it', zh: '确认告警' },
     params: alertParams,
     body: acknowledgement,
+    response: { 200: alert },
+  }),
+  silenceAlert: defineRoute({
+    method: 'POST',
+    path: '/api/v1/alerts/{alertId}/silence',
+    permission: 'alert.acknowledge',
+    tag,
+    objects,
+    summary: { en: 'Send nothing about it until then', zh: '静默告警' },
+    params: alertParams,
+    body: silenceRequest,
+    response: { 200: alert },
+  }),
+  unsilenceAlert: defineRoute({
+    method: 'POST',
+    path: '/api/v1/alerts/{alertId}/unsilence',
+    permission: 'alert.acknowledge',
+    tag,
+    objects,
+    summary: { en: 'End its silence now', zh: '结束静默' },
+    params: alertParams,
     response: { 200: alert },
   }),
   listChannels: defineRoute({

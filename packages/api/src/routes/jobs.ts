@@ -1,7 +1,7 @@
 /** Jobs. */
 import { z } from 'zod'
 import { idOf, pageOf, time } from '../resources/common.ts'
-import { accepted, job, jobDetail, jobLogLine, jobState } from '../resources/job.ts'
+import { accepted, job, jobCalendar, jobDetail, jobLogLine, jobState } from '../resources/job.ts'
 import { defineRoute, labelFilter, listQuery, oneOfList } from './define-route.ts'
 
 const tag = 'jobs'
@@ -35,6 +35,16 @@ export const jobRoutes = {
       },
     }),
     response: { 200: pageOf(job) },
+  }),
+  getJobCalendar: defineRoute({
+    method: 'GET',
+    path: '/api/v1/job-calendar',
+    permission: 'job.read',
+    tag,
+    rate: 'expensive',
+    summary: { en: 'What ran and will run on a day, by host', zh: '作业日历' },
+    query: z.strictObject({ from: time, until: time }),
+    response: { 200: jobCalendar },
   }),
   getJob: defineRoute({
     method: 'GET',

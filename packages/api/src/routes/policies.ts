@@ -1,6 +1,6 @@
 /** SLA policies: promises, and what would come of them. */
 import { z } from 'zod'
-import { danger, idOf, nameText, pageOf, plan } from '../resources/common.ts'
+import { danger, idOf, idsOf, nameText, pageOf, plan } from '../resources/common.ts'
 import {
   complianceReport,
   nextRuns,
@@ -120,7 +120,10 @@ export const policyRoutes = {
     permission: 'source.read',
     tag,
     summary: { en: 'Which promises are kept', zh: '合规报告' },
-    query: listQuery({ sorts: ['sourceId'], filters: { state: complianceState } }),
+    query: listQuery({
+      sorts: ['sourceId'],
+      filters: { state: complianceState, sourceId: idsOf('source') },
+    }),
     response: { 200: complianceReport },
   }),
 } as const

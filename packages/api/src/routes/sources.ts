@@ -1,6 +1,6 @@
 /** What is protected. */
 import { z } from 'zod'
-import { danger, idOf, nameText, pageOf, plan } from '../resources/common.ts'
+import { danger, idOf, idsOf, nameText, pageOf, plan } from '../resources/common.ts'
 import { accepted } from '../resources/job.ts'
 import {
   compliance,
@@ -29,6 +29,7 @@ export const sourceRoutes = {
     query: listQuery({
       sorts: ['name', 'createdAt', 'lastSuccessAt'],
       filters: {
+        id: idsOf('source'),
         name: nameText,
         kind: sourceKind,
         hostId: idOf('host'),

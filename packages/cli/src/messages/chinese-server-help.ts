@@ -132,6 +132,9 @@ export const chineseServerHelp: Readonly<Record<keyof typeof englishServerHelp, 
   'server.point-verify': '校验恢复点',
   'server.point-delete': '删除恢复点',
   'server.job-list': '列出作业',
+  'server.job-calendar': '显示作业冲突：各主机已运行与将运行的作业',
+  'server.job-calendar.help': `默认为从现在起的一天，或由 --from 与 --until 指定。“已运行”按作业工作过的每个小时计数。
+-o json 给出逐小时数据。`,
   'server.job-show': '显示作业及其步骤',
   'server.job-watch': '跟踪作业直至结束',
   'server.job-watch.help': `不指定作业时取最新的一个。退出码表示结果：0 完成，6 有警告，
@@ -170,15 +173,15 @@ export const chineseServerHelp: Readonly<Record<keyof typeof englishServerHelp, 
   'server.database-protect.help':
     '创建数据源并生成第一个恢复点：卷、物理副本、持续跟随的备库。此后由策略生成恢复点，\n' +
     '其间任意一秒均可恢复。',
-  'server.database-list': '列出受保护的数据库',
-  'server.database-range': '显示数据库可恢复的时间范围',
-  'server.vdb-create': '用任意时刻的数据创建虚拟数据库',
   'server.database-change': '更改数据库的连接方式及对其恢复点的校验',
   'server.database-change.help':
     '未指定的保持不变。--assert 取代已有的全部断言；每次手动或按策略校验恢复点时都会执行，\n' +
     '且必须返回真。',
   'server.option.place': '生产库现在的位置',
   'server.option.no-assert': '除引擎自身检查外不再执行断言',
+  'server.database-list': '列出受保护的数据库',
+  'server.database-range': '显示数据库可恢复的时间范围',
+  'server.vdb-create': '用任意时刻的数据创建虚拟数据库',
   'server.vdb-create.help':
     '不指定时刻则使用最新恢复点；晚于最新恢复点的时刻会先生成恢复点。刷新与重置后名称、\n' +
     '端口与口令不变。',
@@ -250,6 +253,10 @@ export const chineseServerHelp: Readonly<Record<keyof typeof englishServerHelp, 
   'server.alert-list': '列出告警',
   'server.alert-show': '显示告警及其原因与下一步',
   'server.alert-ack': '确认告警',
+  'server.alert-silence': '在一段时间内不发送某告警的通知',
+  'server.alert-silence.help': `告警仍在列表中。静默在 --ttl 之后自行结束；届时仍存在的告警会发送通知，
+期间再次出现的也保持静默。"alert unsilence" 可立即结束静默。`,
+  'server.alert-unsilence': '立即结束某告警的静默',
   'server.events': '跟踪实时事件',
   'server.events.help': '每行一个事件，直到 Ctrl-C。连接中断后自动从断点继续。',
   'server.audit-list': '列出审计日志',

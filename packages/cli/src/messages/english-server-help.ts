@@ -135,6 +135,9 @@ with a whole document.`,
   'server.point-verify': 'Read a point back and prove it whole',
   'server.point-delete': 'Delete a point',
   'server.job-list': 'List jobs',
+  'server.job-calendar': 'Show when work clashes: what ran and will run, by host',
+  'server.job-calendar.help': `A day from now on, or from --from to --until. RAN counts a job in every
+hour in which it was at work. -o json has each hour.`,
   'server.job-show': 'Show a job with its steps',
   'server.job-watch': 'Follow a job to its end',
   'server.job-watch.help': `Without a job: the newest one. The exit code says how it ended: 0
@@ -176,15 +179,15 @@ done, 6 with warnings, 7 failed, 10 damage found, 130 cancelled.`,
   'server.database-protect.help':
     'Makes the source and takes its first point: a volume, a physical copy, a standby that\n' +
     'follows. From then on its policy takes points, and every second between them can be had.',
-  'server.database-list': 'List the databases that are protected',
-  'server.database-range': 'Which seconds of a database can be recovered',
-  'server.vdb-create': 'Make a database of any second of a protected one',
   'server.database-change': 'Change how a database is reached, and what is asked of its points',
   'server.database-change.help':
     'What is not named stays. --assert takes the place of all assertions there are: each is asked\n' +
     'of every point that is verified, by hand or by policy, and must answer true.',
   'server.option.place': 'where production is now',
   'server.option.no-assert': 'ask nothing of points beside the checks of the engine',
+  'server.database-list': 'List the databases that are protected',
+  'server.database-range': 'Which seconds of a database can be recovered',
+  'server.vdb-create': 'Make a database of any second of a protected one',
   'server.vdb-create.help':
     'Without a moment it shows the newest point. A moment later than that is had by taking a\n' +
     'point first. The instance keeps its name, port and password through refresh and reset.',
@@ -259,6 +262,11 @@ hour unless --ttl says otherwise.`,
   'server.alert-list': 'List alerts',
   'server.alert-show': 'Show an alert with its cause and the next step',
   'server.alert-ack': 'Say that you look after an alert',
+  'server.alert-silence': 'Send nothing about an alert for a while',
+  'server.alert-silence.help': `It stays in the list. Silence ends by itself after --ttl; what then
+still holds is told, and what comes again in the meantime is silent too. "alert unsilence" ends
+it at once.`,
+  'server.alert-unsilence': 'End the silence of an alert now',
   'server.events': 'Follow what happens',
   'server.events.help': `One event on a line, until Ctrl-C. A connection that breaks goes on
 where it ended.`,

@@ -63,6 +63,14 @@ const JOBS: readonly CommandSpec[] = [
     run: () => jobs('list'),
   }),
   onServer({
+    path: 'job calendar',
+    options: [filter('from', '<time>'), filter('until', '<time>')],
+    summary: 'server.job-calendar',
+    help: 'server.job-calendar.help',
+    examples: ['job calendar', "job calendar --from '24 h ago'"],
+    run: () => jobs('calendar'),
+  }),
+  onServer({
     path: 'job show',
     usage: '<job>',
     summary: 'server.job-show',

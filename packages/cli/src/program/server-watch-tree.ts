@@ -1,6 +1,6 @@
 /** Commands of a server that watch it, and those for its whole configuration. */
 import type { CommandSpec, OptionSpec, Run } from './spec.ts'
-import { ENABLE, filter, LABEL, LIST, onServer, REASON } from './server-options.ts'
+import { ENABLE, filter, LABEL, LIST, onServer, REASON, TTL } from './server-options.ts'
 
 const watching = async (
   name: keyof typeof import('../server-client/verbs/watching.ts'),
@@ -57,6 +57,22 @@ const WATCHING: readonly CommandSpec[] = [
     summary: 'server.alert-ack',
     examples: ["alert ack alr_01KD… --note 'disk ordered'"],
     run: () => watching('acknowledge'),
+  }),
+  onServer({
+    path: 'alert silence',
+    usage: '<alert>',
+    options: [TTL, REASON],
+    summary: 'server.alert-silence',
+    help: 'server.alert-silence.help',
+    examples: ["alert silence alr_01KD… --ttl 4h --reason 'disks are being replaced'"],
+    run: () => watching('silence'),
+  }),
+  onServer({
+    path: 'alert unsilence',
+    usage: '<alert>',
+    summary: 'server.alert-unsilence',
+    examples: ['alert unsilence alr_01KD…'],
+    run: () => watching('unsilence'),
   }),
   onServer({
     path: 'events',

@@ -5,6 +5,7 @@ import type { Catalog } from './catalog.ts'
 import { COLUMNS_0001 } from './migrations/0001-tables.ts'
 import { COLUMNS_0004 } from './migrations/0004-databases.ts'
 import { COLUMNS_0007 } from './migrations/0007-groups.ts'
+import { COLUMNS_0009 } from './migrations/0009-silences.ts'
 import { EXPORTED_TABLE_NAMES, EXPORTED_TABLES } from './tables.ts'
 import type { ExportedTable } from './tables.ts'
 
@@ -36,7 +37,7 @@ const PARENTS: Readonly<Record<string, string>> = {
   groupPointId: 'gpt_1',
 }
 
-const COLUMNS = { ...COLUMNS_0001, ...COLUMNS_0004, ...COLUMNS_0007 }
+const COLUMNS = { ...COLUMNS_0001, ...COLUMNS_0004, ...COLUMNS_0007, ...COLUMNS_0009 }
 
 function makeValue(
   column: string,

@@ -357,6 +357,14 @@ export interface CatalogTables extends DatabaseTables, GroupTables {
     acknowledgedBy: string | null
     acknowledgedAt: number | null
   }
+  /** Of a key, so that what comes again is silent too; over when `until` has passed. */
+  alertSilence: {
+    key: string
+    until: number
+    reason: string
+    createdBy: string
+    createdAt: number
+  }
   channel: {
     id: string
     name: string

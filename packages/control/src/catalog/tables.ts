@@ -45,6 +45,7 @@ export const EXPORTED_TABLES: Keys = {
   webhook: ['id'],
   delivery: ['id'],
   alert: ['id'],
+  alertSilence: ['key'],
   channel: ['id'],
   notifyRule: ['id'],
   notification: ['id'],

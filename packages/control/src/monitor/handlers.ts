@@ -1,15 +1,17 @@
 /** What needs attention, and when pools are full: over the API. */
-import type { Alert } from '@openmaas/api/resources/alert'
+import { SILENCE_DAYS_MAX, type Alert } from '@openmaas/api/resources/alert'
 import type { Clock } from '@openmaas/kernel/clock'
 import { auditChange } from '../audit/audited.ts'
 import { ownerOf } from '@openmaas/api/permissions'
 import type { Catalog } from '../catalog/catalog.ts'
-import { objectNotFound } from '../http/handler.ts'
+import { objectNotFound, requestInvalid } from '../http/handler.ts'
 import type { HandlerRequest, Handlers, Language } from '../http/handler.ts'
 import { labelsOf, objectOf, timeOf, timeOrNull } from '../http/columns.ts'
 import { readPage, whereVisible } from '../http/list-query.ts'
 import { appendAlertEvent } from './alerts/alert-repository.ts'
 import type { AlertRow } from './alerts/alert-repository.ts'
+import { endSilence, findSilence, mapSilences, saveSilence } from './alerts/silences.ts'
+import type { Silence } from './alerts/silences.ts'
 import { describeAlert } from './alerts/texts.ts'
 import { loadForecasts } from './capacity/capacity.ts'
 import type { PoolOutlook } from './capacity/capacity.ts'
@@ -25,14 +27,17 @@ export function makeMonitorHandlers(context: MonitorContext) {
   return {
     listAlerts: (request) => listAlerts(context, request),
     getAlert: async ({ params, language }) => {
-      return { body: showAlert(await loadAlert(context.catalog.db, params.alertId), language) }
+      const row = await loadAlert(context.catalog.db, params.alertId)
+      return { body: await showOne(context, row, language) }
     },
     acknowledgeAlert: (request) => acknowledge(context, request),
+    silenceAlert: (request) => silenceAlert(context, request),
+    unsilenceAlert: (request) => unsilenceAlert(context, request),
     getForecast: (request) => getForecast(context, request),
   } satisfies Handlers
 }
 
-export function showAlert(row: AlertRow, language: Language): Alert {
+export function showAlert(row: AlertRow, silence: Silence | undefined, language: Language): Alert {
   const { id, rule, severity, state, subject, acknowledgedBy } = row
   const params = objectOf(row.paramsJson)
   return {
@@ -42,6 +47,10 @@ export function showAlert(row: AlertRow, language: Language): Alert {
     state,
     subject,
     params,
+    silence:
+      silence === undefined
+        ? null
+        : { until: timeOf(silence.until), by: silence.createdBy, reason: silence.reason },
     acknowledgedBy,
     labels: labelsOf(row.labelsJson),
     ...describeAlert(
@@ -56,6 +65,11 @@ export function showAlert(row: AlertRow, language: Language): Alert {
     resolvedAt: timeOrNull(row.resolvedAt),
     acknowledgedAt: timeOrNull(row.acknowledgedAt),
   }
+}
+
+async function showOne(context: MonitorContext, row: AlertRow, language: Language): Promise<Alert> {
+  const { catalog, clock } = context
+  return showAlert(row, await findSilence(catalog.db, row.key, clock.wallMs()), language)
 }
 
 async function loadAlert(db: Catalog['db'], id: string): Promise<AlertRow> {
@@ -80,8 +94,17 @@ async function listAlerts(context: MonitorContext, request: HandlerRequest<'list
   if (acknowledged !== undefined) {
     rows = rows.where('acknowledgedAt', acknowledged === 'true' ? 'is not' : 'is', null)
   }
+  const now = context.clock.wallMs()
+  const silenced = query['filter[silenced]']
+  if (silenced !== undefined) {
+    const silent = db.selectFrom('alertSilence').select('key').where('until', '>', now)
+    rows = rows.where('key', silenced === 'true' ? 'in' : 'not in', silent)
+  }
   const page = await readPage(rows, query, { table: 'alert' })
-  return { body: { items: page.rows.map((row) => showAlert(row, language)), next: page.next } }
+  const keys = page.rows.map(({ key }) => key)
+  const silences = await mapSilences(db, keys, now)
+  const items = page.rows.map((row) => showAlert(row, silences.get(row.key), language))
+  return { body: { items, next: page.next } }
 }
 
 /** Again by somebody else: now that one looks after it. */
@@ -104,7 +127,53 @@ async function acknowledge(context: MonitorContext, request: HandlerRequest<'ack
     })
     return after
   })
-  return { body: showAlert(row, language) }
+  return { body: await showOne(context, row, language) }
+}
+
+const SILENCE_MAX_MS = SILENCE_DAYS_MAX * DAY_MS
+
+async function silenceAlert(context: MonitorContext, request: HandlerRequest<'silenceAlert'>) {
+  const { params, body, principal, language } = request
+  const { catalog, clock } = context
+  const now = clock.wallMs()
+  const until = Date.parse(body.until)
+  if (until <= now || until > now + SILENCE_MAX_MS) {
+    throw requestInvalid('/body/until', `within the next ${SILENCE_DAYS_MAX} days`)
+  }
+  const { reason } = body
+  const row = await catalog.transaction(async (trx) => {
+    const alert = await loadAlert(trx, params.alertId)
+    const createdBy = ownerOf(principal)
+    await saveSilence(trx, { key: alert.key, until, reason, createdBy, createdAt: now })
+    await appendAlertEvent(trx, context, 'alert.silenced', alert)
+    await auditChange(trx, clock, request, {
+      action: 'silenceAlert',
+      object: alert.id,
+      labels: labelsOf(alert.labelsJson),
+      after: { until: timeOf(until) },
+      reason,
+    })
+    return alert
+  })
+  return { body: await showOne(context, row, language) }
+}
+
+/** Again: nothing changes. */
+async function unsilenceAlert(context: MonitorContext, request: HandlerRequest<'unsilenceAlert'>) {
+  const { catalog, clock } = context
+  const row = await catalog.transaction(async (trx) => {
+    const alert = await loadAlert(trx, request.params.alertId)
+    if (await endSilence(trx, alert.key, clock.wallMs())) {
+      await appendAlertEvent(trx, context, 'alert.unsilenced', alert)
+    }
+    await auditChange(trx, clock, request, {
+      action: 'unsilenceAlert',
+      object: alert.id,
+      labels: labelsOf(alert.labelsJson),
+    })
+    return alert
+  })
+  return { body: await showOne(context, row, request.language) }
 }
 
 async function getForecast(context: MonitorContext, request: HandlerRequest<'getForecast'>) {

@@ -94,6 +94,45 @@ describeBothCatalogs('the monitor over the API', (make) => {
     expect(JSON.parse(open.text)).toMatchObject({ items: [{ id: own, state: 'firing' }] })
   })
 
+  test('a silent alert says until when, by whom and why, and calls for nobody until then', async () => {
+    const site = await makeSite(make)
+    await site.addPool({ id: POOL, state: 'degraded' })
+    await site.pass(11, () => site.renewLease())
+    const { ask } = await serve(site)
+    const { id } = await site.catalog.db.selectFrom('alert').select('id').executeTakeFirstOrThrow()
+    const url = `/api/v1/alerts/${id}`
+    const until = (ms: number): string => new Date(site.clock.wallMs() + ms).toISOString()
+    const silence = (body: object) => ask('POST', `${url}/silence`, 'admin', body)
+    expect((await silence({ until: until(-1), reason: 'late' })).status).toBe(422)
+    expect((await silence({ until: until(91 * DAY_MS), reason: 'for ever' })).status).toBe(422)
+    expect((await silence({ until: until(DAY_MS), reason: '' })).status).toBe(422)
+    const ends = until(DAY_MS)
+    const answer = await silence({ until: ends, reason: 'new disk comes' })
+    expect(JSON.parse(answer.text)).toMatchObject({
+      id,
+      state: 'firing',
+      silence: { until: ends, reason: 'new disk comes' },
+    })
+    const count = async (filter: string): Promise<number> => {
+      const list = await ask('GET', `/api/v1/alerts?filter[silenced]=${filter}`)
+      return (JSON.parse(list.text) as { items: [] }).items.length
+    }
+    expect([await count('true'), await count('false')]).toEqual([1, 0])
+    const audited = await site.catalog.db.selectFrom('audit').selectAll().execute()
+    expect(audited.at(-1)).toMatchObject({ action: 'silenceAlert', object: id })
+    site.clock.advance(DAY_MS)
+    expect([await count('true'), await count('false')]).toEqual([0, 1])
+    await silence({ until: until(DAY_MS), reason: 'once more' })
+    const ended = await ask('POST', `${url}/unsilence`)
+    expect(JSON.parse(ended.text)).toMatchObject({ silence: null })
+    const events = await site.events.since(0, { topics: ['alerts'] })
+    expect(events.map(({ type }) => type).slice(-3)).toEqual([
+      'alert.silenced',
+      'alert.silenced',
+      'alert.unsilenced',
+    ])
+  })
+
   test('the forecast shows its samples, its range, and when there are too few', async () => {
     const site = await makeSite(make)
     await site.addPool({ id: POOL })

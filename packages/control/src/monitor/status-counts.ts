@@ -75,7 +75,7 @@ export async function countStatus(context: StatusContext, principal: Principal):
     media: await countMedia(counter, now),
     hosts: await countHosts(counter),
     pools: await countPools(counter, context),
-    alerts: await countAlerts(counter),
+    alerts: await countAlerts(counter, now),
     attention,
   }
 }
@@ -96,6 +96,8 @@ async function countSources(counter: Counter, context: StatusContext) {
       .filter((one) => one.state === state)
       .toSorted((a, b) => (b.ageMs ?? Infinity) - (a.ageMs ?? Infinity) || 0),
   )
+  // Nothing is late yet, and the next run will not happen.
+  attention.push(...rows.filter((row) => row.state === 'compliant' && isHostAway(row)))
   // A promise alone brings nothing back.
   const covered = rows.filter((row) => row.policyId !== null && row.newestAt !== null)
   const sources = {
@@ -116,6 +118,10 @@ async function countSources(counter: Counter, context: StatusContext) {
     null,
   )
   return { sources, attention: shown, newestAt }
+}
+
+function isHostAway({ reasons }: SourceCompliance): boolean {
+  return reasons.some(({ code }) => code === 'HOST_OFFLINE')
 }
 
 /** From the running totals: counting a million rows takes a second. */
@@ -212,11 +218,15 @@ async function countPools(counter: Counter, context: StatusContext): Promise<Sta
   }
 }
 
-async function countAlerts(counter: Counter): Promise<Status['alerts']> {
+/** Those that somebody has silenced call for nobody. */
+async function countAlerts(counter: Counter, now: number): Promise<Status['alerts']> {
   const rows = await counter.db
     .selectFrom('alert')
     .select((e) => ['severity', e.fn.countAll<number>().as('count')])
     .where('state', '=', 'firing')
+    .where('key', 'not in', (e) =>
+      e.selectFrom('alertSilence').select('alertSilence.key').where('until', '>', now),
+    )
     .where(counter.visible('alert', 'alert.read'))
     .groupBy('severity')
     .execute()

@@ -9,8 +9,8 @@ import { COMPLIANCE_BATCH_MAX, loadCompliance } from './compliance-repository.ts
 import type { SourceCompliance } from './compliance-repository.ts'
 import { loadPolicies } from './resolve.ts'
 
-/** Pages looked through for states that are rare, in one request. */
-const PAGES_MAX = 20
+/** Looked through for states that are rare, in one request: 10,000 sources. */
+const BATCHES_MAX = 20
 
 export function makeComplianceHandlers(context: HandlerContext) {
   return {
@@ -45,26 +45,33 @@ async function report(context: HandlerContext, request: HandlerRequest<'getCompl
   const now = context.clock.wallMs()
   const policies = await loadPolicies(db)
   const state = query['filter[state]']
+  const ids = query['filter[sourceId]']?.split(',')
   const limit = Math.min(query.limit, COMPLIANCE_BATCH_MAX)
   const sort = query.sort.replace('sourceId', 'id')
   const items: ReturnType<typeof show>[] = []
-  let cursor = query.cursor
-  let next: string | null = null
-  for (let pages = 0; pages < PAGES_MAX; pages += 1) {
-    const rows = whereVisible(db.selectFrom('source').selectAll(), 'source', context.catalog, {
+  const readSources = (cursor: string | undefined, count: number) => {
+    let rows = whereVisible(db.selectFrom('source').selectAll(), 'source', context.catalog, {
       principal,
     })
-    // No more than what is still wanted, so that the cursor stands behind what was shown.
-    const page = await readPage(
-      rows,
-      { sort, cursor, limit: limit - items.length },
-      { table: 'source' },
-    )
-    const ids = page.rows.map((row) => row.id)
-    const found = await loadCompliance(db, ids, { policies, now })
+    if (ids !== undefined) rows = rows.where('id', 'in', ids)
+    return readPage(rows, { sort, cursor, limit: count }, { table: 'source' })
+  }
+  let cursor = query.cursor
+  let next: string | null = null
+  for (let batches = 0; batches < BATCHES_MAX; batches += 1) {
+    // A state may be rare: many are looked at at once.
+    const page = await readSources(cursor, state === undefined ? limit : COMPLIANCE_BATCH_MAX)
+    const places = new Map(page.rows.map((row, index) => [row.id, index]))
+    const found = await loadCompliance(db, [...places.keys()], { policies, now })
     const wanted = found.filter((each) => state === undefined || each.state === state)
-    items.push(...wanted.map((each) => show(each, language)))
+    const taken = wanted.slice(0, limit - items.length)
+    items.push(...taken.map((each) => show(each, language)))
     next = page.next
+    if (taken.length < wanted.length) {
+      // The cursor stands behind the last that is shown.
+      const last = places.get(taken.at(-1)!.sourceId)!
+      next = (await readSources(cursor, last + 1)).next
+    }
     if (next === null || items.length >= limit) break
     cursor = next
   }

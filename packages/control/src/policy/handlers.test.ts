@@ -204,6 +204,25 @@ describeBothCatalogs('policies over the API', (make) => {
     expect(runs.body.items).toEqual(['2026-01-02T00:00:00.000Z', '2026-01-03T00:00:00.000Z'])
   })
 
+  test('a page of one state goes on behind what it showed', async () => {
+    const catalog = await make()
+    await addHost(catalog, 'hst_1', 'agent')
+    for (let n = 1; n <= 6; n += 1) {
+      await addSource(catalog, ID('src', n), 'hst_1', { env: n % 2 === 0 ? 'prod' : 'test' })
+    }
+    await addPolicy(catalog, ID('plc', 1), { rpo: '1h' }, { env: 'prod' })
+    const site = makeSite(catalog)
+    site.clock.advance(DAY_MS)
+    const read = async (more: object) => {
+      const query = { limit: 2, sort: 'sourceId', 'filter[state]': 'violated', ...more }
+      const { body } = await site.getCompliance(ask({ query }))
+      return [body.items.map(({ sourceId }) => sourceId.slice(-1)).join(''), body.next] as const
+    }
+    const [first, next] = await read({})
+    expect(first).toBe('24')
+    expect(await read({ cursor: next })).toEqual(['6', null])
+  })
+
   test('compliance is told for the sources one may see, filtered by state', async () => {
     const catalog = await make()
     await addSources(catalog)
@@ -223,6 +242,11 @@ describeBothCatalogs('policies over the API', (make) => {
       ['3', 'unprotected'],
     ])
     expect(await states({ 'filter[state]': 'violated' })).toEqual([['1', 'violated']])
+    const two = `${ID('src', 3)},${ID('src', 2)}`
+    expect(await states({ 'filter[sourceId]': two })).toEqual([
+      ['2', 'compliant'],
+      ['3', 'unprotected'],
+    ])
     expect(await states({}, { ...SYSTEM, scope: { env: 'test' } })).toEqual([['3', 'unprotected']])
     const one = await site.getSourceCompliance(ask({ params: { sourceId: ID('src', 1) } }))
     expect(one.body.reasons.map((reason) => reason.text)).toEqual(['no point yet', 'promise 1 h'])

@@ -103,11 +103,13 @@ async function listSources(context: SourceContext, request: HandlerRequest<'list
   const { query, principal } = request
   const { db } = context.catalog
   let rows = whereVisible(db.selectFrom('source').selectAll(), 'source', context.catalog, request)
+  const ids = query['filter[id]']?.split(',')
   const name = query['filter[name]']
   const kind = query['filter[kind]']
   const hostId = query['filter[hostId]']
   const policyId = query['filter[policyId]']
   const paused = query['filter[paused]']
+  if (ids !== undefined) rows = rows.where('id', 'in', ids)
   if (name !== undefined) rows = rows.where('name', '=', name)
   if (kind !== undefined) rows = rows.where('kind', '=', kind)
   if (hostId !== undefined) rows = rows.where('hostId', '=', hostId)

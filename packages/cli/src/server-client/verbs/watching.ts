@@ -4,6 +4,7 @@ import { EVENT_TOPICS } from '@openmaas/api/resources/event'
 import type { EventTopic } from '@openmaas/api/resources/event'
 import { isMaasError, MaasError } from '@openmaas/kernel/errors'
 import { printable } from '../../format/width.ts'
+import { parseDuration } from '../../format/time.ts'
 import { listOf, loadObject, showList, showOf } from '../lists.ts'
 import { findId, timeOf } from '../names.ts'
 import { onServer, textOf } from '../server.ts'
@@ -11,6 +12,8 @@ import type { Row, Server } from '../server.ts'
 import { formatOf, showRow } from '../show.ts'
 
 const EXIT_DAMAGED = 10
+/** Long enough for a repair, short enough to be remembered. */
+const SILENCE_DEFAULT = '4h'
 
 export const listAlerts = onServer(listOf('alert'))
 export const showAlert = onServer(showOf('alert'))
@@ -21,6 +24,26 @@ export const acknowledge = onServer(async (server, input, site) => {
   const body = { ...(note !== undefined && { note }) }
   const { body: alert } = await server.request('acknowledgeAlert', { params, body })
   showRow(alert, { site, input })
+})
+
+export const silence = onServer(async (server, input, site) => {
+  const ttl = input.text('ttl') ?? SILENCE_DEFAULT
+  const lastsMs = parseDuration(ttl)
+  const reason = input.text('reason')
+  if (lastsMs === undefined || reason === undefined) {
+    const message = 'silence wants --reason, and --ttl as a time such as 4h'
+    throw new MaasError('USAGE', message, { option: lastsMs === undefined ? 'ttl' : 'reason' })
+  }
+  const until = new Date(site.clock.wallMs() + lastsMs).toISOString()
+  const params = { alertId: input.positionals[0] }
+  const { body } = await server.request('silenceAlert', { params, body: { until, reason } })
+  showRow(body, { site, input })
+})
+
+export const unsilence = onServer(async (server, input, site) => {
+  const params = { alertId: input.positionals[0] }
+  const { body } = await server.request('unsilenceAlert', { params })
+  showRow(body, { site, input })
 })
 
 // ── audit ──────────────────────────────────────────────────────────────────

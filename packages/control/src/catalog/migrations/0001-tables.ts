@@ -28,6 +28,7 @@ type Later =
   | 'sourceDatabase'
   | 'virtualDatabase'
   | 'bookmark'
+  | 'alertSilence'
   | keyof GroupTables
 interface LaterColumns {
   readonly point: 'databaseJson' | 'onDemand' | 'verificationJson'
@@ -393,6 +394,7 @@ const PRIMARY_KEYS: Readonly<Record<string, readonly string[]>> = {
   lease: ['name'],
   sample: ['name', 'subject', 'at'],
   sourceDatabase: ['sourceId'],
+  alertSilence: ['key'],
   groupMember: ['groupId', 'sourceId'],
   groupPointMember: ['groupPointId', 'sourceId'],
   audit: ['seq'],

@@ -16,6 +16,7 @@ import { sealConfig } from './channel-repository.ts'
 import { notifyHandlers } from './handlers.ts'
 import { isTimezone, matchesAlert, nextMorning, sendAt } from './match.ts'
 import { ATTEMPT_COUNT_MAX, Notifier } from './notifier.ts'
+import { endSilence, saveSilence } from '../alerts/silences.ts'
 import { REPEAT_AFTER_MS } from './queue.ts'
 import type { AlertRow } from './queue.ts'
 
@@ -103,6 +104,12 @@ describeBothCatalogs('notification', (make) => {
         await appendEvent(trx, { ...told, type: ALERT_RESOLVED }, clock)
       })
     return { clock, catalog, wire, options, notifier, addChannel, addRule, fire, resolve }
+  }
+  /** As an operator does it. */
+  const silence = (catalog: Catalog, key: string, forMs: number) => {
+    const createdAt = catalog.clock.wallMs()
+    const row = { key, until: createdAt + forMs, reason: 'r', createdBy: 'user:usr_1', createdAt }
+    return catalog.transaction((trx) => saveSilence(trx, row))
   }
   const statesOf = async (catalog: Catalog) => {
     const rows = await catalog.db.selectFrom('notification').selectAll().orderBy('id').execute()
@@ -280,6 +287,37 @@ describeBothCatalogs('notification', (make) => {
     clock.jump(Date.UTC(2026, 0, 1, 8))
     await notifier.tick()
     expect(wire.sent).toEqual([{ url: 'http://a/', title: 'OpenMaaS: 3 alerts', count: 3 }])
+  })
+
+  test('nothing is sent about what is silent; what holds at the end of silence is told then', async () => {
+    const { clock, catalog, wire, notifier, addChannel, addRule, fire, resolve } = await start()
+    await addRule([await addChannel('chat')])
+    const told = await fire('disk')
+    await notifier.tick()
+    await silence(catalog, 'disk', 60 * MINUTE_MS)
+    await resolve(told)
+    await notifier.tick()
+    const passing = await fire('disk')
+    await notifier.tick()
+    await resolve(passing)
+    const lasting = await fire('disk')
+    clock.advance(59 * MINUTE_MS)
+    await notifier.tick()
+    expect(wire.sent).toHaveLength(1)
+    clock.advance(MINUTE_MS)
+    await notifier.tick()
+    expect(wire.sent.map(({ count }) => count)).toEqual([1, 1])
+    // Silence that is ended early ends for what waits too.
+    await resolve(lasting)
+    await notifier.tick()
+    clock.advance(REPEAT_AFTER_MS)
+    await silence(catalog, 'disk', 60 * MINUTE_MS)
+    await fire('disk')
+    await notifier.tick()
+    const before = wire.sent.length
+    await catalog.transaction((trx) => endSilence(trx, 'disk', clock.wallMs()))
+    await notifier.tick()
+    expect(wire.sent).toHaveLength(before + 1)
   })
 })
 

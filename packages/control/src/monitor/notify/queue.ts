@@ -9,6 +9,7 @@ import type { Clock } from '@openmaas/kernel/clock'
 import type { Random } from '@openmaas/kernel/random'
 import type { CatalogTables } from '../../catalog/schema.ts'
 import { channelsOf, matchOf } from './channel-repository.ts'
+import { findSilence } from '../alerts/silences.ts'
 import { matchesAlert, sendAt } from './match.ts'
 
 type Db = Kysely<CatalogTables>
@@ -44,8 +45,9 @@ export async function queueOpened(trx: Db, context: QueueContext, alert: AlertRo
     if (at === null) continue
     for (const id of channelsOf(rule)) due.set(id, Math.min(due.get(id) ?? at, at))
   }
+  const silentUntil = (await findSilence(trx, alert.key, now))?.until ?? 0
   for (const [channelId, at] of due) {
-    const quietUntil = await loadQuietUntil(trx, alert, channelId)
+    const quietUntil = Math.max(silentUntil, await loadQuietUntil(trx, alert, channelId))
     await insert(trx, context, { alertId: alert.id, channelId, at: Math.max(at, quietUntil) })
   }
 }
@@ -62,6 +64,8 @@ export async function queueResolved(
     .where('state', '=', 'waiting')
     .where('attempts', '=', 0)
     .execute()
+  const at = context.clock.wallMs()
+  if ((await findSilence(trx, alert.key, at)) !== undefined) return
   const told = await trx
     .selectFrom('notification')
     .select('channelId')
@@ -69,7 +73,6 @@ export async function queueResolved(
     .where('alertId', '=', alert.id)
     .where('state', '=', 'sent')
     .execute()
-  const at = context.clock.wallMs()
   for (const { channelId } of told) {
     await insert(trx, context, { alertId: alert.id, channelId, at })
   }
