@@ -36,14 +36,18 @@ export function makeDatabaseHandlers(options: DatabaseHandlerOptions): OrderHand
   const turns = new Turns()
   const inTurn = makeInTurn(options, turns)
   const activate = inTurn<'database.activate'>('activate')
+  const seed = inTurn<'database.seed'>('seed')
   const follow = inTurn<'database.follow'>('follow')
   const unfollow = inTurn<'database.unfollow'>('unfollow')
-  const guard = new VolumeGuard(plugins)
+  const guard = new VolumeGuard({ plugins, turns })
   return {
     'database.discover': (_, context) => discover(plugins, contextOf(context)),
     'database.check': (params, context) =>
       plugins.of(params.engine).check(params, contextOf(context)),
-    'database.seed': starting(settings, inTurn<'database.seed'>('seed')),
+    'database.seed': starting<'database.seed'>(settings, (params, context) => {
+      guard.release(params.id)
+      return seed(params, context)
+    }),
     'database.follow': starting<'database.follow'>(settings, async (params, context) => {
       const checked = { ...params, directory: checkPath(settings, params.directory) }
       const { engine, id, directory, connection } = checked
@@ -54,7 +58,7 @@ export function makeDatabaseHandlers(options: DatabaseHandlerOptions): OrderHand
         return withRoom(await plugins.of(engine).status(asked, contextOf(context)), room)
       }
       const status = await follow(params, context)
-      guard.watch({ engine, id, directory })
+      guard.watch(checked)
       return withRoom(status, await roomOf(directory))
     }),
     // Only looks; a seed of hours must not keep it waiting.

@@ -6,8 +6,9 @@
 import { errorToMessage } from '@openmaas/kernel/error-message'
 import { makeLog } from '@openmaas/kernel/log'
 import { Rounds } from '@openmaas/kernel/rounds'
-import type { SourcePlugin } from '@openmaas/source-kit/plugin'
+import type { DatabaseParams } from '@openmaas/protocols/channel/database-orders'
 import type { DatabasePlugins } from './plugins.ts'
+import type { Turns } from './turns.ts'
 import { isFull, type Room, roomOf } from './volume-room.ts'
 
 const log = makeLog('openmaas:agent:database')
@@ -17,32 +18,32 @@ const LOOK_MS = 2000
 /** Listing a log of ten thousand files takes some milliseconds. */
 const PRUNE_ROUNDS = 30
 
-export interface Guarded {
-  readonly engine: string
-  readonly id: string
-  readonly directory: string
+export type Guarded = DatabaseParams<'database.follow'>
+
+export interface VolumeGuardOptions {
+  readonly plugins: Pick<DatabasePlugins, 'of'>
+  /** Its prunings wait for the orders about the same database. */
+  readonly turns: Turns
+  /** Of a test, instead of the file system. */
+  readonly lookAt?: (directory: string) => Promise<Room | null>
 }
 
 export class VolumeGuard implements AsyncDisposable {
-  readonly #plugins: Pick<DatabasePlugins, 'of'>
-  readonly #lookAt: (directory: string) => Promise<Room | null>
+  readonly #options: VolumeGuardOptions
   readonly #watched = new Map<string, Guarded>()
+  readonly #pruning = new Map<string, Promise<void>>()
   readonly #rounds: Rounds
 
-  /** @param lookAt of a test, instead of the file system */
-  constructor(plugins: Pick<DatabasePlugins, 'of'>, lookAt: typeof roomOf = roomOf) {
-    this.#plugins = plugins
-    this.#lookAt = lookAt
+  constructor(options: VolumeGuardOptions) {
+    this.#options = options
     const onError = (error: unknown): void => {
       log.error('the guard of volumes failed', { message: errorToMessage(error).message })
     }
-    this.#rounds = new Rounds({
-      everyMs: LOOK_MS,
-      round: (count) => this.#look(count % PRUNE_ROUNDS === 0),
-      onError,
-    })
+    const round = (count: number): Promise<void> => this.#look(count % PRUNE_ROUNDS === 0)
+    this.#rounds = new Rounds({ everyMs: LOOK_MS, round, onError })
   }
 
+  /** From now on, until it is released or stopped. */
   watch(guarded: Guarded): void {
     this.#watched.set(guarded.id, guarded)
     this.#rounds.start()
@@ -53,40 +54,60 @@ export class VolumeGuard implements AsyncDisposable {
   }
 
   /** Ends the standby, and leaves everything for it to go on. */
-  async stop({ engine, id, directory }: Guarded): Promise<void> {
-    this.release(id)
+  async stop(guarded: Guarded): Promise<void> {
+    this.release(guarded.id)
+    const { engine, id, directory } = guarded
+    const plugin = this.#options.plugins.of(engine)
+    if (plugin.hold !== undefined) return plugin.hold(guarded)
     const params = { engine, id, directory, connection: null, forget: false }
     const context = { signal: new AbortController().signal, progress: () => undefined }
-    await this.#plugins.of(engine).unfollow(params, context)
+    await plugin.unfollow(params, context)
   }
 
-  /** One round by hand. */
-  look(): Promise<void> {
-    return this.#look(true)
+  /** A whole round by hand, with its prunings. */
+  async look(): Promise<void> {
+    await this.#look(true)
+    await Promise.all(this.#pruning.values())
   }
 
   async #look(prunes: boolean): Promise<void> {
     for (const guarded of this.#watched.values()) {
-      try {
-        await this.#lookAtOne(guarded, prunes)
-      } catch (error) {
-        const { code, message } = errorToMessage(error)
-        log.warn('a volume cannot be looked after', { id: guarded.id, code, message })
-      }
+      if (prunes) this.#prune(guarded)
+      await this.#lookAt(guarded).catch((error: unknown) => tell(guarded, error))
     }
   }
 
-  async #lookAtOne(guarded: Guarded, prunes: boolean): Promise<void> {
-    const { engine, id, directory } = guarded
-    const plugin: SourcePlugin = this.#plugins.of(engine)
-    if (prunes) await plugin.boundLog?.(guarded)
-    const room = await this.#lookAt(directory)
+  async #lookAt(guarded: Guarded): Promise<void> {
+    const { lookAt = roomOf } = this.#options
+    const { id, directory } = guarded
+    const room = await lookAt(directory)
     if (room === null || !isFull(room) || !this.#watched.has(id)) return
     log.warn('the volume is full, the standby stops', { id, ...room })
     await this.stop(guarded)
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#rounds.stop()
+  /** Nobody waits for it: an order about the same database may take an hour. */
+  #prune(guarded: Guarded): void {
+    const { plugins, turns } = this.#options
+    const { id, engine, directory } = guarded
+    if (this.#pruning.has(id)) return
+    const never = new AbortController().signal
+    const work = async () => plugins.of(engine).boundLog?.({ engine, id, directory })
+    const pruned = turns
+      .take(id, never, work)
+      .catch((error: unknown) => tell(guarded, error))
+      .finally(() => this.#pruning.delete(id))
+    this.#pruning.set(id, pruned)
   }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#rounds.stop()
+    await Promise.all(this.#pruning.values())
+  }
+}
+
+/** The next round tries again; whoever follows meets the same reason. */
+function tell({ id }: Guarded, error: unknown): void {
+  const { code, message } = errorToMessage(error)
+  log.warn('a volume cannot be looked after', { id, code, message })
 }

@@ -40,11 +40,12 @@ export async function roomOf(directory: string): Promise<Room | null> {
 /** What the plug-in says of the standby, with the room; the lack of room is the reason it stands. */
 export function withRoom(status: DatabaseStatus, room: Room | null): DatabaseStatus {
   if (room === null) return status
+  const volume = { ...room, full: isFull(room) }
   const isTold = ['following', 'seeding'].includes(status.state) || status.mustReseed
-  if (!isFull(room) || isTold) {
-    return { ...status, volume: room }
-  }
-  return { ...status, state: 'stopped', reason: fullReason(room), volume: room }
+  if (!volume.full || isTold) return { ...status, volume }
+  // What is behind it counts too: production may have given the log up meanwhile.
+  const reason = [fullReason(room), status.reason].filter((words) => words !== '').join('; ')
+  return { ...status, state: 'stopped', reason, volume }
 }
 
 function fullReason({ sizeBytes, freeBytes }: Room): string {

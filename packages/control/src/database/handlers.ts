@@ -78,7 +78,9 @@ async function getRecoverRange(
   const { sourceId } = params
   const row = await loadSourceDatabase(catalog.db, sourceId)
   const points = await listDatabasePoints(catalog.db, sourceId)
-  const isLive = statusOf(row)?.state === 'following'
+  const status = statusOf(row)
+  // Log that was removed before a point had taken it leads nowhere until the next one.
+  const isLive = status?.state === 'following' && (status.logCutAtMs ?? null) === null
   return { body: recoverRangeOf(sourceId, points, isLive ? clock.wallMs() : null) }
 }
 

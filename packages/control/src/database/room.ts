@@ -4,7 +4,7 @@
  */
 import type { DatabaseStatus } from '@openmaas/protocols/channel/database-orders'
 
-type Room = NonNullable<DatabaseStatus['volume']>
+type Room = Pick<NonNullable<DatabaseStatus['volume']>, 'sizeBytes' | 'freeBytes'>
 
 /** Of the volume it was made with; the owner may say otherwise (volumeMaxBytes). */
 export const VOLUME_GROWTH_MAX = 4

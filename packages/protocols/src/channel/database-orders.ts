@@ -90,8 +90,10 @@ export const databaseStatus = z.object({
   retainedBytes: count.nullable(),
   retainedLimitBytes: count.nullable(),
   logBytes: count,
-  /** Room on the volume, which the agent adds to what a plug-in says. */
-  volume: z.object({ sizeBytes: count, freeBytes: count }).optional(),
+  /** Room on the volume, which the agent adds to what a plug-in says; full: the standby stands. */
+  volume: z.object({ sizeBytes: count, freeBytes: count, full: z.boolean() }).optional(),
+  /** Log was removed that no point had taken yet: until the next one, nothing later is had. */
+  logCutAtMs: z.number().nullable().optional(),
 })
 export type DatabaseStatus = z.output<typeof databaseStatus>
 
@@ -141,6 +143,8 @@ export const DATABASE_ORDERS = {
       ...place,
       connection: databaseConnection,
       bytesPerSecond: count.nullable().default(null),
+      /** The request that wants a new copy: one that was made for another is of no use. */
+      renew: text.optional(),
     }),
     result: z.object({ version: text, sizeBytes: count, position: databasePosition }),
   },

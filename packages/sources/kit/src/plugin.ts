@@ -64,4 +64,9 @@ export interface SourcePlugin {
     readonly id: string
     readonly directory: string
   }) => Promise<void>
+  /**
+   * Stops the standby until it is told to follow again, and sees to it that production keeps no
+   * more for it than it may. Without it, it is unfollowed: production keeps nothing by itself.
+   */
+  readonly hold?: (params: DatabaseParams<'database.follow'>) => Promise<void>
 }

@@ -1,17 +1,18 @@
 /** A good moment for a snapshot, and the pruning of log that the points need no more. */
 import { MaasError } from '@openmaas/kernel/errors'
 import type { DatabaseParams, DatabaseResult } from '@openmaas/protocols/channel/database-orders'
+import { logBudget } from '@openmaas/source-kit/log-budget'
 import type { PluginContext } from '@openmaas/source-kit/plugin'
 import { directorySize } from '@openmaas/source-kit/growing-directory'
 import { lastTransaction, listLogFiles } from './binlog/plan.ts'
-import { connectLocal } from './private-server.ts'
+import { connectLocal, isRunning } from './private-server.ts'
 import { openProduction, productionNow } from './production.ts'
 import type { Moment } from './production.ts'
 import type { Session } from './session.ts'
-import { MARKS_MAX, saveState } from './state.ts'
+import { loadState, MARKS_MAX, saveState } from './state.ts'
 import type { Mark } from './state.ts'
-import { openVolume } from './volume.ts'
-import type { PluginOptions, Volume } from './volume.ts'
+import { layoutOf, openVolume } from './volume.ts'
+import type { Place, PluginOptions, Volume } from './volume.ts'
 
 type Params = DatabaseParams<'database.mark'>
 type Result = DatabaseResult<'database.mark'>
@@ -24,7 +25,10 @@ const STUCK_MS = 60_000
 const STATEMENT_MS = 3_600_000
 /** Points that always keep their log, however large it is. */
 const MARKS_MIN = 3
-/** Of log/ in bytes: beyond it only MARKS_MIN points keep theirs. Also a quarter of data/. */
+/**
+ * Of log/ in bytes: beyond it only MARKS_MIN points keep theirs. Also a quarter of data/, and never
+ * more than its part of the volume.
+ */
 const LOG_BYTES_FREE = 1024 * 1024 * 1024
 
 export async function mark(
@@ -43,7 +47,7 @@ export async function mark(
   const { atMs, position, clock } = moment
   const marks = [...volume.state.marks, { atMs, position, file }]
   const kept = await keptMarks(volume, marks)
-  saveState(volume.layout, { ...volume.state, marks: kept })
+  saveState(volume.layout, { ...volume.state, logCutAtMs: null, marks: kept })
   const prunedBytes = await prune(volume, local, kept)
   return {
     atMs,
@@ -121,7 +125,9 @@ async function beginLog(
 }
 
 async function keptMarks({ layout }: Volume, marks: readonly Mark[]): Promise<Mark[]> {
-  const allowed = Math.max(LOG_BYTES_FREE, (await directorySize(layout.data)) / 4)
+  const { markedBytes } = await logBudget(layout.directory)
+  const wanted = Math.max(LOG_BYTES_FREE, (await directorySize(layout.data)) / 4)
+  const allowed = Math.min(markedBytes, wanted)
   const large = (await directorySize(layout.log)) > allowed
   return marks.slice(large ? -MARKS_MIN : -MARKS_MAX)
 }
@@ -132,6 +138,33 @@ async function prune({ layout }: Volume, local: Session, marks: readonly Mark[])
   const before = await directorySize(layout.log)
   await local.run(`PURGE BINARY LOGS TO ${local.quote(oldest.file)}`)
   return Math.max(0, before - (await directorySize(layout.log)))
+}
+
+/**
+ * While no point is taken, too: log/ stays within its part of the volume. When what the newest
+ * points need is more than that, all of it goes but the file that is being written: a recovery
+ * from them needs the whole log or none. Nothing after the newest point is had until the next.
+ */
+export async function boundLog(place: Place, options: PluginOptions): Promise<void> {
+  const state = loadState(layoutOf(place, options))
+  if (state?.seeded !== true || state.role !== 'standby') return
+  const volume = await openVolume(place, options)
+  const { layout } = volume
+  const { markedBytes, openBytes } = await logBudget(layout.directory)
+  if (!isRunning(layout) || (await directorySize(layout.log)) <= markedBytes) return
+  await using local = await connectLocal(layout)
+  const marks = state.marks.slice(-MARKS_MIN)
+  if (marks.length < state.marks.length) {
+    saveState(layout, { ...state, marks })
+    await prune(volume, local, marks)
+  }
+  if ((await directorySize(layout.log)) <= openBytes) return
+  await local.run('FLUSH LOCAL BINARY LOGS')
+  const file = (await volume.dialect.binlogEnd(local))?.file ?? ''
+  if (file === '') return
+  // Before anything is removed: nobody may believe that it is still there.
+  saveState(layout, { ...state, marks: [], logCutAtMs: Date.now() })
+  await local.run(`PURGE BINARY LOGS TO ${local.quote(file)}`)
 }
 
 /** Of an instance of its own: what it has acknowledged is on the disk. */

@@ -8,7 +8,7 @@ import { activate } from './activate.ts'
 import { check } from './check.ts'
 import { discover } from './discover.ts'
 import { follow, unfollow } from './follow.ts'
-import { mark } from './mark.ts'
+import { boundLog, mark } from './mark.ts'
 import { stopPrivate } from './private-server.ts'
 import { listPrograms } from './programs.ts'
 import { seed } from './seed.ts'
@@ -31,6 +31,7 @@ export function makeMysqlPlugin(given: Partial<PluginOptions> = {}): SourcePlugi
     check: (params) => check(params, options),
     seed: (params, context) => seed(params, context, options),
     follow: (params, context) => follow(params, context, options),
+    boundLog: (place) => boundLog(place, options),
     status: (params) => status(params, options),
     mark: (params, context) => mark(params, context, options),
     unfollow: (params) => unfollow(params, options),

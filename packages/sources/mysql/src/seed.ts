@@ -28,7 +28,9 @@ export async function seed(
 ): Promise<Result> {
   const layout = layoutOf(params, options)
   const before = loadState(layout)
-  if (before?.seeded === true) return answer(layout, before)
+  const { renew = null } = params
+  const isWanted = renew === null || before?.seedRequest === renew
+  if (before?.seeded === true && isWanted) return answer(layout, before)
   const production = await openProduction(params.connection)
   await using session = production.session
   const { version } = production
@@ -53,6 +55,8 @@ export async function seed(
     settings: await carriedSettings(session),
     retainedLimitBytes: null,
     synchronous: false,
+    logCutAtMs: null,
+    seedRequest: renew,
     marks: [],
   }
   saveState(layout, state)

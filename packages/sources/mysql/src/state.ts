@@ -43,6 +43,10 @@ const stateSchema = z.object({
   settings: z.record(z.string(), z.string()),
   retainedLimitBytes: z.number().nullable().default(null),
   synchronous: z.boolean().default(false),
+  /** When log was removed that no point had taken yet; null: since the last point none was. */
+  logCutAtMs: z.number().nullable().default(null),
+  /** The request that this copy was made for, where one had to be made anew. */
+  seedRequest: z.string().nullable().default(null),
   /** Oldest first. */
   marks: z.array(mark).max(MARKS_MAX).default([]),
 })

@@ -48,6 +48,7 @@ export async function standbyStatus(
     ...NOTHING,
     retainedLimitBytes: state.retainedLimitBytes,
     logBytes: await directorySize(layout.log),
+    logCutAtMs: state.logCutAtMs,
   }
   if (!isRunning(layout)) return { ...known, reason: 'the standby does not run' }
   try {

@@ -45,11 +45,12 @@ export class StandbyGuard {
     this.#options = options
   }
 
-  async watch(params: Guarded): Promise<void> {
+  /** @param heals  false: the standby is to stand still, and only its slot is looked at */
+  async watch(params: Guarded, heals = true): Promise<void> {
     await this.release(params.id)
     const watch: Watch = { timer: setInterval(() => look(), GUARD_MS), look: null }
     const look = (): void => {
-      watch.look ??= this.look(params)
+      watch.look ??= this.look(params, heals)
         .then((givenUp) => {
           if (givenUp) clearInterval(watch.timer)
         })
@@ -71,12 +72,12 @@ export class StandbyGuard {
   }
 
   /** One look. @returns whether the slot was given up */
-  async look(params: Guarded): Promise<boolean> {
+  async look(params: Guarded, heals = true): Promise<boolean> {
     const place = placeOf(params, this.#options)
     trimServerLog(place.server)
     return await withConnection(params.connection, async (production) => {
       if (await this.#giveUp(place, params, production)) return true
-      await this.#heal(place, params, production)
+      if (heals) await this.#heal(place, params, production)
       return false
     })
   }

@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { DatabaseParams, DatabaseResult } from '@openmaas/protocols/channel/database-orders'
+import { logBudget } from '@openmaas/source-kit/log-budget'
 import type { PluginContext } from '@openmaas/source-kit/plugin'
 import { beginClockReading, type ClockReading } from '@openmaas/source-kit/clock-reading'
 import { findServer } from '@openmaas/source-kit/server-process'
@@ -61,9 +62,17 @@ export async function mark(
   }
   const oldest = (state.marks[0] ?? made).segment
   linkLog(place, { oldest, current }, segmentSize)
-  const pruned = pruneLog(place, [...state.marks, made].slice(-MARKS_MAX))
+  const { markedBytes } = await logBudget(place.layout.directory)
+  const pruned = pruneLog(place, [...state.marks, made].slice(-MARKS_MAX), markedBytes)
   // Loaded again: the guard of the slot may have written meanwhile.
-  saveState(place.layout, { ...loadState(place.layout), marks: [...pruned.marks] })
+  const productionSettings = production?.settings ?? state.productionSettings
+  const marks = [...pruned.marks]
+  saveState(place.layout, {
+    ...loadState(place.layout),
+    logCutAtMs: null,
+    marks,
+    productionSettings,
+  })
   return {
     atMs,
     position: { position: standby.receivedText, detail: String(standby.timeline) },

@@ -12,13 +12,14 @@ import { directorySize, reportGrowth } from '@openmaas/source-kit/growing-direct
 import { makeLayout, ownDirectory, syncDirectory } from '@openmaas/source-kit/layout'
 import type { PluginContext } from '@openmaas/source-kit/plugin'
 import { runProgram } from '@openmaas/source-kit/run-program'
-import { findServer } from '@openmaas/source-kit/server-process'
+import { findServer, stopServer } from '@openmaas/source-kit/server-process'
 import { type Queries, withConnection, writeConnectionString } from './connection.ts'
 import { readControlData } from './control-data.ts'
 import { type Place, type PostgresOptions, placeOf, slotName } from './place.ts'
 import { Programs } from './programs.ts'
 import { describeProduction, type Production } from './production.ts'
 import { createSlot, dropSlot, readSlot } from './slot.ts'
+import { STOP_MS } from './standby.ts'
 import { findState, type PostgresState, saveState } from './state.ts'
 
 /** pg_basebackup takes 32 KB/s to 1 GB/s. */
@@ -35,7 +36,10 @@ export async function seed(
 ): Promise<DatabaseResult<'database.seed'>> {
   const place = placeOf(params, options)
   const done = findState(place.layout)
-  if (done !== null && done.phase !== 'seeding') return await report(place, done)
+  const { renew = null } = params
+  const isWanted = renew === null || done?.seedRequest === renew
+  if (done !== null && done.phase !== 'seeding' && isWanted) return await report(place, done)
+  if (renew !== null) await stopServer(place.server, { signal: 'SIGQUIT', timeoutMs: STOP_MS })
   if (findServer(place.server) !== null) {
     const message = 'a server runs on the volume that is to be seeded'
     throw new MaasError('DATABASE_RUNNING', message, { directory: params.directory })
@@ -51,7 +55,7 @@ export async function seed(
   })
   const { programs } = production
   makeLayout(place.layout, place.user, 'agent')
-  const state = firstState(production, slot)
+  const state: PostgresState = { ...firstState(production, slot), seedRequest: renew }
   saveState(place.layout, state)
   emptyDirectories(place)
   await copy({ place, programs, production, slot, params }, context)
@@ -80,6 +84,8 @@ function firstState(production: Production, slot: string): PostgresState {
     slot,
     marks: [],
     givenUp: null,
+    logCutAtMs: null,
+    seedRequest: null,
     retainedLimitBytes: null,
     instance: null,
   }

@@ -157,6 +157,7 @@ export async function standbyStatus(
     retainedBytes: production?.slot?.retainedBytes ?? null,
     retainedLimitBytes: state.retainedLimitBytes,
     logBytes,
+    logCutAtMs: state.logCutAtMs,
   }
 }
 

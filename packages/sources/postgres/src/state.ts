@@ -31,6 +31,10 @@ export const postgresState = z.object({
   superuser: z.string(),
   slot: z.string(),
   marks: z.array(mark).max(MARKS_MAX),
+  /** When log was removed that no point had taken yet; null: since the last point none was. */
+  logCutAtMs: z.number().nullable().default(null),
+  /** The request that this copy was made for, where one had to be made anew. */
+  seedRequest: z.string().nullable().default(null),
   /** Why the slot was given up; only a new seed or a new slot ends it. */
   givenUp: z.string().nullable(),
   retainedLimitBytes: z.number().nullable(),

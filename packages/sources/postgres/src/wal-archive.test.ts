@@ -1,11 +1,11 @@
 import { linkSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
 import { testPlace } from './place.test-support.ts'
 import type { Place } from './place.ts'
-import { linkLog, pruneLog } from './wal-archive.ts'
-import type { Mark } from './state.ts'
+import { type Mark, type PostgresState, loadState, saveState } from './state.ts'
+import { boundLog, linkLog, pruneLog } from './wal-archive.ts'
 
 const SIZE = 16n * 1024n * 1024n
 let directory: TemporaryDirectory
@@ -63,13 +63,69 @@ test('nothing older than the oldest mark is linked or kept, whatever its timelin
     { atMs: 1, lsn: '0/3000100', timeline: 1, segment: name(3) },
     { atMs: 2, lsn: '0/4000100', timeline: 2, segment: name(4, 2) },
   ]
-  const pruned = pruneLog(place, marks)
+  const pruned = pruneLog(place, marks, Infinity)
   expect(pruned).toEqual({ marks, prunedBytes: 3 })
   expect(log()).toEqual([name(3), `${name(4, 2)}.partial`].toSorted())
 })
 
 test('without a mark nothing is removed', () => {
   writeFileSync(join(place.layout.log, name(1)), 'old')
-  expect(pruneLog(place, [])).toEqual({ marks: [], prunedBytes: 0 })
+  expect(pruneLog(place, [], Infinity)).toEqual({ marks: [], prunedBytes: 0 })
   expect(log()).toEqual([name(1)])
+})
+
+describe('while no point is taken', () => {
+  const markAt = (number: number): Mark => ({
+    atMs: number,
+    lsn: `0/${number}000100`,
+    timeline: 1,
+    segment: name(number),
+  })
+  const seeded = (marks: Mark[]): PostgresState => {
+    const state: PostgresState = {
+      engine: 'postgres',
+      format: 1,
+      phase: 'seeded',
+      version: '15.1',
+      major: 15,
+      systemIdentifier: '7',
+      segmentSize: Number(SIZE),
+      superuser: 'postgres',
+      slot: 'openmaas_1',
+      marks,
+      productionSettings: {},
+      logCutAtMs: null,
+      seedRequest: null,
+      givenUp: null,
+      retainedLimitBytes: null,
+      instance: null,
+    }
+    saveState(place.layout, state)
+    return state
+  }
+  const archived = (...numbers: number[]): void => {
+    for (const each of numbers) writeFileSync(join(place.layout.log, name(each)), Buffer.alloc(10))
+  }
+
+  test('log/ first loses what older points need, and says nothing', () => {
+    archived(1, 2, 3, 4, 5, 6)
+    const state = seeded([markAt(2), markAt(3), markAt(4)])
+    expect(boundLog(place, state, { markedBytes: 45, openBytes: 90 })).toBe(false)
+    expect(log()).toEqual([3, 4, 5, 6].map((each) => name(each)))
+    expect(loadState(place.layout)).toMatchObject({
+      marks: [markAt(3), markAt(4)],
+      logCutAtMs: null,
+    })
+  })
+
+  test('log/ that the newest point needs is removed beyond the limit, and that is noted', () => {
+    archived(1, 2, 3, 4, 5, 6)
+    const state = seeded([markAt(1), markAt(2)])
+    expect(boundLog(place, state, { markedBytes: 30, openBytes: 59 })).toBe(true)
+    expect(log()).toEqual([5, 6].map((each) => name(each)))
+    const cut = loadState(place.layout)
+    expect(cut.marks).toEqual([])
+    expect(cut.logCutAtMs).toBeGreaterThan(0)
+    expect(boundLog(place, cut, { markedBytes: 30, openBytes: 59 })).toBe(false)
+  })
 })

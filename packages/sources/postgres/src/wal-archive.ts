@@ -19,19 +19,19 @@ import {
   readdirSync,
   renameSync,
   rmSync,
-  statfsSync,
   statSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { syncDirectory, volumeLayout } from '@openmaas/source-kit/layout'
+import type { LogBudget } from '@openmaas/source-kit/log-budget'
 import { parseSegmentName, type Segment, segmentName } from './lsn.ts'
 import type { Place } from './place.ts'
-import type { Mark } from './state.ts'
+import { type Mark, type PostgresState, saveState } from './state.ts'
 
 /** The newest points that log/ always reaches back to, however full the volume. */
 export const POINTS_MIN = 2
-/** Beyond those, log/ may take this part of the volume. */
-const LOG_SHARE = 1 / 4
+/** What is being received, and the one before it: a cut leaves them. */
+const SEGMENTS_LEFT = 2
 
 export interface Range {
   /** Older ones are needed no more. */
@@ -99,19 +99,16 @@ function linkAnew(from: string, to: string): void {
  * Removes segments that are older than the oldest mark which is kept.
  *
  * @param marks  oldest first
+ * @param budget  of log/ in bytes: beyond it only the newest points keep theirs
  * @returns the marks that log/ still reaches back to, and the bytes that were removed
  */
 export function pruneLog(
   place: Place,
   marks: readonly Mark[],
+  budget: number,
 ): { readonly marks: readonly Mark[]; readonly prunedBytes: number } {
-  const { blocks, bsize } = statfsSync(place.layout.log)
-  const budget = blocks * bsize * LOG_SHARE
-  const files = readdirSync(place.layout.log)
-    .filter((name) => !name.endsWith('.history'))
-    .map((name) => ({ name, size: statSync(join(place.layout.log, name)).size }))
-    .toSorted((a, b) => compare(order(a.name), order(b.name)))
-  let total = files.reduce((sum, file) => sum + file.size, 0)
+  const files = listSegments(place)
+  let total = sizeOf(files)
   let kept = marks
   let prunedBytes = 0
   while (files.length > 0 && kept.length > 0) {
@@ -127,6 +124,46 @@ export function pruneLog(
     }
   }
   return { marks: kept, prunedBytes }
+}
+
+interface SegmentFile {
+  readonly name: string
+  readonly size: number
+}
+
+/** The oldest first. */
+function listSegments(place: Place): SegmentFile[] {
+  return readdirSync(place.layout.log)
+    .filter((name) => !name.endsWith('.history'))
+    .flatMap((name) => {
+      // The archiver may be linking one this moment.
+      const size = statSync(join(place.layout.log, name), { throwIfNoEntry: false })?.size
+      return size === undefined ? [] : [{ name, size }]
+    })
+    .toSorted((a, b) => compare(order(a.name), order(b.name)))
+}
+
+const sizeOf = (files: readonly SegmentFile[]): number =>
+  files.reduce((sum, file) => sum + file.size, 0)
+
+/**
+ * While no point is taken, too: log/ stays within its part of the volume. First as a mark would
+ * prune it; when even the newest points need more than `openBytes`, all of it goes, since a
+ * recovery from them needs every segment or none. What the standby itself needs is in pg_wal.
+ *
+ * @returns true when it was cut: nothing after the newest point can be recovered until the next
+ */
+export function boundLog(place: Place, state: PostgresState, budget: LogBudget): boolean {
+  if (sizeOf(listSegments(place)) <= budget.markedBytes) return false
+  const { marks } = pruneLog(place, state.marks, budget.markedBytes)
+  const files = listSegments(place)
+  const isCut = sizeOf(files) > budget.openBytes
+  for (const { name } of isCut ? files.slice(0, -SEGMENTS_LEFT) : []) {
+    rmSync(join(place.layout.log, name), { force: true })
+  }
+  const kept = isCut ? { marks: [], logCutAtMs: Date.now() } : { marks: [...marks] }
+  if (isCut || marks.length < state.marks.length) saveState(place.layout, { ...state, ...kept })
+  return isCut
 }
 
 /**

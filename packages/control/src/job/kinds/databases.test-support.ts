@@ -33,7 +33,10 @@ export class FakeDatabases {
   /** Volume → bytes of its disk, once it has grown. */
   readonly sizes = new Map<string, number>()
   /** Room on every volume, as agents tell it. */
-  room: { readonly sizeBytes: number; readonly freeBytes: number } | undefined
+  room: Result<'database.status'>['volume']
+  /** Why every chain is broken. */
+  brokenBy = ''
+  identity = '7'
   checkOk = true
   verifyOk = true
   /** Nobody answers where it was. */
@@ -70,6 +73,7 @@ export class FakeDatabases {
       case 'database.seed':
         this.#mounted(hostId, (params as Params<'database.seed'>).directory)
         this.seeded.add((params as Params<'database.seed'>).id)
+        if ((params as Params<'database.seed'>).renew !== undefined) this.brokenBy = ''
         return { version: '15.1', sizeBytes: 1000, position: { position: '0/1', detail: '1' } }
       case 'database.follow': {
         const { id, directory } = params as Params<'database.follow'>
@@ -141,15 +145,16 @@ export class FakeDatabases {
     const message = this.checkOk ? '' : 'wal_level is minimal'
     const remedy = this.checkOk ? '' : "ALTER SYSTEM SET wal_level = 'replica'"
     const checks = [{ name: 'wal-level', ok: this.checkOk, message, remedy }]
-    return { version: '15.1', sizeBytes: 1000, identity: '7', checks }
+    return { version: '15.1', sizeBytes: 1000, identity: this.identity, checks }
   }
 
   #status(id: string): Result<'database.status'> {
-    const isFollowing = this.following.has(id)
+    const isBroken = this.brokenBy !== ''
+    const isFollowing = this.following.has(id) && !isBroken && this.room?.full !== true
     return {
-      state: isFollowing ? 'following' : 'stopped',
-      reason: '',
-      mustReseed: false,
+      state: isBroken ? 'broken' : isFollowing ? 'following' : 'stopped',
+      reason: isBroken ? this.brokenBy : this.room?.full === true ? 'the volume is full' : '',
+      mustReseed: isBroken,
       received: null,
       applied: null,
       lagBytes: 0,

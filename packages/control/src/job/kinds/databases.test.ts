@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { openCatalog } from '../../catalog/catalog.ts'
+import { statusOf } from '../../database/source-database.ts'
 import { loadVirtualDatabase } from '../../virtual-database/rows.ts'
 import { FakeClock } from '@openmaas/testkit/fake-clock'
 import { SeededRandom } from '@openmaas/kernel/random'
@@ -174,7 +175,8 @@ describe('a volume that grows', () => {
     expect(await listGrowth(site.catalog.db)).toEqual([])
     const look = async (freeShare: number) => {
       const { volumeBytes: size } = await database(site)
-      site.hosts.databases.room = { sizeBytes: size!, freeBytes: Math.round(size! * freeShare) }
+      const freeBytes = Math.round(size! * freeShare)
+      site.hosts.databases.room = { sizeBytes: size!, freeBytes, full: false }
       await site.run(protect)
       return listGrowth(site.catalog.db)
     }
@@ -189,6 +191,59 @@ describe('a volume that grows', () => {
     expect(sizes).toEqual([1.5, 2.25, 3.375, 4].map((factor) => factor * volumeBytes!))
     expect(sizes.at(-1)).toBe(volumeMaxBytes)
     expect(await events(site)).toHaveLength(4)
+  })
+})
+
+describe('a chain', () => {
+  const database = ({ catalog }: KindSite) =>
+    catalog.db.selectFrom('sourceDatabase').selectAll().executeTakeFirstOrThrow()
+  const problemOf = (job: { readonly problemJson: string | null }) => JSON.parse(job.problemJson!)
+
+  test('that is proven to be broken is told, and the next run makes a new copy', async () => {
+    const site = await makeSite()
+    await site.run(protect)
+    site.hosts.databases.brokenBy = 'production has removed log that was not received'
+    const job = await site.run(protect)
+    expect(job.state).toBe('failed')
+    expect(problemOf(job)).toMatchObject({
+      code: 'DATABASE_CHAIN_BROKEN',
+      message: expect.stringMatching(/removed log that was not received; the next run/),
+    })
+    expect(statusOf(await database(site))).toMatchObject({ mustReseed: true })
+    const events = site.catalog.db.selectFrom('event').selectAll()
+    const broken = await events.where('type', '=', 'source.chain-broken').execute()
+    expect(broken.map(({ dataJson }) => JSON.parse(dataJson))).toMatchObject([{ reseeds: true }])
+    expect(await site.run(protect)).toMatchObject({ state: 'succeeded' })
+    expect(site.hosts.counts.get('database.seed')).toBe(2)
+    expect(site.hosts.counts.get('volume.create')).toBe(1)
+    expect(await points(site)).toHaveLength(2)
+    expect(await site.run(protect)).toMatchObject({ state: 'succeeded' })
+    expect(site.hosts.counts.get('database.seed')).toBe(2)
+  })
+
+  test('is not made anew from another database, or from one that nobody can ask', async () => {
+    const site = await makeSite()
+    await site.run(protect)
+    site.hosts.databases.brokenBy = 'the system identifiers differ'
+    site.hosts.databases.identity = '8'
+    const foreign = problemOf(await site.run(protect))
+    expect(foreign.message).toContain('another database answers there')
+    site.hosts.fail = (verb) => (verb === 'database.check' ? 'DATABASE_UNREACHABLE' : undefined)
+    expect(problemOf(await site.run(protect)).message).toContain('once production answers')
+    expect(site.hosts.counts.get('database.seed')).toBe(1)
+    expect((await database(site)).seededAt).not.toBe(null)
+  })
+
+  test('whose volume is full says so, keeps its copy, and goes on when there is room', async () => {
+    const site = await makeSite()
+    await site.run(protect)
+    site.hosts.databases.room = { sizeBytes: 4 * GiB, freeBytes: 1, full: true }
+    const job = await site.run(protect)
+    expect(problemOf(job)).toMatchObject({ code: 'DATABASE_VOLUME_FULL' })
+    expect(statusOf(await database(site))).toMatchObject({ reason: 'the volume is full' })
+    site.hosts.databases.room = { sizeBytes: 4 * GiB, freeBytes: GiB, full: false }
+    expect(await site.run(protect)).toMatchObject({ state: 'succeeded' })
+    expect(site.hosts.counts.get('database.seed')).toBe(1)
   })
 })
 

@@ -11,6 +11,7 @@ import {
   loadSourceDatabase,
   type SourceDatabaseRow,
   standbyHostOf,
+  statusOf,
 } from '../../database/source-database.ts'
 import { loadPolicies } from '../../policy/resolve.ts'
 import { DAY_MS } from '../../policy/zone.ts'
@@ -35,6 +36,8 @@ export interface PreparedDatabase {
   /** What the medium stands on: known to its node already, unless it is new. */
   readonly snapshotId: string
   readonly isSeeded: boolean
+  /** The chain was broken: the copy that is there is of no use. */
+  readonly renews: boolean
   readonly engineVersion: string
   readonly identity: string
   readonly lockUntil: number | null
@@ -88,6 +91,7 @@ export async function prepareDatabase(
     newVolumeBytes:
       checked === null ? null : (row.volumeBytes ?? volumeBytesFor(checked.sizeBytes)),
     isSeeded: row.seededAt !== null,
+    renews: row.seededAt === null && statusOf(row)?.mustReseed === true,
     engineVersion: checked?.version ?? row.engineVersion,
     identity: checked?.identity ?? row.identity,
     lockUntil: lockMs > 0 ? lockMs : null,

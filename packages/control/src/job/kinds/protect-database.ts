@@ -29,6 +29,7 @@ import type { ProtectParams } from './prepare-capture.ts'
 import { prepareDatabase } from './prepare-database.ts'
 import type { PreparedDatabase } from './prepare-database.ts'
 import { recordPoint } from './record-point.ts'
+import { requireStandby } from './require-standby.ts'
 import { DATA_TIMEOUT_MS, ORDER_TIMEOUT_MS } from './services.ts'
 import type { KindServices } from './services.ts'
 
@@ -150,12 +151,14 @@ async function recordVolume(
 }
 
 async function seed(services: KindServices, context: Context): Promise<Results['seed']> {
-  if (context.results.prepare.isSeeded) return null
+  const { isSeeded, renews, hostId } = context.results.prepare
+  if (isSeeded) return null
   const asked = await connection(services, context)
+  const wanted = { ...placeOf(context), connection: asked.connection }
   return context.orders.order(
     context.results.prepare.hostId,
     'database.seed',
-    { ...placeOf(context), connection: asked.connection },
+    { ...wanted, ...(renews && { renew: context.job.id }) },
     {
       key: context.key(),
       timeoutMs: DATA_TIMEOUT_MS,
@@ -167,13 +170,13 @@ async function seed(services: KindServices, context: Context): Promise<Results['
 
 async function follow(services: KindServices, context: Context): Promise<DatabaseStatus> {
   const options = { key: context.key(), timeoutMs: ORDER_TIMEOUT_MS, signal: context.signal }
-  const { hostId } = context.results.prepare
+  const { hostId, engine } = context.results.prepare
   if (context.params.receivedOnly) {
     return context.orders.order(hostId, 'database.status', placeOf(context), options)
   }
   const asked = await connection(services, context)
   const { retainedLimitBytes, synchronous } = asked.row
-  return context.orders.order(
+  const status = await context.orders.order(
     hostId,
     'database.follow',
     {
@@ -184,6 +187,8 @@ async function follow(services: KindServices, context: Context): Promise<Databas
     },
     options,
   )
+  await requireStandby(context, { ...asked, engine, hostId }, status)
+  return status
 }
 
 /** Again where production's clock is behind ours, and the log has to reach a given moment. */

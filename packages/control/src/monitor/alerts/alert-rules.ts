@@ -86,6 +86,8 @@ export interface AlertParams {
     /** Up to which it grows by itself. */
     readonly maxBytes: number
   }
+  /** Log was removed that no point had taken: nothing since the newest point can be had. */
+  'standby-log-cut': OfSource & { readonly at: number; readonly lastPointAt: number | null }
   'standby-must-reseed': OfSource & { readonly reason: string }
   'virtual-database-ending': {
     readonly database: string

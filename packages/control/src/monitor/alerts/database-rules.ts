@@ -23,6 +23,7 @@ export const databaseRules: RuleGroup = {
     'standby-behind',
     'standby-retention',
     'standby-volume',
+    'standby-log-cut',
     'standby-must-reseed',
     'virtual-database-ending',
     'virtual-database-lost',
@@ -37,9 +38,9 @@ async function findStandbys({ db }: RuleContext): Promise<Finding[]> {
     .leftJoin('host', 'host.id', 'source.hostId')
     .selectAll('sourceDatabase')
     .select(['source.name', 'source.hostId', 'source.labelsJson', 'source.paused'])
+    .select('source.lastSuccessAt')
     .select('host.name as hostName')
     .where('sourceDatabase.statusJson', 'is not', null)
-    .where('source.paused', '=', 0)
     .limit(ROWS_MAX)
     .execute()
   return rows.flatMap((row): Finding[] => {
@@ -55,7 +56,8 @@ async function findStandbys({ db }: RuleContext): Promise<Finding[]> {
     }
     const found: Finding[] = []
     const isBehind = (lagMs ?? 0) > BEHIND_AFTER_MS
-    if (isBehind || status.state !== 'following') {
+    // Whoever paused it knows; what it costs production or the volume goes on all the same.
+    if (row.paused === 0 && (isBehind || status.state !== 'following')) {
       const params = { ...names, state: status.state, lagMs, reason }
       found.push({ rule: 'standby-behind', severity: 'warning', ...about, params })
     }
@@ -65,6 +67,10 @@ async function findStandbys({ db }: RuleContext): Promise<Finding[]> {
       found.push({ rule: 'standby-retention', severity: 'critical', ...about, params })
     }
     found.push(...findRoom(row, status, { ...about, names }))
+    if (typeof status.logCutAtMs === 'number') {
+      const params = { ...names, at: status.logCutAtMs, lastPointAt: row.lastSuccessAt }
+      found.push({ rule: 'standby-log-cut', severity: 'warning', ...about, params })
+    }
     return found
   })
 }

@@ -204,10 +204,21 @@ export const ENGLISH: AlertTexts = {
       'Enlarge it, or let it grow further: openmaas database change <source> --volume-size, ' +
       '--volume-max. It is thin: only what is written takes space.',
   }),
+  'standby-log-cut': ({ source, at, lastPointAt }) => ({
+    title: `Seconds of ${source} since its last point cannot be had`,
+    cause:
+      `No point was taken since ${time(lastPointAt)}, and the log kept beside the standby ` +
+      `reached half of its volume: it was removed at ${time(at)}.`,
+    nextStep:
+      'The next point ends this. Resume the source, look at its last job, or enlarge the volume: ' +
+      'openmaas database change <source> --volume-size.',
+  }),
   'standby-must-reseed': ({ source, reason }) => ({
     title: `The standby of ${source} needs a new copy`,
     cause: `The log that leads on from it is gone${reason === '' ? '' : `: ${reason}`}.`,
-    nextStep: 'Protect it anew; the points that there are stay as they are.',
+    nextStep:
+      'The next run makes a new copy by itself, unless another database answers there; ' +
+      'the points that there are stay as they are.',
   }),
   'virtual-database-ending': ({ database, host, leaseUntil }) => ({
     title: `Virtual database ${database} on ${host} is dropped at ${time(leaseUntil)}`,

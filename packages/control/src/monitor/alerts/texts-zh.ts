@@ -177,10 +177,19 @@ export const CHINESE: AlertTexts = {
       '扩大该卷或提高上限:openmaas database change <数据源> --volume-size、--volume-max。' +
       '卷为精简配置,只有写入的内容占用空间。',
   }),
+  'standby-log-cut': ({ source, at, lastPointAt }) => ({
+    title: `数据源 ${source} 自上个恢复点以来的时刻无法恢复`,
+    cause:
+      `自 ${time(lastPointAt)} 以来没有生成恢复点,备库旁保留的日志达到卷的一半,` +
+      `已于 ${time(at)} 删除。`,
+    nextStep:
+      '生成下一个恢复点后即恢复正常:请恢复该数据源的保护、查看其最近的作业,' +
+      '或扩大卷:openmaas database change <数据源> --volume-size。',
+  }),
   'standby-must-reseed': ({ source, reason }) => ({
     title: `数据源 ${source} 的备库需要重新复制`,
     cause: `后续日志已缺失${reason === '' ? '' : `:${reason}`}。`,
-    nextStep: '请重新保护该数据库;已有恢复点不受影响。',
+    nextStep: '下次运行会自动重新复制,除非应答的是另一个数据库;已有恢复点不受影响。',
   }),
   'virtual-database-ending': ({ database, host, leaseUntil }) => ({
     title: `${host} 上的虚拟数据库 ${database} 将于 ${time(leaseUntil)} 删除`,

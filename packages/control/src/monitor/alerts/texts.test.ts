@@ -48,6 +48,7 @@ const SAMPLES: { readonly [R in keyof AlertParams]: AlertParams[R] } = {
   'standby-behind': { ...ofSource, state: 'following', lagMs: 600_000, reason: '' },
   'standby-retention': { ...ofSource, retainedBytes: 9e9, limitBytes: 1e10 },
   'standby-volume': { ...ofSource, usedBytes: 3.4e9, sizeBytes: 4e9, maxBytes: 4e9 },
+  'standby-log-cut': { ...ofSource, at: AT, lastPointAt: AT },
   'standby-must-reseed': { ...ofSource, reason: 'the slot is gone' },
   'virtual-database-ending': { database: 'try', host: 'web', leaseUntil: AT },
   'virtual-database-lost': { database: 'try', host: 'web' },
