@@ -161,6 +161,7 @@ export const ROLE_PERMISSIONS: Readonly<Record<Role, readonly Permission[]>> = {
     'virtual-database.operate',
     'virtual-database.connect',
     'virtual-database.drop',
+    'approval.read',
     'event.read',
     'token.self',
   ],
@@ -197,6 +198,7 @@ const OWN_ONLY: Readonly<Partial<Record<Role, readonly Permission[]>>> = {
   'data-consumer': [
     'medium.eject',
     'job.read',
+    'approval.read',
     'virtual-database.read',
     'virtual-database.operate',
     'virtual-database.connect',
