@@ -2,9 +2,9 @@
  * Retention of group points: the rules of the policy for them as if they were points. What is kept
  * keeps the points of its members; what is not goes before they do. Decision 0016.
  */
+import type { PolicySpec } from '@openmaas/api/policy'
 import type { Trx } from '../job/definition.ts'
 import { applyRetention } from '../policy/retention.ts'
-import { loadPolicies } from '../policy/resolve.ts'
 import { zoneOf } from '../policy/zone.ts'
 import type { Db } from '../http/handler-context.ts'
 import { offeredPoints } from './rows.ts'
@@ -15,11 +15,10 @@ const NO_POLICY = ['no-policy']
 /** Writes the reasons that have changed, and lets go of what nothing keeps. */
 export async function settleGroupRetention(
   trx: Trx,
-  of: { readonly groupId: string; readonly policyId: string | null; readonly now: number },
+  of: { readonly groupId: string; readonly spec: PolicySpec | null; readonly now: number },
 ): Promise<void> {
-  const { groupId, policyId, now } = of
+  const { groupId, spec, now } = of
   const rows = await offeredPoints(trx, groupId).execute()
-  const spec = policyId === null ? null : ((await loadPolicies(trx)).get(policyId)?.spec ?? null)
   const points = rows.map(({ id, at }) => ({ id, takenAt: at }))
   const reasons =
     spec === null ? null : applyRetention(points, spec.retention, zoneOf(spec.timezone), now)

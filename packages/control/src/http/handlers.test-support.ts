@@ -12,6 +12,8 @@ import { cancelJob, enqueueJob, retryJob } from '../job/queue.ts'
 import { type Handlers, registerHandlers } from './handler.ts'
 import type { Post } from '../webhook/post.ts'
 import type { JobControl } from './handler-context.ts'
+import { makeGroupDatabaseHandlers } from '../group/databases.ts'
+import { makeGroupHandlers } from '../group/handlers.ts'
 import { makeHostHandlers } from '../host/handlers.ts'
 import { makeJobHandlers } from '../job/handlers.ts'
 import { makeMediumListHandlers } from '../media/list.ts'
@@ -44,6 +46,8 @@ const KINDS = [
   'promote-virtual-database',
   'sync-virtual-database',
   'open-virtual-database',
+  'protect-group',
+  'make-group-databases',
   'make-bookmark',
   'delete-bookmark',
 ]
@@ -93,6 +97,8 @@ export function makeHandlers(
     makeVirtualDatabaseListHandlers(context),
     makeVirtualDatabaseHandlers(context),
     makeVirtualDatabaseVerbs(context),
+    makeGroupHandlers(context),
+    makeGroupDatabaseHandlers(context),
     makeStatusHandlers({ ...context, board: new ComplianceBoard(context), version: '0.0.0' }),
     makeWebhookHandlers({ ...context, serverKey: SERVER_KEY, post }),
     { getHealth: () => Promise.resolve({ body: { status: 'ok' } }) },

@@ -43,6 +43,8 @@ export class FakeDatabases {
   productionGone = false
   /** Local directories that a copy was made to, by whose it is. */
   readonly directories = new Map<string, string>()
+  /** Production's clock against the host's, by source; not measured where it is not here. */
+  readonly clocks = new Map<string, { readonly offsetMs: number; readonly errorMs: number }>()
   /** Slots that production keeps. */
   readonly slots = new Set<string>()
 
@@ -119,7 +121,9 @@ export class FakeDatabases {
     if (!isKnown) throw new MaasError('DATABASE_BEHIND', 'nothing follows')
     const position = { position: `0/${atMs.toString(16)}`.slice(0, 10), detail: '1' }
     const consistency = 'application' as const
-    return { atMs, position, consistency, logFromMs: null, prunedBytes: 0 }
+    const clock = this.clocks.get(id)
+    const known = { atMs, position, consistency, logFromMs: null, prunedBytes: 0 }
+    return clock === undefined ? known : { ...known, clock }
   }
 
   #seal({ requestId, tags, lockUntil, mediumId }: Params<'medium.seal'>): unknown {

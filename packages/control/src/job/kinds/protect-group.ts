@@ -10,25 +10,27 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import { makeControlId } from '@openmaas/api/ids'
-import { isMaasError, MaasError } from '@openmaas/kernel/errors'
+import { MaasError } from '@openmaas/kernel/errors'
 import { appendEvent } from '../../catalog/events.ts'
 import { type DatabasePoint, listDatabasePoints } from '../../database/points.ts'
-import {
-  chooseMoment,
-  CLOCK_WARN_MS,
-  type ClockReading,
-  HEARTBEAT_ERROR_MS,
-  spreadOf,
-} from '../../group/moment.ts'
-import { settleGroupRetention } from '../../group/retention.ts'
+import { chooseMoment, CLOCK_WARN_MS, spreadOf } from '../../group/moment.ts'
 import { type GroupRow, listMembers, loadGroup } from '../../group/rows.ts'
 import { labelsOf } from '../../http/columns.ts'
 import type { Db } from '../../http/handler-context.ts'
 import type { SourceRow } from '../../sources/list.ts'
 import { defineJob } from '../definition.ts'
-import type { JobDefinition, JobRow, StepContext, Trx } from '../definition.ts'
+import type { JobDefinition, JobRow, StepContext } from '../definition.ts'
 import type { JobRequest } from '../queue.ts'
 import { awaitJobs, ensureChild, PARENT_SLOT, requireAll } from './child-jobs.ts'
+import { readClocks } from './group-clocks.ts'
+import {
+  type ChosenMoment,
+  type ClosedMoment,
+  findGroup,
+  forgetUnfinished,
+  recordGroupPoint,
+  recordMoment,
+} from './group-point-rows.ts'
 import { problemOf } from './medium-rows.ts'
 import { protectDatabaseRequest } from './protect-database.ts'
 import { DATA_TIMEOUT_MS, type KindServices } from './services.ts'
@@ -39,23 +41,11 @@ const MOMENT_AHEAD_MAX_MS = 60_000
 const params = z.object({ groupId: z.string() })
 type GroupParams = z.infer<typeof params>
 
-interface MemberPoint {
-  readonly sourceId: string
-  readonly pointId: string
-  readonly clock: ClockReading | null
-}
 interface Results {
   readonly members: { readonly sourceIds: readonly string[] }
-  readonly moment: {
-    readonly groupPointId: string
-    readonly atMs: number
-    readonly bases: readonly { readonly sourceId: string; readonly pointId: string }[]
-  }
+  readonly moment: ChosenMoment
   readonly protect: { readonly jobIds: readonly string[] }
-  readonly close: {
-    readonly points: readonly MemberPoint[]
-    readonly spreadMs: number | null
-  }
+  readonly close: ClosedMoment
 }
 type Context = StepContext<GroupParams, Results>
 
@@ -145,83 +135,12 @@ async function chooseMomentOf(services: KindServices, context: Context) {
   }
 }
 
-/** From here on retention leaves the base points to this run. */
-async function recordMoment(trx: Trx, context: Context, result: Results['moment']): Promise<void> {
-  const { groupPointId, atMs, bases } = result
-  const { groupId } = context.params
-  const ids = bases.map(({ pointId }) => pointId)
-  const there = await trx
-    .selectFrom('point')
-    .select('id')
-    .where('id', 'in', ids)
-    .where('state', '=', 'available')
-    .execute()
-  if (there.length < new Set(ids).size) {
-    throw new MaasError('POINT_NOT_AVAILABLE', 'a point of a member expired meanwhile', { ids })
-  }
-  await forget(trx, groupId)
-  const row = { id: groupPointId, groupId, at: atMs, clockSpreadMs: null, reasonsJson: '[]' }
-  const more = { jobId: context.job.id, createdAt: context.clock.wallMs() }
-  await trx
-    .insertInto('groupPoint')
-    .values({ ...row, ...more, state: 'creating' })
-    .execute()
-  const members = bases.map(({ sourceId, pointId }) => ({
-    groupPointId,
-    sourceId,
-    basePointId: pointId,
-    pointId: null,
-    clockOffsetMs: null,
-    clockErrorMs: null,
-  }))
-  await trx.insertInto('groupPointMember').values(members).execute()
-}
-
-/** A group has one run at a time: whatever else is being made was left by one that died. */
-async function forget(trx: Trx, groupId: string): Promise<void> {
-  await trx
-    .deleteFrom('groupPoint')
-    .where('groupId', '=', groupId)
-    .where('state', '=', 'creating')
-    .execute()
-}
-
 async function listSources(db: Db, ids: readonly string[]): Promise<SourceRow[]> {
   const rows = await db.selectFrom('source').selectAll().where('id', 'in', ids).execute()
   return ids.map((id) => {
     const row = rows.find((each) => each.id === id)
     if (row !== undefined) return row
     throw new MaasError('OBJECT_NOT_FOUND', 'a member is no source any more', { id })
-  })
-}
-
-const markTold = z.object({
-  clock: z.object({ offsetMs: z.number(), errorMs: z.number() }).nullable().default(null),
-})
-
-/** Clocks of production against the server's: the agent's reading, and the agent's own clock. */
-async function readClocks(db: Db, jobs: readonly JobRow[]): Promise<(ClockReading | null)[]> {
-  const hosts = await db.selectFrom('host').select(['id', 'clockSkewMs']).execute()
-  const standbys = await db
-    .selectFrom('sourceDatabase')
-    .innerJoin('source', 'source.id', 'sourceDatabase.sourceId')
-    .select(['sourceDatabase.sourceId', 'sourceDatabase.stagingHostId', 'source.hostId'])
-    .where(
-      'sourceDatabase.sourceId',
-      'in',
-      jobs.map((job) => job.sourceId ?? ''),
-    )
-    .execute()
-  const placed = jobs.map((job) => {
-    const row = standbys.find(({ sourceId }) => sourceId === job.sourceId)
-    return row?.stagingHostId ?? row?.hostId
-  })
-  const isOneHost = new Set(placed).size === 1
-  return jobs.map((job, i) => {
-    const told = markTold.safeParse(JSON.parse(job.resultJson ?? '{}')).data?.clock ?? null
-    if (told === null || isOneHost) return told
-    const skewMs = hosts.find(({ id }) => id === placed[i])?.clockSkewMs ?? 0
-    return { offsetMs: told.offsetMs + skewMs, errorMs: told.errorMs + HEARTBEAT_ERROR_MS }
   })
 }
 
@@ -248,37 +167,8 @@ async function close(context: Context): Promise<Results['close']> {
     pointId: row.pointId ?? '',
     clock: clocks[i] ?? null,
   }))
-  return { points, spreadMs: spread?.mostMs ?? null }
-}
-
-async function recordGroupPoint(trx: Trx, context: Context, result: Results['close']) {
   const { groupPointId, atMs } = context.results.moment
-  const { groupId } = context.params
-  const now = context.clock.wallMs()
-  for (const { sourceId, pointId, clock } of result.points) {
-    await trx
-      .updateTable('groupPointMember')
-      .set({
-        pointId,
-        clockOffsetMs: clock === null ? null : Math.round(clock.offsetMs),
-        clockErrorMs: clock === null ? null : Math.ceil(clock.errorMs),
-      })
-      .where('groupPointId', '=', groupPointId)
-      .where('sourceId', '=', sourceId)
-      .execute()
-  }
-  await trx
-    .updateTable('groupPoint')
-    .set({ state: 'available', clockSpreadMs: result.spreadMs, reasonsJson: '["newest"]' })
-    .where('id', '=', groupPointId)
-    .execute()
-  const group = await loadGroup(trx, groupId)
-  await settleGroupRetention(trx, { groupId, policyId: group.policyId, now })
-  const labels = labelsOf(group.labelsJson)
-  const data = { groupId, at: new Date(atMs).toISOString(), clockSpreadMs: result.spreadMs }
-  const more = { ...data, jobId: context.job.id, name: group.name }
-  const event = { topic: 'points', type: 'group-point.created', subject: groupPointId } as const
-  await appendEvent(trx, { ...event, labels, data: more }, context.clock)
+  return { moment: { groupPointId, atMs }, points, spreadMs: spread?.mostMs ?? null }
 }
 
 export function makeProtectGroup(services: KindServices): JobDefinition {
@@ -291,8 +181,15 @@ export function makeProtectGroup(services: KindServices): JobDefinition {
       {
         name: 'moment',
         run: (context) => chooseMomentOf(services, context),
-        apply: recordMoment,
-        undo: (context) => context.commit((trx) => forget(trx, context.params.groupId)),
+        apply: (trx, context, result) => {
+          const {
+            job,
+            params: { groupId },
+            clock,
+          } = context
+          return recordMoment(trx, { groupId, jobId: job.id, now: clock.wallMs() }, result)
+        },
+        undo: (context) => context.commit((trx) => forgetUnfinished(trx, context.params.groupId)),
       },
       {
         name: 'protect',
@@ -303,7 +200,11 @@ export function makeProtectGroup(services: KindServices): JobDefinition {
           return { jobIds: ended.map(({ id }) => id) }
         },
       },
-      { name: 'close', run: close, apply: recordGroupPoint },
+      {
+        name: 'close',
+        run: close,
+        apply: (trx, context, result) => recordGroupPoint(services, trx, context, result),
+      },
     ],
     // Members are tried again by their own jobs.
     attemptMax: 2,
@@ -329,14 +230,4 @@ export function makeProtectGroup(services: KindServices): JobDefinition {
       await appendEvent(trx, { ...event, labels: labelsOf(group.labelsJson), data }, clock)
     },
   })
-}
-
-/** It may have been dissolved meanwhile. */
-async function findGroup(trx: Trx, groupId: string): Promise<GroupRow | undefined> {
-  try {
-    return await loadGroup(trx, groupId)
-  } catch (error) {
-    if (isMaasError(error, 'OBJECT_NOT_FOUND')) return undefined
-    throw error
-  }
 }

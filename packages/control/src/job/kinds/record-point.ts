@@ -158,7 +158,8 @@ async function addSamples(
     .execute()
 }
 
-async function expireOld(
+/** Writes why each point is kept, and sends away what nothing keeps. */
+export async function expireOld(
   services: KindServices,
   trx: Trx,
   of: {
