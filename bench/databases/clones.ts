@@ -3,7 +3,7 @@
  * the space of a point; and beside it, on the same data in the same run, what else makes copies.
  *
  *   node bench/databases/clones.ts [--engine postgres|mariadb] [--size 1000 (MB)] [--copies 10]
- *     [--peers yes|no] [--points 5] [--tps 50] [--scratch DIR]
+ *     [--peers yes|no|only] [--points 5] [--tps 50] [--scratch DIR]
  *
  * Peers, where they are installed: CREATE DATABASE … TEMPLATE, pgBackRest, barman (each a restore
  * of its newest backup, and a server on it); mariadb-backup. Everything lies on the same disk.
@@ -144,7 +144,7 @@ async function run(root: string): Promise<void> {
   mustHaveRoom(root, megabytes * MB * 2.5)
   await using engine = await makeEngine(values.engine, join(root, 'production'), megabytes)
   note('production on disk', mb(await usedBytes(join(root, 'production'))))
-  {
+  if (values.peers !== 'only') {
     await using site = await Site.make(root)
     const [took, sourceId] = await timed(() => site.protect('shop', engine))
     note('copied once, with its first point', `${took.toFixed(1)} s`)
@@ -154,7 +154,7 @@ async function run(root: string): Promise<void> {
     await measurePoints(site, engine, sourceId)
     await site.unprotect(sourceId, 'shop')
   }
-  if (values.peers !== 'yes') return
+  if (values.peers === 'no') return
   mustHaveRoom(root, megabytes * MB * 2.5)
   if (engine instanceof PostgresEngine) await measurePostgresPeers(engine, root, note)
   else await measureMariadbPeers(engine, root, note)

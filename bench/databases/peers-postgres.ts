@@ -140,7 +140,8 @@ async function measureBarman({ engine, root, note }: Bench): Promise<void> {
         "select count(*)::int from pg_replication_slots where slot_name = 'barman' and active"
       return (await production.sql(sql)) === 1
     })
-    await call('switch-wal', '--force', 'shop')
+    // A backup begins when a whole segment of the log has come.
+    await call('switch-wal', '--force', '--archive', '--archive-timeout', '60', 'shop')
     let beganMs = performance.now()
     await call('backup', '--immediate-checkpoint', 'shop')
     note('barman, full backup', `${since(beganMs)}, ${mb(await usedBytes(`${place}/home`))}`)

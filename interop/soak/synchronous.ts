@@ -1,12 +1,17 @@
-/** Production dies in synchronous mode and stays away: the clone has all that was acknowledged. */
+/** Production dies in synchronous mode: what is started in its place has all acknowledged. */
 import { setTimeout as delay } from 'node:timers/promises'
+import { withConnection } from '@openmaas/source-postgres/connection'
 import { waitFor } from '@openmaas/testkit/wait-for'
-import { ask, type CheckSite, differs } from './checks.ts'
+import { type CheckSite, differs } from './checks.ts'
 import { wordsOf } from './journal.ts'
 import { readContent } from './schema.ts'
 
 const LIMIT_MS = 240_000
 const LOAD_MS = 10_000
+const NOTED_MS = 1000
+/** Of production itself: what stands in its place has the same. */
+const OWNER = 'boss'
+const PASSWORD = 'of the soak'
 
 export async function checkSynchronous(site: CheckSite): Promise<void> {
   const { journal, production } = site
@@ -47,38 +52,46 @@ async function makeSynchronous({ patient, production, sourceId }: CheckSite): Pr
   )
   await production.sql(`alter system set synchronous_standby_names = 'FIRST 1 (${String(name)})'`)
   await production.sql('select pg_reload_conf()')
+  await production.sql(`alter role ${OWNER} password '${PASSWORD}'`)
   const waits = `select count(*)::int from pg_stat_replication where sync_state = 'sync'`
   await waitFor('production waits', async () => (await production.sql(waits)) === 1, {
     timeoutMs: LIMIT_MS,
   })
 }
 
-/** Without production: a point of what the standby has, and a virtual database of it. */
+/** In production's place: what its standby has received, started as if nothing had happened. */
 async function compare({ patient, oracle, journal, ...site }: CheckSite): Promise<void> {
-  const params = { sourceId: site.sourceId }
-  const beginMs = performance.now()
-  const killedMs = Date.now()
+  const { production, sourceId, hostId } = site
+  // What arrived with the last breath is written down.
+  await delay(NOTED_MS)
   const acknowledged = oracle.acknowledged()
-  await waitFor(
-    'there is a point after the death of production',
-    async () => {
-      const { jobId } = await patient.api().call('protectSource', { params, body: {} })
-      const job = await patient.ended(jobId)
-      if (job.state === 'succeeded' && Date.parse(job.startedAt!) > killedMs) return true
-      throw new Error(`${job.state} ${JSON.stringify(job.problem)}`)
-    },
-    { timeoutMs: LIMIT_MS },
+  const beginMs = performance.now()
+  const body = {
+    name: `instead-${journal.checks.synchronous}`,
+    sourceId,
+    hostId,
+    port: production.port,
+    confirm: 'shop',
+    reason: 'production was killed',
+  }
+  const made = await patient.ask('the recovery is begun', (api) =>
+    api.call('recoverProduction', { body }),
   )
-  const made = await patient.make({ ...site }, {}, 'synchronous')
-  const content = await ask(made.connection, readContent)
+  if (!('virtualDatabaseId' in made)) throw new Error('a job was expected')
+  const job = await patient.ended(made.jobId)
+  if (job.state !== 'succeeded') throw new Error(JSON.stringify(job.problem))
+  const { port } = production
+  const connection = { host: '127.0.0.1', port, user: OWNER, password: PASSWORD }
+  const content = await withConnection({ ...connection, tls: 'off', ca: null }, readContent)
   const seconds = ((performance.now() - beginMs) / 1000).toFixed(1)
-  const text = `${content.count} commits on the clone, ${acknowledged} acknowledged, ${seconds} s`
+  const text = `${content.count} commits there, ${acknowledged} acknowledged, ${seconds} s`
   if (content.count < acknowledged) journal.fault(`synchronous: ${text}`)
   else journal.say(`synchronous: ${text}`)
-  // What is there beyond was never acknowledged; production has it, too, when it is back.
-  await site.production.start()
+  // Its port is production's.
+  await patient.drop(made.virtualDatabaseId)
+  await production.start()
+  // What is there beyond was never acknowledged; production has it, too.
   const wrong = differs(content, await oracle.first(content.count))
   if (wrong === null) journal.checks.passed += 1
   else journal.fault(`synchronous: ${wrong}`)
-  await patient.drop(made.id)
 }
