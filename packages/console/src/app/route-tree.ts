@@ -2,7 +2,7 @@
 import { dashboardRoute } from '../screens/dashboard/routes.ts'
 import { filesRoute } from '../screens/files/routes.ts'
 import { hostRoute, hostsRoute } from '../screens/hosts/routes.ts'
-import { jobRoute, jobsRoute } from '../screens/jobs/routes.ts'
+import { jobCalendarRoute, jobRoute, jobsRoute } from '../screens/jobs/routes.ts'
 import { loginRoute } from '../screens/login/routes.ts'
 import { mediaRoute, mediumRoute } from '../screens/media/routes.ts'
 import { newPolicyRoute, policiesRoute, policyRoute } from '../screens/policies/routes.ts'
@@ -29,6 +29,7 @@ export const routeTree = rootRoute.addChildren([
   shellRoute.addChildren([
     dashboardRoute,
     jobsRoute,
+    jobCalendarRoute,
     jobRoute,
     hostsRoute,
     hostRoute,

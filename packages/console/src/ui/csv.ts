@@ -14,10 +14,15 @@ function toField(value: string | number | null): string {
 
 /** With a mark of UTF-8: without it spreadsheets garble Chinese. */
 export function downloadCsv(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob(['\ufeff', text], { type: 'text/csv;charset=utf-8' }))
+  downloadText(`${name}.csv`, `\ufeff${text}`, 'text/csv')
+}
+
+/** @param type  `text/plain`; the browser saves it under that name */
+export function downloadText(name: string, text: string, type: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }))
   const link = document.createElement('a')
   link.href = url
-  link.download = `${name}.csv`
+  link.download = name
   link.click()
   URL.revokeObjectURL(url)
 }

@@ -1,28 +1,31 @@
 /** One cause: what, why, what to do, since when, who looks after it. */
 import { useState } from 'react'
-import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { BellOutlined } from '@ant-design/icons'
 import { Link } from '@tanstack/react-router'
 import Button from 'antd/es/button'
 import type { Alert } from '@openmaas/api/resources/alert'
-import { apiCall } from '../../api/queries.ts'
 import { useMay } from '../../api/session.ts'
 import { hasScreen } from '../../app/screens-present.ts'
+import { useFormat } from '../../format/use-format.ts'
 import { useText } from '../../i18n/text.ts'
-import { TextField } from '../../ui/fields.tsx'
-import { FormDialog } from '../../ui/FormDialog.tsx'
+import { ProblemView } from '../../ui/ProblemView.tsx'
 import { StateTag } from '../../ui/StateTag.tsx'
 import { Time } from '../../ui/Time.tsx'
+import { Acknowledge } from './Acknowledge.tsx'
 import { screenOf, type AlertGroup } from './alert-groups.ts'
 import { alertsMessages } from './messages/text.ts'
+import { SilenceDialog } from './SilenceDialog.tsx'
+import { useUnsilence } from './use-unsilence.ts'
 
 export function AlertCard({ group }: { readonly group: AlertGroup }) {
   const text = useText(alertsMessages)
   const may = useMay()
-  const [isAsking, setAsking] = useState(false)
+  const [asking, setAsking] = useState<'acknowledge' | 'silence'>()
+  const close = (): void => setAsking(undefined)
   const { lead, others } = group
-  const open = [lead, ...others].filter(
-    ({ state, acknowledgedBy }) => state === 'firing' && acknowledgedBy === null,
-  )
+  const firing = [lead, ...others].filter(({ state }) => state === 'firing')
+  const open = firing.filter(({ acknowledgedBy }) => acknowledgedBy === null)
+  const loud = firing.filter(({ silence }) => silence === null)
   return (
     <article className="om-panel" data-testid={`alert-${lead.id}`}>
       <div style={{ display: 'flex', flexWrap: 'wrap', gap: '4px 16px', alignItems: 'baseline' }}>
@@ -31,8 +34,13 @@ export function AlertCard({ group }: { readonly group: AlertGroup }) {
         <span className="om-space" />
         <SubjectLink alert={lead} />
         {open.length > 0 && may('alert.acknowledge') && (
-          <Button size="small" onClick={() => setAsking(true)} data-testid="acknowledge">
+          <Button size="small" onClick={() => setAsking('acknowledge')} data-testid="acknowledge">
             {text('acknowledge.all', { count: open.length })}
+          </Button>
+        )}
+        {loud.length > 0 && may('alert.acknowledge') && (
+          <Button size="small" onClick={() => setAsking('silence')} data-testid="silence">
+            {text('silence.all', { count: loud.length })}
           </Button>
         )}
       </div>
@@ -46,7 +54,9 @@ export function AlertCard({ group }: { readonly group: AlertGroup }) {
       </p>
       <Facts alert={lead} />
       {others.length > 0 && <Others alerts={others} />}
-      {isAsking && <Acknowledge alerts={open} onClose={() => setAsking(false)} />}
+      <Silent alerts={firing} />
+      {asking === 'acknowledge' && <Acknowledge alerts={open} onClose={close} />}
+      {asking === 'silence' && <SilenceDialog alerts={loud} onClose={close} />}
     </article>
   )
 }
@@ -67,6 +77,37 @@ function Facts({ alert }: { readonly alert: Alert }) {
           {text('acknowledged', { name: acknowledgedBy })} <Time at={acknowledgedAt} />
         </span>
       )}
+    </div>
+  )
+}
+
+/** Until when nothing is sent, who wanted that, and why; the verb that ends it. */
+function Silent({ alerts }: { readonly alerts: readonly Alert[] }) {
+  const text = useText(alertsMessages)
+  const format = useFormat()
+  const may = useMay()
+  const unsilence = useUnsilence()
+  const silent = alerts.filter(({ silence }) => silence !== null)
+  const silence = silent[0]?.silence
+  if (silence === undefined || silence === null) return null
+  const until = format.exact(silence.until)
+  return (
+    <div className="om-verbs" style={{ flexWrap: 'wrap', marginTop: 8 }} data-testid="silent">
+      <BellOutlined aria-hidden />
+      <span>
+        {text('silent', { count: silent.length, until, name: silence.by })}: {silence.reason}
+      </span>
+      {may('alert.acknowledge') && (
+        <Button
+          size="small"
+          loading={unsilence.isPending}
+          onClick={() => unsilence.mutate(silent)}
+          data-testid="unsilence"
+        >
+          {text('unsilence')}
+        </Button>
+      )}
+      {unsilence.error !== null && <ProblemView error={unsilence.error} />}
     </div>
   )
 }
@@ -97,46 +138,5 @@ function SubjectLink({ alert }: { readonly alert: Alert }) {
     <Link to={screen.path as string} data-testid="to-object">
       {text('object')}
     </Link>
-  )
-}
-
-interface AcknowledgeProps {
-  readonly alerts: readonly Alert[]
-  readonly onClose: () => void
-}
-
-function Acknowledge({ alerts, onClose }: AcknowledgeProps) {
-  const text = useText(alertsMessages)
-  const queryClient = useQueryClient()
-  const [note, setNote] = useState('')
-  const body = note.trim() === '' ? {} : { note: note.trim() }
-  const acknowledge = useMutation({
-    mutationFn: async () => {
-      for (const { id } of alerts) {
-        await apiCall('acknowledgeAlert', { params: { alertId: id }, body })
-      }
-    },
-    onSuccess: onClose,
-    // Also when one of several is refused: the others are done.
-    onSettled: () => queryClient.invalidateQueries({ queryKey: ['alerts'] }),
-  })
-  return (
-    <FormDialog
-      title={text('acknowledge')}
-      ok={text('acknowledge.all', { count: alerts.length })}
-      isPending={acknowledge.isPending}
-      error={acknowledge.error}
-      onOk={() => acknowledge.mutate()}
-      onClose={onClose}
-    >
-      <p>{text('acknowledge.why')}</p>
-      <TextField
-        label={text('acknowledge.note')}
-        value={note}
-        autoFocus
-        onChange={setNote}
-        testId="note"
-      />
-    </FormDialog>
   )
 }

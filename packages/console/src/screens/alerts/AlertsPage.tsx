@@ -94,6 +94,16 @@ function Filters({ search }: { readonly search: AlertsSearch }) {
           label: text(`filter.acknowledged.${value}`),
         }))}
       />
+      <FilterSelect
+        name="silenced"
+        label={text('filter.silenced')}
+        any={text('filter.silenced.any')}
+        value={search.silenced}
+        options={(['false', 'true'] as const).map((value) => ({
+          value,
+          label: text(`filter.silenced.${value}`),
+        }))}
+      />
     </>
   )
 }

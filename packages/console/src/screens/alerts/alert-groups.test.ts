@@ -18,6 +18,7 @@ function alertOf(id: string, rule: string, more: Partial<Alert> = {}): Alert {
     openedAt: at,
     seenAt: at,
     resolvedAt: null,
+    silence: null,
     acknowledgedBy: null,
     acknowledgedAt: null,
     ...more,

@@ -12,6 +12,7 @@ export const alertsSearch = listSearch({
     state: z.enum(['resolved', 'all']),
     severity: z.enum(SEVERITIES),
     acknowledged: z.enum(['true', 'false']),
+    silenced: z.enum(['true', 'false']),
     subject: z.string().max(64),
   },
 })

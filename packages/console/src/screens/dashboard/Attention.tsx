@@ -16,7 +16,8 @@ export function Attention({ rows }: { readonly rows: Status['attention'] }) {
       <ul className="om-steps">
         {rows.map(({ sourceId, name, state, reasons }) => (
           <li key={sourceId} data-testid={`attention-${sourceId}`}>
-            <StateTag state={state} />
+            {/* The promise is kept until now; its next run cannot be. */}
+            <StateTag state={state === 'compliant' ? 'warning' : state} />
             {hasScreen('/sources/$sourceId') ? (
               <Link to={`/sources/${sourceId}` as string}>{name}</Link>
             ) : (

@@ -16,10 +16,12 @@ import { Time } from '../../ui/Time.tsx'
 import { useJobKind } from './job-kind.ts'
 import { JobLog } from './JobLog.tsx'
 import { JobProgressFacts } from './JobProgressFacts.tsx'
+import { JobRates } from './JobRates.tsx'
 import { JobSteps } from './JobSteps.tsx'
 import { jobsMessages } from './messages/text.ts'
 import { jobQuery } from './queries.ts'
 import { jobRoute } from './routes.ts'
+import { Waiting } from './Waiting.tsx'
 
 export function JobPage() {
   const text = useText(jobsMessages)
@@ -44,9 +46,11 @@ export function JobPage() {
         <section className="om-panel" aria-live="polite">
           <h2>{text('steps')}</h2>
           <JobProgressFacts job={job} />
+          <Waiting job={job} />
           <JobSteps steps={job.steps} />
         </section>
       </div>
+      <JobRates key={jobId} job={job} />
       <JobLog jobId={jobId} />
     </Page>
   )

@@ -2,11 +2,11 @@ import Progress from 'antd/es/progress'
 import type { Job } from '@openmaas/api/resources/job'
 import { useFormat } from '../../format/use-format.ts'
 import { useText } from '../../i18n/text.ts'
-import { jobsMessages } from './messages/text.ts'
+import { progressMessages } from './progress/messages/text.ts'
 
 /** Share, rate and time left, as far as they are known; nothing for what has ended. */
 export function JobProgressBar({ job }: { readonly job: Job }) {
-  const text = useText(jobsMessages)
+  const text = useText(progressMessages)
   const format = useFormat()
   if (job.state !== 'running') return null
   const { pct = null, bytesDone = 0, rateBytesPerSecond = null, etaMs = null } = job.progress

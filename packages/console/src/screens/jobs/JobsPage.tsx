@@ -1,5 +1,6 @@
 import { useMemo } from 'react'
 import { Link } from '@tanstack/react-router'
+import Button from 'antd/es/button'
 import type { Job } from '@openmaas/api/resources/job'
 import { useFormat } from '../../format/use-format.ts'
 import { useText } from '../../i18n/text.ts'
@@ -15,6 +16,7 @@ import { JobProgressBar } from './JobProgressBar.tsx'
 import { jobsMessages } from './messages/text.ts'
 import { jobsQuery, type JobsSearch } from './queries.ts'
 import { jobsRoute } from './routes.ts'
+import { Waiting } from './Waiting.tsx'
 
 /** States that are looked at together, as the API filters them. */
 const STATES = [
@@ -32,6 +34,11 @@ export function JobsPage() {
   return (
     <Page
       title={text('title')}
+      actions={
+        <Link to="/jobs/calendar" data-testid="to-calendar">
+          <Button tabIndex={-1}>{text('calendar')}</Button>
+        </Link>
+      }
       cli={`openmaas job list${state}`}
       api={apiLine('GET', '/api/v1/jobs', toListQuery(search))}
     >
@@ -91,7 +98,7 @@ function useColumns(): Column<Job>[] {
         ),
         value: ({ kind }) => kind,
       },
-      { key: 'progress', label: text('progress'), cell: (job) => <JobProgressBar job={job} /> },
+      { key: 'progress', label: text('progress'), cell: (job) => <Progress job={job} /> },
       time('queuedAt'),
       time('startedAt'),
       time('endedAt'),
@@ -108,6 +115,10 @@ function useColumns(): Column<Job>[] {
       codeColumn('id', text('id'), ({ id }) => id, { hidden: true }),
     ]
   }, [text, kindText, format])
+}
+
+function Progress({ job }: { readonly job: Job }) {
+  return job.state === 'running' ? <JobProgressBar job={job} /> : <Waiting job={job} />
 }
 
 /** In milliseconds; null until it has ended. */

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { QueryFor } from '@openmaas/api/routes/routes'
 import { apiQuery } from '../../api/queries.ts'
 import { listSearch, toListQuery } from '../../ui/search-params.ts'
+import type { Day } from './calendar/day.ts'
 
 const ID_LENGTH_MAX = 64
 
@@ -18,6 +19,9 @@ export const jobsSearch = listSearch({
     poolId: z.string().max(ID_LENGTH_MAX),
     pointId: z.string().max(ID_LENGTH_MAX),
     mediumId: z.string().max(ID_LENGTH_MAX),
+    /** Queued then: an hour of the calendar. */
+    from: z.iso.datetime(),
+    until: z.iso.datetime(),
   },
 })
 export type JobsSearch = z.infer<typeof jobsSearch>
@@ -28,6 +32,12 @@ export function jobsQuery(search: JobsSearch) {
 
 export function jobQuery(jobId: string) {
   return apiQuery('getJob', { params: { jobId } })
+}
+
+export function jobCalendarQuery({ from, until }: Day) {
+  return apiQuery('getJobCalendar', {
+    query: { from: from.toISOString(), until: until.toISOString() },
+  })
 }
 
 /** The newest lines; a job that says more is read with the CLI. */

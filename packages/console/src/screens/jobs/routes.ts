@@ -2,7 +2,8 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router'
 import { z } from 'zod'
 import { requirePermission, shellRoute } from '../../app/base-routes.ts'
-import { jobLogQuery, jobQuery, jobsQuery, jobsSearch } from './queries.ts'
+import { calendarSearch, dayOf } from './calendar/day.ts'
+import { jobCalendarQuery, jobLogQuery, jobQuery, jobsQuery, jobsSearch } from './queries.ts'
 
 export const jobsRoute = createRoute({
   getParentRoute: () => shellRoute,
@@ -12,6 +13,17 @@ export const jobsRoute = createRoute({
   loaderDeps: ({ search }) => search,
   loader: ({ context, deps }) => context.queryClient.ensureQueryData(jobsQuery(deps)),
   component: lazyRouteComponent(() => import('./JobsPage.tsx'), 'JobsPage'),
+})
+
+export const jobCalendarRoute = createRoute({
+  getParentRoute: () => shellRoute,
+  path: '/jobs/calendar',
+  beforeLoad: requirePermission('job.read'),
+  validateSearch: calendarSearch,
+  loaderDeps: ({ search }) => search,
+  loader: ({ context, deps }) =>
+    context.queryClient.ensureQueryData(jobCalendarQuery(dayOf(deps, new Date()))),
+  component: lazyRouteComponent(() => import('./calendar/JobCalendarPage.tsx'), 'JobCalendarPage'),
 })
 
 export const jobRoute = createRoute({

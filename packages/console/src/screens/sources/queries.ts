@@ -36,7 +36,20 @@ export function complianceListQuery({ state, limit, cursor }: SourcesSearch) {
   return apiQuery('getCompliance', { query })
 }
 
-/** As many as the server judges at once; for more, each row is asked about. */
+/** Of the rows of one page. */
+export function complianceOfQuery(sourceIds: readonly string[]) {
+  return apiQuery('getCompliance', {
+    query: { limit: Math.max(1, sourceIds.length), 'filter[sourceId]': sourceIds.join(',') },
+  })
+}
+
+export function sourcesOfQuery(sourceIds: readonly string[]) {
+  return apiQuery('listSources', {
+    query: { limit: Math.max(1, sourceIds.length), 'filter[id]': sourceIds.join(',') },
+  })
+}
+
+/** As many as the server judges at once. */
 const COMPLIANCE_BATCH_MAX = 500
 export const firstComplianceQuery = complianceListQuery({ limit: COMPLIANCE_BATCH_MAX as 200 })
 

@@ -1,12 +1,11 @@
 /** Rows of the list of sources with what is known of their promises. */
-import { keepPreviousData, useQueries, useQuery } from '@tanstack/react-query'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import type { z } from 'zod'
 import type { compliance as complianceSchema, Source } from '@openmaas/api/resources/source'
 import {
   complianceListQuery,
-  complianceQuery,
-  firstComplianceQuery,
-  sourceQuery,
+  complianceOfQuery,
+  sourcesOfQuery,
   sourcesQuery,
   type SourcesSearch,
 } from './queries.ts'
@@ -40,14 +39,14 @@ export function useSourceRows(search: SourcesSearch): SourceRows {
   }
 }
 
-/** One request for all of a small site; in a large one the rest are asked about one by one. */
+/** One request for all rows of a page. */
 function useComplianceOf(ids: readonly string[]): ReadonlyMap<string, Compliance> {
-  const first = useQuery({ ...firstComplianceQuery, enabled: ids.length > 0 })
-  const known = new Map((first.data?.items ?? []).map((item) => [item.sourceId, item]))
-  const unknown = first.isSuccess ? ids.filter((id) => !known.has(id)) : []
-  const others = useQueries({ queries: unknown.map((id) => complianceQuery(id)) })
-  for (const { data } of others) if (data !== undefined) known.set(data.sourceId, data)
-  return known
+  const { data } = useQuery({
+    ...complianceOfQuery(ids),
+    enabled: ids.length > 0,
+    placeholderData: keepPreviousData,
+  })
+  return new Map((data?.items ?? []).map((item) => [item.sourceId, item]))
 }
 
 function useByState(search: SourcesSearch): SourceRows {
@@ -57,12 +56,18 @@ function useByState(search: SourcesSearch): SourceRows {
     placeholderData: keepPreviousData,
   })
   const items = search.state === undefined ? [] : (found.data?.items ?? [])
-  const sources = useQueries({ queries: items.map(({ sourceId }) => sourceQuery(sourceId)) })
+  const ids = items.map(({ sourceId }) => sourceId)
+  const sources = useQuery({
+    ...sourcesOfQuery(ids),
+    enabled: ids.length > 0,
+    placeholderData: keepPreviousData,
+  })
+  const known = new Map((sources.data?.items ?? []).map((source) => [source.id, source]))
   return {
-    rows: sources.flatMap(({ data }) => (data === undefined ? [] : [data])),
+    rows: ids.flatMap((id) => known.get(id) ?? []),
     next: found.data?.next ?? null,
     compliance: new Map(items.map((item) => [item.sourceId, item])),
-    error: found.error,
-    isLoading: found.isPlaceholderData || sources.some(({ isPending }) => isPending),
+    error: found.error ?? sources.error,
+    isLoading: found.isPlaceholderData || (ids.length > 0 && sources.isPending),
   }
 }
