@@ -1,8 +1,10 @@
 /** Who is killed: how, how it comes back, and how we know that it is well again. */
+import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { waitFor } from '@openmaas/testkit/wait-for'
 import { lsn } from '@openmaas/source-postgres/lsn'
 import type { Production } from '../postgres/production.test-support.ts'
+import type { ServerProgram } from '../serve/server.test-support.ts'
 import { commandLine, kill, listProcesses } from '../support/leftovers.ts'
 import { ask, type Checks } from './checks.ts'
 import type { Journal } from './journal.ts'
@@ -12,6 +14,7 @@ import { killServersIn, type Processes } from './processes.ts'
 /** After this long without the standby at production's heels the chain has not healed. */
 const HEAL_MS = 180_000
 const ANSWER_MS = 180_000
+const SLOW_MS = 10_000
 
 export interface Victim {
   readonly name: string
@@ -52,7 +55,7 @@ export function listVictims(site: VictimSite): Victim[] {
     {
       name: 'control',
       kill: () => control.kill(),
-      restore: async () => void (await control.begin()),
+      restore: () => begin(control),
     },
     { name: 'virtual database', kill: () => own.kill(), restore: () => own.check() },
     {
@@ -72,6 +75,18 @@ export function listVictims(site: VictimSite): Victim[] {
       restore: nothing,
     },
   ]
+}
+
+/** On a machine that does much else it is ready later than tests wait. */
+async function begin(control: ServerProgram): Promise<void> {
+  const beginMs = performance.now()
+  await control.begin().catch(() => undefined)
+  const answers = (): Promise<unknown> => control.api.call('listHosts')
+  await waitFor('control answers', answers, { timeoutMs: ANSWER_MS })
+  if (performance.now() - beginMs > SLOW_MS) {
+    const seconds = Math.round((performance.now() - beginMs) / 1000)
+    process.stdout.write(`control was ready after ${seconds} s\n`)
+  }
 }
 
 /** Whatever serves blocks, on either side: of the volume, and of clones. Their keepers live. */
