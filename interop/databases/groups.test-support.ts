@@ -2,11 +2,15 @@
  * An application with its data in two databases: it commits a number to A and then to B, one
  * after the other, and writes down when it asked and when it was answered.
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import type { ConnectionRevealed } from '@openmaas/api/resources/virtual-database'
 import { withConnection } from '@openmaas/source-postgres/connection'
 import { Session } from '@openmaas/source-mysql/session'
 import type { ProductionServer } from '../mysql/server.test-support.ts'
 import type { Production } from '../postgres/production.test-support.ts'
+
+/** Some hundred numbers a second are enough to tell moments apart, and leave the machine its work. */
+const PAUSE_MS = 5
 
 export interface Written {
   readonly number: number
@@ -36,6 +40,7 @@ export class Writer {
         const [toldA, askedB] = [Date.now(), Date.now()]
         await b.run(`INSERT INTO app.numbers VALUES (${number})`)
         this.log.push({ number, a: [askedA, toldA], b: [askedB, Date.now()] })
+        await delay(PAUSE_MS)
       }
     })
   }

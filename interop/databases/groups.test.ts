@@ -157,7 +157,6 @@ requires(NEEDED, () => {
       )
       // One machine has one clock: what is measured is the way to ask for it.
       expect(point!.clockSpreadMs).toBeLessThan(1000)
-      await recover('first', { groupPointId: point!.id })
     })
 
     test('finishes a run in the middle of which the server is killed', async () => {
@@ -172,7 +171,7 @@ requires(NEEDED, () => {
       const [newest, first, ...more] = await points()
       expect(more).toEqual([])
       expect(Date.parse(newest!.at)).toBeGreaterThan(Date.parse(first!.at))
-      expect(await recover('second', {})).toBe(Date.parse(newest!.at))
+      expect(await recover('newest', {})).toBe(Date.parse(newest!.at))
     })
 
     test('is recovered at any second between its points, and after the newest', async () => {
@@ -186,7 +185,9 @@ requires(NEEDED, () => {
       const before = await points()
       await runMariadb("ALTER USER openmaas@'%' IDENTIFIED BY 'another'")
       await expect(finish(server.api, await begin())).rejects.toThrow(/GROUP_MEMBER_FAILED/)
-      await runMariadb(`ALTER USER openmaas@'%' IDENTIFIED BY '${PASSWORD.replaceAll(/['\\]/g, String.raw`\$&`)}'`)
+      await runMariadb(
+        `ALTER USER openmaas@'%' IDENTIFIED BY '${PASSWORD.replaceAll(/['\\]/g, String.raw`\$&`)}'`,
+      )
       expect(await points()).toEqual(before)
       const { problem } = await server.api.call('getGroup', { params: { groupId } })
       expect(problem?.message).toMatch(/^no group point: billing: /)
@@ -206,7 +207,9 @@ requires(NEEDED, () => {
         },
       })
       if (!('jobId' in answer)) throw new Error('a job was expected')
-      await expect(finish(server.api, answer.jobId)).rejects.toThrow(/refused-billing.*in use|taken/)
+      await expect(finish(server.api, answer.jobId)).rejects.toThrow(
+        /refused-billing.*in use|taken/,
+      )
       for (const { virtualDatabaseId } of answer.virtualDatabases) {
         const params = { virtualDatabaseId }
         const { state } = await server.api.call('getVirtualDatabase', { params })

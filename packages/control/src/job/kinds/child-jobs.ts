@@ -11,8 +11,9 @@ import type { JobRow, StepContext } from '../definition.ts'
 import type { JobRequest } from '../queue.ts'
 import type { KindServices } from './services.ts'
 
-/** A row or some of the catalog, read so often while a parent waits. */
-const LOOK_MS = 200
+/** A row or some of the catalog, read while a parent waits: soon at first, then so often. */
+const LOOK_FIRST_MS = 10
+const LOOK_MAX_MS = 250
 /** Slot of parents: how many there may be at once stands in limits.ts. */
 export const PARENT_SLOT = 'parents:all'
 
@@ -42,7 +43,7 @@ export async function awaitJobs(
   ids: readonly string[],
 ): Promise<readonly JobRow[]> {
   if (ids.length === 0) return []
-  for (;;) {
+  for (let pauseMs = LOOK_FIRST_MS; ; pauseMs = Math.min(LOOK_MAX_MS, 2 * pauseMs)) {
     const rows = await context.catalog.db
       .selectFrom('job')
       .selectAll()
@@ -55,7 +56,7 @@ export async function awaitJobs(
     if (rows.length < ids.length) {
       throw new MaasError('OBJECT_NOT_FOUND', 'a job of a member is gone', { ids: [...ids] })
     }
-    await delay(LOOK_MS, undefined, { signal: context.signal })
+    await delay(pauseMs, undefined, { signal: context.signal })
   }
 }
 
