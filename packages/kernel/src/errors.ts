@@ -98,7 +98,7 @@ export const ERRORS = {
   DATABASE_STATE_INVALID: { category: 'corrupt', en: 'The volume was changed by another program: take a clone of an older point, or protect the database anew.', zh: '卷已被其他程序更改:请使用更早的恢复点,或重新保护该数据库。' },
   DATABASE_NOT_SEEDED: { category: 'conflict', en: 'The volume holds no whole copy yet: let the seed end first.', zh: '卷上尚无完整副本:请先完成初始复制。' },
   DATABASE_CHAIN_BROKEN: { category: 'conflict', en: 'Log that the standby needs is gone for good: seed it anew; older points stay as they are.', zh: '备库所需的日志已永久缺失:请重新做初始复制;已有恢复点不受影响。' },
-  DATABASE_VOLUME_FULL: { category: 'exhausted', en: 'Enlarge the volume with "openmaas database change --volume-size", or let it grow further by itself with --volume-max; the standby goes on by itself.', zh: '请用 openmaas database change --volume-size 扩大卷,或用 --volume-max 提高自动扩展上限;备库会自动继续。' },
+  DATABASE_VOLUME_FULL: { category: 'conflict', en: 'Enlarge the volume with "openmaas database change --volume-size", or let it grow further by itself with --volume-max; the standby goes on by itself.', zh: '请用 openmaas database change --volume-size 扩大卷,或用 --volume-max 提高自动扩展上限;备库会自动继续。' },
   DATABASE_BEHIND: { category: 'unavailable', en: 'The standby does not keep up or does not run; look at its state, then take the point again.', zh: '备库落后或未运行:请查看其状态后重新生成恢复点。' },
   DATABASE_TARGET_UNREACHABLE: { category: 'not_found', en: 'Choose a moment between the first and the last one the log covers, or take a point first.', zh: '请选择日志覆盖范围内的时刻,或先生成恢复点。' },
   SOURCE_NOT_DATABASE: { category: 'invalid', en: 'Choose a source of kind postgres or mysql.', zh: '请选择类型为 postgres 或 mysql 的数据源。' },

@@ -116,7 +116,7 @@ export async function listCare(
   return [...follow, ...start]
 }
 
-/** Volumes that are nearly full, and may grow. A job that is under way stands for the next. */
+/** Volumes that are nearly full, and may grow; what was told before they last did is no news. */
 export async function listGrowth(db: Db): Promise<JobRequest[]> {
   const rows = await db
     .selectFrom('sourceDatabase')
@@ -124,6 +124,23 @@ export async function listGrowth(db: Db): Promise<JobRequest[]> {
     .selectAll('sourceDatabase')
     .select(['source.kind', 'source.hostId', 'source.labelsJson'])
     .where('sourceDatabase.seededAt', 'is not', null)
+    .where((e) =>
+      e.not(
+        e.exists(
+          e
+            .selectFrom('job')
+            .select('job.id')
+            .where('job.kind', '=', 'grow-volume')
+            .whereRef('job.sourceId', '=', 'sourceDatabase.sourceId')
+            .where((of) =>
+              of.or([
+                of('job.endedAt', 'is', null),
+                of('job.endedAt', '>=', of.ref('sourceDatabase.statusAt')),
+              ]),
+            ),
+        ),
+      ),
+    )
     .execute()
   return rows.flatMap((row) => {
     const { sourceId: id, kind, labelsJson, mediumId } = row

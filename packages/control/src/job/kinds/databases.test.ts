@@ -177,6 +177,7 @@ describe('a volume that grows', () => {
       const { volumeBytes: size } = await database(site)
       const freeBytes = Math.round(size! * freeShare)
       site.hosts.databases.room = { sizeBytes: size!, freeBytes, full: false }
+      await site.pass(1)
       await site.run(protect)
       return listGrowth(site.catalog.db)
     }
