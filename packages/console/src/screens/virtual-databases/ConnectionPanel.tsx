@@ -90,7 +90,7 @@ function Known({ database }: { readonly database: VirtualDatabase }) {
   const { hostId, user, databases } = database
   const place = placeText(database, names.host(hostId))
   return (
-    <div className="om-place">
+    <div className="om-connection">
       <Row name="place" label={text('place')} value={place} />
       <Row name="user" label={text('connect.user')} value={user} />
       <Row name="databases" label={text('databases')} value={databases.join(', ')} />
@@ -120,7 +120,7 @@ function Revealed({ connection }: { readonly connection: ConnectionRevealed }) {
     <>
       {connection.accounts === 'production' && <p>{text('connect.production')}</p>}
       {connection.readOnly && <p className="om-quiet">{text('connect.readOnly')}</p>}
-      <div className="om-place" data-testid="connection-revealed">
+      <div className="om-connection" data-testid="connection-revealed">
         {rows.map(([name, value]) => (
           <Row key={name} name={name} label={text(`connect.${name}`)} value={value} />
         ))}

@@ -1,8 +1,6 @@
 /** The verbs of one virtual database: those that its state and the role allow. */
 import { useState } from 'react'
-import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { DownOutlined } from '@ant-design/icons'
-import { useNavigate } from '@tanstack/react-router'
 import Button from 'antd/es/button'
 import Dropdown from 'antd/es/dropdown'
 import type { VirtualDatabase } from '@openmaas/api/resources/virtual-database'
@@ -10,11 +8,12 @@ import { apiCall } from '../../api/queries.ts'
 import { useMay } from '../../api/session.ts'
 import { useText } from '../../i18n/text.ts'
 import { ConfirmButton } from '../../ui/ConfirmButton.tsx'
-import { DestructiveDialog, type Plan } from '../../ui/DestructiveDialog.tsx'
 import { ProblemView } from '../../ui/ProblemView.tsx'
 import { BranchDialog } from './BranchDialog.tsx'
+import { DropDialog } from './DropDialog.tsx'
 import { EditDialog } from './EditDialog.tsx'
 import { databasesMessages } from './messages/text.ts'
+import { PromoteDialog } from './PromoteDialog.tsx'
 import { RefreshDialog } from './RefreshDialog.tsx'
 import { ResetDialog } from './ResetDialog.tsx'
 import { BookmarkDialog, ExtendDialog } from './SmallDialogs.tsx'
@@ -113,6 +112,8 @@ function More({ database, onAsk }: Props & { readonly onAsk: (asked: Asked) => v
     ...(can('edit') ? [item('edit', text('verb.edit'))] : []),
     ...(can('keep') ? [item('keep', text(kept ? 'verb.unkeep' : 'verb.keep'))] : []),
     ...(canVerify ? [item('verify', text('verb.verify'))] : []),
+    ...(can('promote') ? [item('promote', text('verb.promote'))] : []),
+    ...(can('drop-keep-data') ? [item('drop-keep-data', text('verb.drop-keep-data'), true)] : []),
     ...(can('drop') ? [item('drop', text('verb.drop'), true)] : []),
     ...(can('force-drop') ? [item('force-drop', text('verb.force-drop'), true)] : []),
   ]
@@ -155,41 +156,13 @@ function Dialog({ asked, database, onClose }: DialogProps) {
       return <EditDialog {...shared} />
     case 'verify':
       return <VerifyDialog pointId={database.pointId ?? ''} onClose={onClose} />
+    case 'promote':
+      return <PromoteDialog {...shared} />
     case 'drop':
+    case 'drop-keep-data':
     case 'force-drop':
-      return <DropDialog {...shared} force={asked === 'force-drop'} />
+      return <DropDialog {...shared} verb={asked} />
     default:
       return null
   }
-}
-
-interface DropProps extends Props {
-  readonly force: boolean
-  readonly onClose: () => void
-}
-
-function DropDialog({ database, force, onClose }: DropProps) {
-  const text = useText(databasesMessages)
-  const navigate = useNavigate()
-  const queryClient = useQueryClient()
-  const params = { virtualDatabaseId: database.id }
-  const drop = useMutation({
-    mutationFn: (reason: string) =>
-      apiCall('dropVirtualDatabase', { params, body: { force, reason } }),
-    onSettled: () => queryClient.invalidateQueries({ queryKey: ['virtual-databases'] }),
-  })
-  return (
-    <DestructiveDialog
-      title={text(force ? 'verb.force-drop' : 'verb.drop')}
-      name={database.name}
-      plan={() =>
-        apiCall('dropVirtualDatabase', { params, body: { force }, dryRun: true }) as Promise<Plan>
-      }
-      perform={async ({ reason }) => {
-        await drop.mutateAsync(reason)
-        await navigate({ to: '/virtual-databases' })
-      }}
-      onClose={onClose}
-    />
-  )
 }

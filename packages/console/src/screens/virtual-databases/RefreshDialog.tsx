@@ -40,13 +40,16 @@ export function RefreshDialog({ database, onClose }: Props) {
       onClose={onClose}
     >
       <p>{text('refresh.text')}</p>
-      <MomentField
-        sourceId={sourceId}
-        engine={engine}
-        value={moment}
-        now={now}
-        onChange={(changed) => setMoment((old) => ({ ...old, ...changed }))}
-      />
+      {/* One that follows production has no moment of its own. */}
+      {!database.liveSync && (
+        <MomentField
+          sourceId={sourceId}
+          engine={engine}
+          value={moment}
+          now={now}
+          onChange={(changed) => setMoment((old) => ({ ...old, ...changed }))}
+        />
+      )}
     </FormDialog>
   )
 }

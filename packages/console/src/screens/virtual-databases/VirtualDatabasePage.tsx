@@ -15,6 +15,7 @@ import { DatabaseJobs } from './DatabaseJobs.tsx'
 import { DatabaseState } from './DatabaseState.tsx'
 import { DatabaseSteps } from './DatabaseSteps.tsx'
 import { Facts } from './Facts.tsx'
+import { LiveSync } from './LiveSync.tsx'
 import { databasesMessages } from './messages/text.ts'
 import { OwnTimeline } from './OwnTimeline.tsx'
 import { type DatabaseTab, virtualDatabaseQuery } from './queries.ts'
@@ -87,6 +88,7 @@ function Overview({ database }: Pick<BodyProps, 'database'>) {
     <div className="om-columns">
       <div className="om-stack">
         {database.endedAt === null && <ConnectionPanel database={database} />}
+        {database.liveSync && database.endedAt === null && <LiveSync database={database} />}
         {may('job.read') && <DatabaseSteps database={database} />}
       </div>
       <section className="om-panel">

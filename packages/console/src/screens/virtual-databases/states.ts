@@ -29,10 +29,18 @@ export type Verb =
   | 'extend'
   | 'edit'
   | 'keep'
+  | 'pause'
+  | 'resume'
+  | 'open'
+  | 'promote'
   | 'drop'
+  | 'drop-keep-data'
   | 'force-drop'
 
-type Facts = Pick<VirtualDatabase, 'state' | 'endedAt' | 'kept' | 'port' | 'problem'>
+type Facts = Pick<
+  VirtualDatabase,
+  'state' | 'endedAt' | 'kept' | 'port' | 'problem' | 'liveSync' | 'sync' | 'directory'
+>
 
 const STATES: Readonly<
   Record<'refresh' | 'bookmark' | 'stop' | 'start', readonly VirtualDatabaseState[]>
@@ -43,27 +51,41 @@ const STATES: Readonly<
   start: ['stopped', 'lost'],
 }
 
-function isPossible(verb: Verb, { state, endedAt, kept, port, problem }: Facts): boolean {
+function isPossible(verb: Verb, facts: Facts): boolean {
+  const { state, endedAt, kept, port, problem, liveSync, sync, directory } = facts
   const isHere = endedAt === null && state !== 'dropping'
+  // One that was moved to a directory has no clone to go back on; one that follows, no own state.
+  const hasClone = directory === null
+  const hasOwnLife = hasClone && !liveSync
+  const isPaused = sync?.state === 'paused'
   switch (verb) {
     case 'refresh':
+      return hasClone && STATES.refresh.includes(state)
     case 'reset':
-      return STATES.refresh.includes(state)
+      return hasOwnLife && STATES.refresh.includes(state)
     case 'bookmark':
     case 'branch':
-      return STATES.bookmark.includes(state)
+    case 'promote':
+      return hasOwnLife && STATES.bookmark.includes(state)
     case 'stop':
     case 'start':
       return STATES[verb].includes(state)
+    case 'pause':
+    case 'resume':
+      return liveSync && state === 'running' && isPaused === (verb === 'resume')
+    case 'open':
+      return liveSync && STATES.refresh.includes(state)
     case 'connect':
       return isHere && port !== null
     case 'extend':
+      return isHere && hasClone
     case 'edit':
     case 'keep':
       return isHere
     case 'drop':
-      // A drop that failed half way is ended by another one.
       return !kept && isHere
+    case 'drop-keep-data':
+      return !kept && isHere && directory !== null
     case 'force-drop':
       return !kept && endedAt === null && (state === 'lost' || problem !== null)
   }
@@ -80,7 +102,12 @@ const NEEDS: Readonly<Record<Verb, Permission>> = {
   extend: 'virtual-database.operate',
   edit: 'virtual-database.operate',
   keep: 'virtual-database.operate',
+  pause: 'virtual-database.operate',
+  resume: 'virtual-database.operate',
+  open: 'virtual-database.operate',
+  promote: 'virtual-database.promote',
   drop: 'virtual-database.drop',
+  'drop-keep-data': 'virtual-database.drop',
   'force-drop': 'virtual-database.drop',
 }
 

@@ -17,8 +17,8 @@ const iso = (ms: number): string => new Date(now.getTime() + ms).toISOString()
 
 describe('what can be done with one', () => {
   const facts = (state: VirtualDatabaseState, changed: object = {}) => {
-    const there = { endedAt: null, kept: false, port: 5433, problem: null }
-    return { state, ...there, ...changed }
+    const there = { endedAt: null, kept: false, port: 5433, problem: null, liveSync: false }
+    return { state, ...there, sync: null, directory: null, ...changed }
   }
   const all: Verb[] = ['refresh', 'reset', 'bookmark', 'branch', 'stop', 'start', 'extend', 'drop']
   const verbsOf = (state: VirtualDatabaseState, changed: object = {}) =>
@@ -36,6 +36,28 @@ describe('what can be done with one', () => {
     expect(verbsOf('running', { kept: true })).not.toContain('drop')
     expect(canDo('force-drop', facts('running'), () => true)).toBe(false)
     expect(canDo('force-drop', facts('lost'), () => true)).toBe(true)
+  })
+
+  test('is pause, resume and open of one that follows, and no state of its own', () => {
+    const sync = { state: 'following', lagMs: 0, lagBytes: 0, reason: '', asOf: null } as const
+    const following = facts('running', { liveSync: true, sync })
+    const can = (verb: Verb, one = following): boolean => canDo(verb, one, () => true)
+    expect([can('pause'), can('resume'), can('open'), can('refresh')]).toEqual([
+      true,
+      false,
+      true,
+      true,
+    ])
+    expect([can('bookmark'), can('reset'), can('promote')]).toEqual([false, false, false])
+    const paused = facts('running', { liveSync: true, sync: { ...sync, state: 'paused' } })
+    expect([can('pause', paused), can('resume', paused)]).toEqual([false, true])
+  })
+
+  test('of one on a local directory is no refresh, and a drop with or without its data', () => {
+    const moved = facts('running', { directory: '/srv/pg/shop' })
+    const can = (verb: Verb): boolean => canDo(verb, moved, () => true)
+    expect([can('refresh'), can('promote'), can('extend')]).toEqual([false, false, false])
+    expect([can('drop'), can('drop-keep-data')]).toEqual([true, true])
   })
 
   test('is nothing that the role may not', () => {

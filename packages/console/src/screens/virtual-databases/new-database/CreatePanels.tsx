@@ -110,6 +110,7 @@ export function CreatePanels(props: Props) {
             engine={source.kind}
             value={moment}
             now={draft.now}
+            canFollow
             onChange={(changed) => setMoment((old) => ({ ...old, ...changed }))}
           />
         </section>

@@ -26,11 +26,14 @@ interface Props {
   readonly engine: string
   readonly value: MomentForm
   readonly now: Date
+  /** A new one can follow production. */
+  readonly canFollow?: true
   readonly onChange: (changed: Partial<MomentForm>) => void
 }
 
 export function MomentField(props: Props) {
-  const { sourceId, value, onChange } = props
+  const { sourceId, value, canFollow = false, onChange } = props
+  const kinds = MOMENT_KINDS.filter((kind) => kind !== 'live' || canFollow)
   const text = useText(newDatabaseMessages)
   const range = useQuery(recoverRangeQuery(sourceId))
   const points = useQuery(pointsQuery(sourceId))
@@ -41,7 +44,7 @@ export function MomentField(props: Props) {
         className="om-moment-kinds"
         aria-label={text('moment.kind')}
         value={value.kind}
-        options={MOMENT_KINDS.map((kind) => ({ value: kind, label: text(`moment.${kind}`) }))}
+        options={kinds.map((kind) => ({ value: kind, label: text(`moment.${kind}`) }))}
         onChange={(kind) => onChange({ kind })}
         data-testid="moment-kind"
       />
@@ -78,6 +81,8 @@ function Details(props: DetailProps) {
       ) : (
         <p>{text('moment.now.text')}</p>
       )
+    case 'live':
+      return <p>{text('moment.live.text')}</p>
     case 'time':
       return <ExactTime {...props} />
     case 'point':

@@ -126,7 +126,8 @@ export function toCreateBody(form: CreateForm, of: Situation): CreateBody | null
     settings,
     lifetimeSeconds,
     quotaBytes: quotaGib === null ? null : Math.round(quotaGib * GIB),
-    autoRefresh,
+    // What follows production needs no refresh.
+    autoRefresh: moment.liveSync === true ? null : autoRefresh,
     purpose: purpose.trim(),
     ...(asksConsent && { reason }),
   }
@@ -141,10 +142,11 @@ export function createCli(
   moment: MomentBody | null,
 ): string {
   const { lifetimeSeconds, quotaGib, port, isOpen, user, refresh } = form
-  const { pointId, at, transaction } = moment ?? {}
+  const { pointId, at, transaction, liveSync } = moment ?? {}
   const options = [
     at === undefined ? '' : `--at ${shellWord(at)}`,
     transaction === undefined ? '' : `--transaction ${shellWord(transaction)}`,
+    liveSync === true ? '--live' : '',
     `--name ${shellWord(name)}`,
     `--to ${shellWord(hostName)}`,
     `--drop-after ${lifetimeSeconds === null ? 'never' : `${lifetimeSeconds / 3600}h`}`,

@@ -2,7 +2,8 @@
 import type { RecoverRange } from '@openmaas/api/resources/database'
 import { parseMoment } from '../../timeline/moment.ts'
 
-export const MOMENT_KINDS = ['newest', 'now', 'time', 'point', 'transaction'] as const
+/** Of one that is refreshed; a new one can also follow production: `live`. */
+export const MOMENT_KINDS = ['newest', 'now', 'time', 'point', 'transaction', 'live'] as const
 export type MomentKind = (typeof MOMENT_KINDS)[number]
 
 /** All that was typed or chosen; only what belongs to `kind` counts. */
@@ -50,6 +51,8 @@ export interface MomentBody {
   readonly pointId?: string
   readonly at?: string
   readonly transaction?: string
+  /** It follows production, read-only, until it is opened. */
+  readonly liveSync?: true
 }
 
 /** @returns null while something is missing or wrong */
@@ -61,6 +64,8 @@ export function toMomentBody(
   switch (form.kind) {
     case 'newest':
       return {}
+    case 'live':
+      return { liveSync: true }
     case 'now':
       // The server's clock, not the browser's: a moment to come is refused.
       return range === undefined || range.until === null ? null : { at: range.until }

@@ -14,6 +14,9 @@ export const en = {
   'moment.time': 'Exact time',
   'moment.point': 'A recovery point',
   'moment.transaction': 'A transaction',
+  'moment.live': 'Follow production',
+  'moment.live.text':
+    'It follows production, read-only, seconds behind it, until it is opened for writing.',
   'moment.newest.text': 'The newest recovery point, of {{at}}.',
   'moment.newest.none': 'There is no recovery point yet: one is taken first.',
   'moment.now.text': 'Production as it is now. A recovery point is taken first.',

@@ -17,6 +17,8 @@ export const zhCn: Translation<typeof en> = {
   'moment.time': '精确时间',
   'moment.point': '指定恢复点',
   'moment.transaction': '指定事务',
+  'moment.live': '跟随生产库',
+  'moment.live.text': '以秒级延迟跟随生产库,只读,直到开放写入。',
   'moment.newest.text': '最新恢复点,时间 {{at}}。',
   'moment.newest.none': '还没有恢复点,将先创建一个。',
   'moment.now.text': '生产库的当前状态,将先创建一个恢复点。',
