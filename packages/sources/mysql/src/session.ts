@@ -1,6 +1,7 @@
 /** A connection to a server: each value as text, each failure with a code of the table. */
 import type { Connection, ConnectionOptions, RowDataPacket } from 'mysql2/promise'
 import { MaasError } from '@openmaas/kernel/errors'
+import { explainConnectError } from '@openmaas/source-kit/connect-error'
 import type { DatabaseConnection } from '@openmaas/protocols/channel/database-orders'
 
 /** Column → text; null is SQL's NULL. */
@@ -43,7 +44,10 @@ export class Session implements AsyncDisposable {
     try {
       return new Session(await dialling, where)
     } catch (error) {
-      throw wrap(error, `cannot connect to ${where}`)
+      const known = explainConnectError(error, where)
+      if (known === null) throw wrap(error, `cannot connect to ${where}`)
+      const { code } = error as { code?: string }
+      throw new MaasError('DATABASE_UNREACHABLE', known, { error: code }, { cause: error })
     }
   }
 

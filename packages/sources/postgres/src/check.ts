@@ -38,15 +38,16 @@ export async function check(
   return await withConnection(connection, async (queries) => {
     const production = await describeProduction(queries)
     const settings = await readSettings(queries)
+    const role = await roleCheck(queries, connection.user)
     const checks = [
       programsCheck(production, options),
-      await roleCheck(queries, connection.user),
+      role,
       ...walChecks(settings),
       await sendersCheck(queries, settings),
       await slotsCheck(queries, settings),
       slotLimitCheck(settings),
       checksumsCheck(settings),
-      await replicationEntryCheck(connection),
+      await replicationEntryCheck(connection, role),
       encryptionCheck(connection),
       sameHostCheck(connection),
       await localesCheck(queries),
@@ -167,33 +168,48 @@ function checksumsCheck(settings: Settings): Check {
   return { name, ok: true, message, remedy }
 }
 
-/** pg_hba.conf has lines of their own for replication: only trying tells. */
-async function replicationEntryCheck(connection: DatabaseConnection): Promise<Check> {
+/** Of SQLSTATE: who we are, how we prove it, and which line lets whom in. */
+const NOT_LET_IN = new Set(['28000', '28P01'])
+/** Inside PostgreSQL's own words, the address by which it knows this host. */
+const FROM_HOST = /from host "([^"]+)"/
+
+/**
+ * pg_hba.conf has lines of their own for replication: only trying tells. A role that may not
+ * replicate is refused before those lines count, so they are looked at once it may.
+ */
+async function replicationEntryCheck(connection: DatabaseConnection, role: Check): Promise<Check> {
   const name = 'pg_hba'
   const trouble = await tryReplication(connection)
   if (trouble === null) return fine(name, 'a replication connection is let in')
+  const { sqlstate, message: said } = trouble
+  const message = `no replication connection: ${said}`
+  if (role.remedy.includes(' REPLICATION;')) {
+    const later = 'not known before the role may replicate: run the SQL above, then check again'
+    return { name, ok: false, message: later, remedy: '' }
+  }
+  if (!NOT_LET_IN.has(sqlstate)) return { name, ok: false, message, remedy: '' }
+  const user = identifier(connection.user)
+  const address = FROM_HOST.exec(said)?.[1] ?? '<address of this host>'
   const kind = connection.tls === 'off' ? 'host' : 'hostssl'
-  const role = identifier(connection.user)
+  const bits = address.includes(':') ? 128 : 32
   const line = connection.host.startsWith('/')
-    ? `local replication ${role} scram-sha-256`
-    : `${kind} replication ${role} <address of this host>/32 scram-sha-256`
-  const remedy = `add to pg_hba.conf, then reload:\n${line}`
-  return { name, ok: false, message: `no replication connection: ${trouble}`, remedy }
+    ? `local replication ${user} scram-sha-256`
+    : `${kind} replication ${user} ${address}/${bits} scram-sha-256`
+  const remedy = `# add to pg_hba.conf, then: SELECT pg_reload_conf();\n${line}`
+  return { name, ok: false, message, remedy }
 }
 
 function isLocal({ host }: DatabaseConnection): boolean {
   return host.startsWith('/') || host === 'localhost' || host === '::1' || host.startsWith('127.')
 }
 
-/** A standby makes a new tablespace at the path that production names: the same directory here. */
+/** A tablespace that is made later ends the following: its path is production's alone. */
 function sameHostCheck(connection: DatabaseConnection): Check {
   const name = 'same_host'
   if (!isLocal(connection)) return fine(name, 'production runs on another host')
   const message =
-    'production runs on the host of its standby: a tablespace that is made later would be shared ' +
-    'by both, and be damaged (warning)'
-  const remedy = 'stage on another host, or unfollow before CREATE TABLESPACE, and seed anew after'
-  return { name, ok: true, message, remedy }
+    'production runs on the host of its standby: what breaks the host takes both (warning)'
+  return { name, ok: true, message, remedy: 'stage on another host: --on <host>' }
 }
 
 function encryptionCheck(connection: DatabaseConnection): Check {

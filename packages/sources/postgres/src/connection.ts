@@ -8,6 +8,7 @@ import pg from 'pg'
 import { MaasError } from '@openmaas/kernel/errors'
 import { readPrivateFile, writePrivateFile } from '@openmaas/kernel/private-file'
 import type { DatabaseConnection } from '@openmaas/protocols/channel/database-orders'
+import { explainConnectError } from '@openmaas/source-kit/connect-error'
 import type { VolumeLayout } from '@openmaas/source-kit/layout'
 import type { OsUser } from '@openmaas/source-kit/os-user'
 
@@ -70,12 +71,17 @@ async function ask(
   }
 }
 
+export interface ReplicationTrouble {
+  readonly sqlstate: string
+  readonly message: string
+}
+
 /**
  * Whether a connection for physical replication is let in.
  *
- * @returns null, or in words why not
+ * @returns null, or why not
  */
-export async function tryReplication(to: DatabaseConnection): Promise<string | null> {
+export async function tryReplication(to: DatabaseConnection): Promise<ReplicationTrouble | null> {
   const client = new pg.Client({ ...clientConfig(to), replication: 'true' } as pg.ClientConfig)
   client.on('error', () => {})
   try {
@@ -83,7 +89,8 @@ export async function tryReplication(to: DatabaseConnection): Promise<string | n
     await client.query('IDENTIFY_SYSTEM')
     return null
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    const { code, message = String(error) } = error as { code?: unknown; message?: string }
+    return { sqlstate: typeof code === 'string' ? code : '', message }
   } finally {
     await client.end().catch(() => {})
   }
@@ -142,8 +149,10 @@ export function databaseError(error: unknown, to?: DatabaseConnection): Error {
   if (error instanceof MaasError) return error
   const { code, message } = error as { code?: unknown; message?: string }
   const sqlstate = typeof code === 'string' ? code : ''
-  const where = to === undefined ? '' : `${to.host}:${to.port} as ${to.user}: `
-  const text = `${where}${message ?? String(error)}`
+  const place = to?.host.startsWith('/') === true ? to.host : `${to?.host}:${to?.port}`
+  const where = to === undefined ? '' : `${place} as ${to.user}: `
+  const known = to === undefined ? null : explainConnectError(error, place)
+  const text = known ?? `${where}${message ?? String(error)}`
   const details = { sqlstate, host: to?.host, port: to?.port }
   if (sqlstate.startsWith('28') || sqlstate === '42501') {
     return new MaasError('DATABASE_DENIED', text, details, { cause: error })

@@ -269,6 +269,11 @@ const BREAKS: readonly (readonly [RegExp, string])[] = [
   ],
 ]
 
+  // Where the path exists here: standby.ts keeps it from being shared.
+  [
+    /FATAL: +could not (?:create symbolic link|set permissions on directory) "([^"]+)"/,
+    'production has a new tablespace, which only a new copy takes in:',
+  ],
 async function provenBreak(place: Place): Promise<string | null> {
   const log = await sinceStreaming(place)
   for (const [pattern, words] of BREAKS) {

@@ -17,6 +17,8 @@ type Outcome = DatabaseResult<'database.verify'>['checks'][number]
 
 /** Of what a program said, in the evidence. */
 const EVIDENCE_MAX = 2000
+/** As the order has it. */
+const NAME_MAX = 1000
 
 interface Verification {
   readonly params: VerifyParams
@@ -39,8 +41,8 @@ export async function verify(
     await timed('checksums', context.signal, () => readEveryPage(job)),
     await timed('structure', context.signal, () => checkStructure(job)),
   ]
-  for (const [index, assertion] of params.assertions.entries()) {
-    const name = `assertion ${index + 1}`
+  for (const assertion of params.assertions) {
+    const name = `${assertion.database}: ${assertion.sql}`.slice(0, NAME_MAX)
     checks.push(await timed(name, context.signal, () => assertTrue(job, assertion)))
   }
   return { ok: checks.every((one) => one.ok), checks }
