@@ -199,6 +199,21 @@ export const chineseServerHelp: Readonly<Record<keyof typeof englishServerHelp, 
   'server.vdb-stop': '停止（保留数据）',
   'server.vdb-extend': '延长有效期',
   'server.vdb-drop': '删除，不留痕迹',
+  'server.vdb-drop.help':
+    '在终端上需输入名称确认；--yes 不再询问。已转为本地永久库的，其目录一并删除，\n' +
+    '除非用 --keep-data 保留（此后其上不再运行实例）。',
+  'server.vdb-pause': '暂停同步生产库',
+  'server.vdb-resume': '继续同步生产库',
+  'server.vdb-open': '结束同步并开放写入',
+  'server.vdb-promote': '转为其主机上的本地永久库',
+  'server.vdb-promote.help':
+    '运行期间在后台复制，随后短暂停顿，以相同端口、用户与口令从该目录继续运行；\n' +
+    '存储池中的克隆随即释放。',
+  'server.option.live': '只读同步生产库，直到 vdb open',
+  'server.option.as-production': '以生产库身份运行：沿用其账户与设置，不加限制',
+  'server.option.keep-data': '保留已转为永久库的目录',
+  'server.option.directory': '其主机上尚不存在或为空的目录',
+  'server.option.all': '也显示已结束的',
   'server.vdb-verify': '校验恢复点确为可用的数据库',
   'server.vdb-verify.help':
     '在克隆上启动，执行引擎自身的检查与断言后删除；证据保存在作业中。检查未通过时退出码为 6。',

@@ -205,6 +205,22 @@ done, 6 with warnings, 7 failed, 10 damage found, 130 cancelled.`,
   'server.vdb-stop': 'Stop it; it stays',
   'server.vdb-extend': 'Keep it for longer',
   'server.vdb-drop': 'Drop it without a trace',
+  'server.vdb-drop.help':
+    'Asks for its name at a terminal; --yes does not. The local directory of one that was promoted\n' +
+    'goes with it, unless --keep-data leaves it, where nothing runs on it any more.',
+  'server.vdb-pause': 'It follows production no further for now',
+  'server.vdb-resume': 'It follows production again',
+  'server.vdb-open': 'End following and open it for writing',
+  'server.vdb-promote': 'Move it to a local directory of its host, for good',
+  'server.vdb-promote.help':
+    'Copies in the background while it runs; then it stops for a moment and goes on from the\n' +
+    'directory with the same port, user and password. The clone in the pool is let go.',
+  'server.option.live': 'Follow production, read-only, until "vdb open"',
+  'server.option.as-production':
+    "In production's place: its accounts and settings, nothing confined",
+  'server.option.keep-data': 'Leave the directory of one that was promoted',
+  'server.option.directory': 'A directory of its host, empty or not there yet',
+  'server.option.all': 'Also those that have ended',
   'server.vdb-verify': 'Prove that a point is a database that works',
   'server.vdb-verify.help':
     'Starts it on a clone, runs the checks of the engine and the assertions, and drops it\n' +

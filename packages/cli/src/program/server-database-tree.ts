@@ -2,12 +2,14 @@
 import type { CommandSpec, OptionSpec, Run } from './spec.ts'
 import {
   AT,
+  DANGER,
   filter,
   LABEL,
   LIST,
   NAME,
   onServer,
   POOL_NAME,
+  RATE,
   REASON,
   TTL,
   WAIT,
@@ -18,6 +20,10 @@ const databases = async (
 ): Promise<Run> => (await import('../server-client/verbs/databases.ts'))[name]
 const vdbs = async (name: keyof typeof import('../server-client/verbs/vdbs.ts')): Promise<Run> =>
   (await import('../server-client/verbs/vdbs.ts'))[name]
+
+const life = async (
+  name: Exclude<keyof typeof import('../server-client/verbs/vdb-life.ts'), 'recoverProduction'>,
+): Promise<Run> => (await import('../server-client/verbs/vdb-life.ts'))[name]
 
 const TO_HOST: OptionSpec = { name: 'to', value: '<host>', summary: 'server.option.to-host' }
 const FORCE: OptionSpec = { name: 'force', summary: 'option.force' }
@@ -176,9 +182,9 @@ const VDBS: readonly CommandSpec[] = [
       ...MOMENT,
       ...INSTANCE,
       { name: 'refresh-every', value: '<time>', summary: 'server.option.refresh-every' },
-      DRY_RUN,
-      REASON,
-      { name: 'approval', value: '<id>', summary: 'server.option.approval' },
+      { name: 'live', summary: 'server.option.live' },
+      { name: 'as-production', summary: 'server.option.as-production' },
+      ...DANGER,
     ],
     summary: 'server.vdb-create',
     help: 'server.vdb-create.help',
@@ -195,6 +201,7 @@ const VDBS: readonly CommandSpec[] = [
       filter('host', '<host>'),
       filter('source', '<source>'),
       filter('name', '<name>'),
+      { name: 'all', summary: 'server.option.all' },
       LABEL,
       ...LIST,
     ],
@@ -251,6 +258,44 @@ const VDBS: readonly CommandSpec[] = [
     run: () => vdbs('branch'),
   }),
   onServer({
+    path: 'vdb pause',
+    usage: '<vdb>',
+    options: [FORMAT, ...WAIT],
+    summary: 'server.vdb-pause',
+    examples: ['vdb pause shop-live'],
+    run: () => life('pause'),
+  }),
+  onServer({
+    path: 'vdb resume',
+    usage: '<vdb>',
+    options: [FORMAT, ...WAIT],
+    summary: 'server.vdb-resume',
+    examples: ['vdb resume shop-live'],
+    run: () => life('resume'),
+  }),
+  onServer({
+    path: 'vdb open',
+    usage: '<vdb>',
+    options: [FORMAT, ...WAIT],
+    summary: 'server.vdb-open',
+    examples: ['vdb open shop-live'],
+    run: () => life('open'),
+  }),
+  onServer({
+    path: 'vdb promote',
+    usage: '<vdb>',
+    options: [
+      { name: 'directory', value: '<path>', summary: 'server.option.directory' },
+      RATE,
+      DRY_RUN,
+      ...WAIT,
+    ],
+    summary: 'server.vdb-promote',
+    help: 'server.vdb-promote.help',
+    examples: ['vdb promote shop-test --directory /srv/pg/shop'],
+    run: () => life('promote'),
+  }),
+  onServer({
     path: 'vdb start',
     usage: '<vdb>',
     options: [FORMAT, ...WAIT],
@@ -269,17 +314,18 @@ const VDBS: readonly CommandSpec[] = [
   onServer({
     path: 'vdb extend',
     usage: '<vdb>',
-    options: [TTL],
+    options: [TTL, { name: 'quota', value: '<size>', summary: 'option.quota' }, ...WAIT],
     summary: 'server.vdb-extend',
-    examples: ['vdb extend shop-test --ttl 7d'],
+    examples: ['vdb extend shop-test --ttl 7d', 'vdb extend shop-test --quota 20GiB'],
     run: () => vdbs('extend'),
   }),
   onServer({
     path: 'vdb drop',
     usage: '<vdb>',
-    options: [FORCE, DRY_RUN, ...WAIT],
+    options: [FORCE, { name: 'keep-data', summary: 'server.option.keep-data' }, ...DANGER, ...WAIT],
     summary: 'server.vdb-drop',
-    examples: ['vdb drop shop-test'],
+    help: 'server.vdb-drop.help',
+    examples: ['vdb drop shop-test', 'vdb drop shop-old --yes'],
     run: () => vdbs('drop'),
   }),
   onServer({

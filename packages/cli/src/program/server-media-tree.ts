@@ -120,6 +120,7 @@ const MEDIA: readonly CommandSpec[] = [
       filter('host', '<host>'),
       filter('source', '<source>'),
       filter('name', '<name>'),
+      { name: 'all', summary: 'server.option.all' },
       LABEL,
       ...LIST,
     ],

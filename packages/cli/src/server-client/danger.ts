@@ -18,13 +18,13 @@ export interface DangerousDeed {
   readonly query?: object
 }
 
-interface Plan {
+export interface Plan {
   readonly plan?: readonly { action: string; object: string; name?: string; detail?: string }[]
   readonly freesBytes?: number
   readonly warnings?: readonly string[]
 }
 
-function showPlan(server: Server, plan: Plan): void {
+export function showPlan(server: Server, plan: Plan): void {
   const { out, text } = server.site
   for (const { action, object, name, detail } of plan.plan ?? []) {
     const parts = [action, name ?? '', object, detail ?? ''].filter((part) => part !== '')
@@ -38,7 +38,7 @@ function showPlan(server: Server, plan: Plan): void {
   }
 }
 
-async function confirmName(server: Server, name: string): Promise<void> {
+export async function confirmName(server: Server, name: string): Promise<void> {
   const { site, input } = server
   if (input.has('yes')) return
   if (!canAsk() || site.out.json) {
@@ -49,7 +49,7 @@ async function confirmName(server: Server, name: string): Promise<void> {
   if (answer.trim() !== name) throw new MaasError('CANCELLED', 'nothing was changed')
 }
 
-async function reasonOf(server: Server): Promise<string> {
+export async function reasonOf(server: Server): Promise<string> {
   const { site, input } = server
   const given = input.text('reason')
   if (given !== undefined) return given

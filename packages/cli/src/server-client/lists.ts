@@ -35,6 +35,10 @@ async function queryOf(server: Server, noun: Noun): Promise<Record<string, strin
     const value = await filterValue(server, filter)
     if (value !== undefined) query[filter.query] = value
   }
+  // What has ended is history: --all shows it, and so does a state that is asked for.
+  if (noun.present !== undefined && !server.input.has('all') && !('filter[state]' in query)) {
+    Object.assign(query, noun.present)
+  }
   const sort = server.input.text('sort')
   return sort === undefined ? query : { ...query, sort }
 }

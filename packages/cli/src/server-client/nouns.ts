@@ -22,6 +22,8 @@ export interface Noun {
   /** Lists that names of references come from. */
   readonly references?: readonly KindName[]
   readonly idField?: string
+  /** Query of those that have not ended: what is listed without --all. */
+  readonly present?: Readonly<Record<string, string>>
 }
 
 const ID: ColumnSpec = { title: 'col.id', field: 'id' }
@@ -141,6 +143,7 @@ export const NOUNS = {
       { title: 'col.createdBy', field: 'createdBy', wide: true },
     ],
     filters: [BY_STATE, BY_HOST, BY_SOURCE, BY_NAME, BY_LABEL],
+    present: { 'filter[state]': 'plugging,plugged,ejecting,failed,lost' },
     references: ['source', 'host'],
   },
   database: {
@@ -173,9 +176,12 @@ export const NOUNS = {
       { title: 'col.lease', field: 'leaseUntil', kind: 'time' },
       { title: 'col.version', field: 'engineVersion', wide: true },
       WIDE_ID,
+      { title: 'col.written', field: 'writtenBytes', kind: 'bytes', wide: true },
+      { title: 'col.lag', field: 'sync.lagMs', kind: 'duration', wide: true },
       { title: 'col.createdBy', field: 'createdBy', wide: true },
     ],
     filters: [BY_STATE, BY_HOST, BY_SOURCE, BY_NAME, BY_LABEL],
+    present: { 'filter[active]': 'true' },
     references: ['source', 'host'],
   },
   group: {

@@ -9,6 +9,8 @@ import type { DatabaseStatus } from '@openmaas/protocols/channel/database-orders
 import type { OrderGiver } from '@openmaas/protocols/channel/orders'
 import type { Catalog } from '../catalog/catalog.ts'
 import { mountPathOf } from '../job/kinds/database-media.ts'
+import { lookAtClones } from '../virtual-database/room.ts'
+import { lookAtFollowing } from '../virtual-database/sync-watch.ts'
 import { connectionOf, saveStatus, type SourceDatabaseRow } from './source-database.ts'
 
 const WATCH_EVERY_MS = 30_000
@@ -40,7 +42,11 @@ async function lookAll(options: DatabaseWatchOptions, round: number): Promise<vo
     .select(['source.kind', 'source.hostId'])
     .where('seededAt', 'is not', null)
     .execute()
-  await Promise.all(rows.map((row) => lookAt(options, row, round)))
+  await Promise.all([
+    ...rows.map((row) => lookAt(options, row, round)),
+    lookAtFollowing(options, round),
+    lookAtClones(options, round),
+  ])
 }
 
 async function lookAt(options: DatabaseWatchOptions, row: Watched, round: number): Promise<void> {

@@ -15,8 +15,9 @@ import type { MediumExports } from '../medium-exports.ts'
 import { turnsOf } from '../medium-turns.ts'
 import type { Node } from '../node.ts'
 import type { OpenPool } from '../open-pool.ts'
+import { fullnessOf, limitMedium } from '../volume/limit-medium.ts'
 
-type MediumVerb = 'medium.serve' | 'medium.withdraw' | 'medium.served'
+type MediumVerb = 'medium.serve' | 'medium.withdraw' | 'medium.served' | 'medium.limit'
 
 export function makeMediumHandlers(
   node: Node,
@@ -55,13 +56,30 @@ export function makeMediumHandlers(
         await eject(pool.access, { id: found.record.id }, { force, keep: false })
         return { withdrawn: true }
       }),
+    'medium.limit': ({ mediumId, poolId, quotaBytes }) =>
+      turns.take(mediumId, async () => {
+        const pool = await node.pool(poolId)
+        const found = findServed(pool, mediumId)
+        if (found === undefined) {
+          throw new MaasError('MEDIUM_NOT_FOUND', 'no such medium is served', { id: mediumId })
+        }
+        await limitMedium(pool.access, found.record.id, quotaBytes)
+        return {}
+      }),
     'medium.served': async ({ poolId }) => {
       const pool = await node.pool(poolId)
-      const media = listMediaStatus(pool.access).flatMap(({ record, state }) =>
-        record.controlId === undefined
-          ? []
-          : [{ mediumId: record.controlId, poolMediumId: record.id, state }],
-      )
+      const media = listMediaStatus(pool.access).flatMap(({ record, state, overlayBytes }) => {
+        if (record.controlId === undefined) return []
+        const known = { mediumId: record.controlId, poolMediumId: record.id, state }
+        const full = fullnessOf(pool, record, overlayBytes)
+        return [
+          {
+            ...known,
+            ...(overlayBytes !== undefined && { writtenBytes: overlayBytes }),
+            ...(full !== undefined && { full }),
+          },
+        ]
+      })
       return { media }
     },
   }

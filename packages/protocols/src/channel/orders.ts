@@ -325,8 +325,26 @@ export const ORDERS = {
     role: 'node',
     params: z.object({ poolId: text }),
     result: z.object({
-      media: z.array(z.object({ mediumId: text, poolMediumId: text, state: text })).max(10_000),
+      media: z
+        .array(
+          z.object({
+            mediumId: text,
+            poolMediumId: text,
+            state: text,
+            /** What was written to it; absent while that is not known. */
+            writtenBytes: count.optional(),
+            /** Why writes to it fail: its quota is used up, or the disk of the pool is full. */
+            full: z.enum(['quota', 'disk']).optional(),
+          }),
+        )
+        .max(10_000),
     }),
+  },
+  /** Another quota for a medium that is served, while it is used; null: none. */
+  'medium.limit': {
+    role: 'node',
+    params: z.object({ mediumId: text, poolId: text, quotaBytes: count.nullable() }),
+    result: z.object({}),
   },
   /**
    * An empty volume, as a snapshot with the tag `openmaas.request`: `medium.serve` serves it, and a

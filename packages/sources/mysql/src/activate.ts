@@ -15,6 +15,7 @@ import { checkTarget, lastTransaction, listLogFiles, planReplay } from './binlog
 import type { LoggedTransaction } from './binlog/log-file.ts'
 import type { ReplayPlan } from './binlog/plan.ts'
 import { followProduction } from './follow.ts'
+import { awaitApplied } from './mark.ts'
 import { checkOwner, grantOwner } from './grant.ts'
 import { connectLocal, placeOf, startPrivate, stopPrivate } from './private-server.ts'
 import { replay } from './replay.ts'
@@ -36,6 +37,7 @@ const START_ATTEMPTS_MAX = 3
 const activation = z.object({
   port: z.number(),
   recoveredTo: recoveredSchema,
+  follows: z.boolean().default(false),
 })
 type Activation = z.output<typeof activation>
 
@@ -49,11 +51,39 @@ export async function activate(
   const volume = await openVolume(params, options)
   checkTarget(params.target, volume.dialect.gtids)
   const running = findActivation(volume)
-  if (running !== null) return describe(volume, running)
+  if (running !== null && running.follows === (params.follow !== null)) {
+    if (params.follow !== null) await steer(volume, params, context.signal)
+    return describe(volume, running)
+  }
   // One that was left half way: what it did is done again, or is found done.
   await stopPrivate(volume.layout, { immediate: false })
   if (isReplayed(volume, params)) await recover(volume, params, context)
   return describe(volume, await open(volume, { params, settings }, context))
+}
+
+/** Of one that follows: it goes on, or stands still with all that has come. */
+async function steer(volume: Volume, params: Params, signal: AbortSignal): Promise<void> {
+  await using session = await connectLocal(volume.layout)
+  await followOrPause(session, volume, params, signal)
+}
+
+async function followOrPause(
+  session: Session,
+  volume: Volume,
+  { follow, paused = false }: Params,
+  signal: AbortSignal,
+): Promise<void> {
+  if (follow === null) return
+  if (!paused) {
+    await followProduction(volume, session, follow)
+    return
+  }
+  const { dialect } = volume
+  const { receiving, applying, received } = await dialect.replicaStatus(session)
+  if (receiving === 'no' && !applying) return
+  await dialect.stopReceiving(session)
+  await awaitApplied(volume, session, received, signal)
+  await dialect.stopReplica(session)
 }
 
 /** Else the clone is what is wanted as it is, and one start is enough. */
@@ -163,17 +193,22 @@ async function open(
       throw new MaasError('PORT_TAKEN', `port ${port} is taken on this host`, { port })
     }
     const follows = params.follow !== null
-    const opening = { port, listen: params.listen, settings, follows }
+    const { listen, asProduction = false } = params
+    const opening = { port, listen, settings, follows, asProduction }
+    // Two servers with one identity would throw each other out of production's replication.
+    removeServerIdentity(volume)
     try {
       await using session = await startPrivate(volume, {
         options: instanceOptions(volume.identity, opening),
         restart: true,
         signal,
       })
-      const opened = { port, recoveredTo: await settle(session, volume, params) }
+      const opened = { port, follows, recoveredTo: await settle(session, volume, params, signal) }
       writeState(activationPath(volume), opened)
       return opened
     } catch (error) {
+      // Neither a server nor its keeper is left of what failed.
+      await stopPrivate(volume.layout, { immediate: true })
       const taken = !(await isPortFree(port, params.listen))
       if (params.port !== null || !taken || attempt === START_ATTEMPTS_MAX) throw error
     }
@@ -181,13 +216,25 @@ async function open(
 }
 
 /** Its user comes last: before, nobody has a password for it. */
-async function settle(session: Session, volume: Volume, params: Params): Promise<RecoveredTo> {
-  if (params.follow === null) await volume.dialect.forgetReplica(session)
+async function settle(
+  session: Session,
+  volume: Volume,
+  params: Params,
+  signal: AbortSignal,
+): Promise<RecoveredTo> {
+  const follows = params.follow !== null
+  if (follows) {
+    // A standby as long as it follows: it becomes a database of its own when it is opened.
+    await grantOwner(session, { ...params, follows })
+    await followOrPause(session, volume, params, signal)
+    const position = await volume.dialect.applied(session)
+    return { position, detail: '', timeMs: null }
+  }
+  await volume.dialect.forgetReplica(session)
   // What recovery wrote down stands on the volume, and was not there when it was opened.
   const state = loadSeeded(volume.layout)
   const recoveredTo = await becomeInstance(session, { ...volume, state }, null)
-  await grantOwner(session, { ...params, follows: params.follow !== null })
-  if (params.follow !== null) await followProduction(volume, session, params.follow)
+  if (params.asProduction !== true) await grantOwner(session, { ...params, follows })
   return recoveredTo
 }
 

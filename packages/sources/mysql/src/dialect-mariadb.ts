@@ -30,6 +30,7 @@ export const MARIADB: Dialect = {
     await session.run(changeMaster(session, source))
   },
   stopReplica: (session) => session.run('STOP SLAVE'),
+  stopReceiving: (session) => session.run('STOP SLAVE IO_THREAD'),
   startReplica: (session) => session.run('START SLAVE'),
   async forgetReplica(session) {
     const rows = await session.rows('SHOW ALL SLAVES STATUS')

@@ -32,6 +32,7 @@ export const MYSQL: Dialect = {
     await session.run(changeSource(session, source))
   },
   stopReplica: (session) => session.run('STOP REPLICA'),
+  stopReceiving: (session) => session.run('STOP REPLICA IO_THREAD'),
   startReplica: (session) => session.run('START REPLICA'),
   async forgetReplica(session) {
     await session.run('STOP REPLICA')

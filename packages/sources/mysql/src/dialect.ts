@@ -56,6 +56,8 @@ export interface Dialect {
   setPosition(session: Session, position: string): Promise<void>
   follow(session: Session, source: FollowSource): Promise<void>
   stopReplica(session: Session): Promise<void>
+  /** What has come is applied all the same. */
+  stopReceiving(session: Session): Promise<void>
   startReplica(session: Session): Promise<void>
   /** Ends all replication and forgets it, with whatever production itself followed. */
   forgetReplica(session: Session): Promise<void>

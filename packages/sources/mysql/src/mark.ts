@@ -88,7 +88,8 @@ async function receivedUntilNow(
   return { atMs: last?.atMs ?? Date.now(), position }
 }
 
-async function awaitApplied(
+/** @throws MaasError DATABASE_BEHIND, CANCELLED */
+export async function awaitApplied(
   { dialect }: Volume,
   local: Session,
   position: string,

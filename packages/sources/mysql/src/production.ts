@@ -7,7 +7,7 @@ import { chownSync } from 'node:fs'
 import { beginClockReading, type ClockReading } from '@openmaas/source-kit/clock-reading'
 import type { FollowSource } from './dialect.ts'
 import type { PrivateServer } from './private-server.ts'
-import { CARRIED_SETTINGS } from './server-options.ts'
+import { CARRIED_SETTINGS, PRODUCTION_SETTINGS } from './server-options.ts'
 import { Session, numberOf } from './session.ts'
 import { parseVersion, requireSupported } from './version.ts'
 import type { ServerVersion } from './version.ts'
@@ -33,7 +33,8 @@ export async function openProduction(connection: DatabaseConnection): Promise<Pr
 }
 
 export async function carriedSettings(session: Session): Promise<Record<string, string>> {
-  const names = CARRIED_SETTINGS.map((name) => session.quote(name)).join(', ')
+  const wanted = [...CARRIED_SETTINGS, ...PRODUCTION_SETTINGS]
+  const names = wanted.map((name) => session.quote(name)).join(', ')
   const rows = await session.rows(`SHOW GLOBAL VARIABLES WHERE Variable_name IN (${names})`)
   return Object.fromEntries(rows.map((row) => [row['Variable_name'] ?? '', row['Value'] ?? '']))
 }

@@ -39,6 +39,20 @@ const OPTION_NAMES: Readonly<Record<string, string>> = {
   tx_isolation: 'transaction-isolation',
 }
 
+/** What production was set to, for one that takes its place; of the time when it was copied. */
+export const PRODUCTION_SETTINGS = [
+  'character_set_server',
+  'event_scheduler',
+  'innodb_buffer_pool_size',
+  'innodb_flush_log_at_trx_commit',
+  'interactive_timeout',
+  'local_infile',
+  'max_allowed_packet',
+  'max_connections',
+  'sync_binlog',
+  'wait_timeout',
+] as const
+
 const MARIADB_ONLY = new Set<string>(['innodb_undo_tablespaces', 'innodb_log_file_size'])
 
 /** A packet holds a row; 1 GiB is the limit of the protocol, so that no row is ever refused. */
@@ -197,27 +211,41 @@ export interface Opening {
   readonly settings: Options
   /** Goes on following production: read-only. */
   readonly follows: boolean
+  /** Stands where production stood: nothing confines it. */
+  readonly asProduction?: boolean
 }
 
 /** A server for its users. */
 export function instanceOptions(identity: ServerIdentity, opening: Opening): Options {
   const mariadb = identity.programs.version.product === 'mariadb'
+  const { follows, asProduction = false } = opening
+  // Accounts may be of named hosts.
+  const { 'skip-name-resolve': _, ...named } = commonOptions(identity)
   return {
-    ...commonOptions(identity),
+    ...(asProduction ? named : commonOptions(identity)),
     // For readers of changes; nothing of ours needs it.
     'binlog-expire-logs-seconds': '86400',
+    ...(asProduction && productionOptions(identity)),
     ...opening.settings,
-    ...(opening.follows && {
+    ...(follows && {
       'read-only': 'ON',
       'relay-log-recovery': 'ON',
       'event-scheduler': 'OFF',
     }),
-    ...(!opening.follows && mariadb && { 'skip-slave-start': null }),
-    ...(!opening.follows && !mariadb && { 'skip-replica-start': 'ON' }),
+    // Also of one that follows: whether it goes on or is paused is said after each start.
+    ...(mariadb ? { 'skip-slave-start': null } : { 'skip-replica-start': 'ON' }),
     port: String(opening.port),
     'bind-address': opening.listen.join(','),
-    ...confiningOptions(identity),
+    ...(!asProduction && confiningOptions(identity)),
   }
+}
+
+function productionOptions({ carried }: ServerIdentity): Options {
+  const known = PRODUCTION_SETTINGS.flatMap((name): [string, string][] => {
+    const value = carried[name] ?? ''
+    return value === '' ? [] : [[name.replaceAll('_', '-'), value]]
+  })
+  return Object.fromEntries(known)
 }
 
 /**

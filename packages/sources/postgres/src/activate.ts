@@ -23,6 +23,8 @@ import { findServer, stopServer } from '@openmaas/source-kit/server-process'
 import { type Queries, withConnection } from './connection.ts'
 import { type ControlData, readControlData } from './control-data.ts'
 import { listPowerful, makeAdministrator } from './administrator.ts'
+import { productionAccess, productionMaps, settingsHere } from './as-production.ts'
+import { followLive } from './live-sync.ts'
 import { readInstance } from './instance.ts'
 import { localConnection, type Place, placeOf, type PostgresOptions, slotName } from './place.ts'
 import { Programs } from './programs.ts'
@@ -57,7 +59,7 @@ type ActivateParams = DatabaseParams<'database.activate'>
 /** Replay reads some 100 MB of log a second; hours of it are the exception, and allowed. */
 const RECOVER_MS = 6 * 60 * 60_000
 
-interface Activation {
+export interface Activation {
   readonly params: ActivateParams
   readonly context: PluginContext
   readonly place: Place
@@ -78,17 +80,34 @@ export async function activate(
   const running = runsHere(place)
   const port = await choosePort(params, state, running)
   const activation = { params, context, place, programs, state, port }
+  try {
+    return await bringUp(activation, running)
+  } catch (error) {
+    // One that ran before is its users', whatever failed now.
+    if (!running) await stopServer(place.server, { signal: 'SIGQUIT', timeoutMs: STOP_MS })
+    throw error
+  }
+}
+
+async function bringUp(activation: Activation, running: boolean): Promise<RunningInstance> {
+  const { params, place, state } = activation
   makeLayout(place.layout, place.user, 'agent')
   adoptVolume(place)
   borrowLog(place, params.logDirectories)
-  if (params.follow !== null) return await followLive(activation, params.follow)
-  if (!running) prepareData(place)
+  if (params.follow !== null) return await followLive(activation, params.follow, running)
+  if (!running) prepareData(place, { keepAuto: keepsAuto(activation) })
   if (state.instance?.recovered !== true) await recover(activation)
   else if (state.instance.id !== place.id && params.target.kind !== 'snapshot') {
     // A copy of a clone: what it was recovered from is not in its log.
     throw unreachable(params, 'it was opened for writing before', null)
   }
   return await open(activation)
+}
+
+/** What ALTER SYSTEM set in production's place is meant to hold. */
+function keepsAuto({ params, place, state }: Activation): boolean {
+  const { instance } = state
+  return params.asProduction === true && instance?.id === place.id && instance.recovered
 }
 
 /** The same again when it is repeated: users were told. */
@@ -104,36 +123,6 @@ async function choosePort(
   if (await isPortFree(wanted, params.listen)) return wanted
   const message = `port ${wanted} is in use on this host`
   throw new MaasError('PORT_TAKEN', message, { port: wanted })
-}
-
-/**
- * Live sync: it follows production by a slot of its own, and its users read. They are those of
- * production, since nothing can be written: `user` and `password` are not made.
- */
-async function followLive(
-  { params, context, place, state, port }: Activation,
-  connection: DatabaseConnection,
-): Promise<RunningInstance> {
-  if (state.instance?.recovered === true) {
-    const message = 'the clone was opened for writing, and can follow nothing more'
-    throw new MaasError('DATABASE_CHAIN_BROKEN', message, { id: params.id })
-  }
-  const slot = slotName(params.id)
-  await withConnection(connection, (production) => ensureSlot(production, slot))
-  const instance = { id: place.id, port, recovered: false }
-  saveState(place.layout, { ...state, instance })
-  const { listen, settings } = params
-  const open = { listen, port, settings }
-  const logFrom = await ensureStandby(place, state, { connection, slot, open })
-  const waiting = { place, superuser: state.superuser, port, signal: context.signal, logFrom }
-  if (!(await waitForAnswer({ ...waiting, timeoutMs: RECOVER_MS }))) {
-    throw new MaasError('DATABASE_START_FAILED', 'the standby does not answer')
-  }
-  const pid = postmasterPid(place)
-  if (pid === null) throw new MaasError('DATABASE_START_FAILED', 'the standby ended')
-  const local = localConnection(place, state.superuser, port)
-  const described = { pid, port, socket: local.host }
-  return await withConnection(local, (queries) => readInstance(queries, described))
 }
 
 /** Ends with a server on a timeline of its own that answers on its private socket. */
@@ -198,13 +187,16 @@ async function replay(activation: Activation, recovery: ServerSettings): Promise
 }
 
 function instanceSettings(
-  { params, place, port }: Activation,
+  { params, place, programs, state, port }: Activation,
   control: ControlData,
 ): ServerSettings {
+  const { max_logical_replication_workers: _, ...common } = commonSettings(place)
+  const isProduction = params.asProduction === true
   return {
-    ...commonSettings(place),
+    ...(isProduction ? common : commonSettings(place)),
+    ...(isProduction && settingsHere(place, programs, state.productionSettings)),
     ...standbyMinima(control),
-    shared_buffers: '128MB',
+    ...(isProduction ? {} : { shared_buffers: '128MB' }),
     ...params.settings,
     listen_addresses: params.listen.join(','),
     port: String(port),
@@ -229,10 +221,15 @@ async function open(activation: Activation): Promise<RunningInstance> {
   }
   const connection = localConnection(place, state.superuser, port)
   return await withConnection(connection, async (queries: Queries) => {
-    await makeAdministrator(queries, params.user, params.password)
-    const refused = await listPowerful(queries)
     const { superuser } = state
-    writeServerFiles(place, { settings, remote: 'scram-sha-256', superuser, refused })
+    const entry = { settings, remote: 'scram-sha-256', superuser } as const
+    if (params.asProduction === true) {
+      const own = { access: productionAccess(place), maps: productionMaps(place) }
+      writeServerFiles(place, { ...entry, own })
+    } else {
+      await makeAdministrator(queries, params.user, params.password)
+      writeServerFiles(place, { ...entry, refused: await listPowerful(queries) })
+    }
     reloadServer(place)
     const pid = postmasterPid(place)
     if (pid === null || existsSync(join(place.layout.data, 'recovery.signal'))) {

@@ -15,11 +15,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { DatabaseParams } from '@openmaas/protocols/channel/database-orders'
 import { findServer, trimServerLog } from '@openmaas/source-kit/server-process'
 import { type Queries, withConnection } from './connection.ts'
+import { listPowerful } from './administrator.ts'
 import { prepareSlot, stopWhenPaused } from './follow.ts'
 import { type Place, placeOf, type PostgresOptions, slotName } from './place.ts'
 import { dropSlot, readSlot } from './slot.ts'
-import { ensureStandby } from './standby.ts'
-import { loadState, saveState } from './state.ts'
+import { rewriteRefused } from './server-settings.ts'
+import { ensureStandby, reloadServer } from './standby.ts'
+import { askStandby } from './standby-status.ts'
+import { loadState, type PostgresState, saveState } from './state.ts'
 
 /** A disk of 1 GB/s fills by 5 GB meanwhile. */
 const GUARD_MS = 5000
@@ -97,6 +100,7 @@ export class StandbyGuard {
 
   async #heal(place: Place, { connection }: Guarded, production: Queries): Promise<void> {
     const state = loadState(place.layout)
+    if (state.instance !== null) await renewRefused(place, state)
     // A clone in live sync is its user's: a repeated activate mends it.
     if (state.instance !== null || state.givenUp !== null) return
     if ((await prepareSlot(production, state)) !== state.systemIdentifier) return
@@ -104,6 +108,13 @@ export class StandbyGuard {
     if (findServer(place.server) !== null) return
     await ensureStandby(place, state, { connection, slot: state.slot, open: null })
   }
+}
+
+/** On production somebody may have become powerful since; nobody comes in here as them. */
+async function renewRefused(place: Place, state: PostgresState): Promise<void> {
+  const refused = await askStandby(place, state, listPowerful)
+  if (refused === null) return
+  if (rewriteRefused(place, { superuser: state.superuser, refused })) reloadServer(place)
 }
 
 /** A slot in use is dropped after its sender was ended, which a role may do with its own. */

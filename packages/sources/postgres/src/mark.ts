@@ -15,6 +15,7 @@ import { logBudget } from '@openmaas/source-kit/log-budget'
 import type { PluginContext } from '@openmaas/source-kit/plugin'
 import { beginClockReading, type ClockReading } from '@openmaas/source-kit/clock-reading'
 import { findServer } from '@openmaas/source-kit/server-process'
+import { readSettings } from './as-production.ts'
 import { type Queries, withConnection } from './connection.ts'
 import { readControlData } from './control-data.ts'
 import { lsn, segmentName, segmentOf } from './lsn.ts'
@@ -98,6 +99,7 @@ interface ProductionEnd {
   readonly atMs: number
   readonly clock: ClockReading
   readonly flushed: bigint
+  readonly settings: Record<string, string>
 }
 
 const END = `
@@ -121,6 +123,7 @@ async function readEnd(production: Queries, signal: AbortSignal): Promise<Produc
     atMs,
     clock,
     flushed: flushed < inserted ? flushed : inserted,
+    settings: await readSettings(production),
   }
 }
 

@@ -87,6 +87,7 @@ function firstState(production: Production, slot: string): PostgresState {
     logCutAtMs: null,
     seedRequest: null,
     retainedLimitBytes: null,
+    productionSettings: {},
     instance: null,
   }
 }

@@ -63,6 +63,8 @@ export interface ServerFiles {
   readonly superuser: string
   /** Roles with more rights than an instance gives: nobody comes in as them. */
   readonly refused?: readonly string[]
+  /** In production's place: its own lines about who comes in, and none of ours. */
+  readonly own?: { readonly access: readonly string[]; readonly maps: readonly string[] }
 }
 
 /** What keeps a clone apart from production, and us with the clone, is not for users to set. */
@@ -108,19 +110,37 @@ export function writeServerFiles(place: Place, files: ServerFiles): Set<string> 
   ].map((line) => line.split(' = ')[0]!)
   writeOwned(configPath(place), `${lines.join('\n')}\n`, place.user)
   writeOwned(hbaPath(place), `${accessLines(files).join('\n')}\n`, place.user)
-  writeOwned(identPath(place), `openmaas ${hbaName(ownName())} ${hbaName(superuser)}\n`, place.user)
+  const maps = [`openmaas ${hbaName(ownName())} ${hbaName(superuser)}`, ...(files.own?.maps ?? [])]
+  writeOwned(identPath(place), `${maps.join('\n')}\n`, place.user)
   return new Set(changed)
+}
+
+/** @returns whether that is other than before. Of a server that lets users in already. */
+export function rewriteRefused(
+  place: Place,
+  who: { readonly superuser: string; readonly refused: readonly string[] },
+): boolean {
+  const before = readPrivateFile(hbaPath(place))
+  const settings = {}
+  const content = `${accessLines({ settings, remote: 'scram-sha-256', ...who }).join('\n')}\n`
+  if (before === content) return false
+  writeOwned(hbaPath(place), content, place.user)
+  return true
 }
 
 /**
  * Other servers run as the same user of the system: who that is opens nothing. We come in by the
  * user that the agent has, everybody else by a password, and nobody as a superuser.
  */
-function accessLines({ remote, superuser, refused = [] }: ServerFiles): string[] {
+function accessLines({ remote, superuser, refused = [], own }: ServerFiles): string[] {
   const roles = [...new Set([superuser, ...refused])].map(hbaName)
-  return [
+  const us = [
     `local all ${hbaName(superuser)} peer map=openmaas`,
     `local replication ${hbaName(superuser)} peer map=openmaas`,
+  ]
+  if (own !== undefined && remote !== 'reject') return [...us, ...own.access]
+  return [
+    ...us,
     ...roles.flatMap((role) => ['local', 'host'].map((type) => refuseLine(type, role))),
     'local all all scram-sha-256',
     `host all all 0.0.0.0/0 ${remote}`,

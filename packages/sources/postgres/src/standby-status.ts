@@ -9,9 +9,9 @@ import { directorySize } from '@openmaas/source-kit/growing-directory'
 import { findServer, serverLogTail } from '@openmaas/source-kit/server-process'
 import { type Queries, withConnection } from './connection.ts'
 import { lsn } from './lsn.ts'
-import { localConnection, type Place, placeOf, type PostgresOptions, SOCKET_PORT } from './place.ts'
+import { localConnection, type Place, placeOf, type PostgresOptions } from './place.ts'
 import { readSlot, type Slot } from './slot.ts'
-import { findState, type PostgresState } from './state.ts'
+import { findState, type PostgresState, standbyOf } from './state.ts'
 
 /** One that fails does so within milliseconds, and begins again after a second. */
 const RECEIVER_SETTLED_MS = 1500
@@ -75,7 +75,8 @@ export async function askStandby<T>(
 ): Promise<T | null> {
   if (findServer(place.server) === null) return null
   try {
-    return await withConnection(localConnection(place, state.superuser, SOCKET_PORT), work)
+    const { port } = standbyOf(place.id, state)
+    return await withConnection(localConnection(place, state.superuser, port), work)
   } catch (error) {
     if (error instanceof MaasError && error.code === 'DATABASE_UNREACHABLE') return null
     throw error
@@ -140,7 +141,8 @@ export async function standbyStatus(
   connection: DatabaseConnection | null,
 ): Promise<DatabaseStatus> {
   const standby = await askStandby(place, state, readStandby)
-  const { production, trouble } = await lookAtProduction(connection, state.slot)
+  const { slot } = standbyOf(place.id, state)
+  const { production, trouble } = await lookAtProduction(connection, slot)
   const logBytes = await directorySize(place.layout.log)
   const verdict = await judge({ place, state, standby, production, trouble })
   const detail = String(standby?.timeline ?? '')
@@ -267,13 +269,13 @@ const BREAKS: readonly (readonly [RegExp, string])[] = [
     /FATAL: +directory "([^"]+)" does not exist/,
     'production has a new tablespace, which only a new copy takes in:',
   ],
-]
-
   // Where the path exists here: standby.ts keeps it from being shared.
   [
     /FATAL: +could not (?:create symbolic link|set permissions on directory) "([^"]+)"/,
     'production has a new tablespace, which only a new copy takes in:',
   ],
+]
+
 async function provenBreak(place: Place): Promise<string | null> {
   const log = await sinceStreaming(place)
   for (const [pattern, words] of BREAKS) {

@@ -8,6 +8,8 @@
  * that is being received is linked as ".partial" at each mark (wal-archive.ts).
  */
 import {
+  chmodSync,
+  chownSync,
   existsSync,
   readdirSync,
   readlinkSync,
@@ -67,6 +69,10 @@ export interface OpenStandby {
   readonly listen: readonly string[]
   readonly port: number
   readonly settings: ServerSettings
+  /** Roles that nobody comes in as; null: it is not known yet, and nobody comes in at all. */
+  readonly refused: readonly string[] | null
+  /** Receives nothing, also after a restart. */
+  readonly paused: boolean
 }
 
 /**
@@ -84,8 +90,10 @@ export async function ensureStandby(
   adoptVolume(place)
   const control = await readControlData(programs, place.layout.data, place.user)
   const settings = standbySettings(place, control, standby)
-  const remote = standby.open === null ? 'reject' : 'scram-sha-256'
-  const changed = writeServerFiles(place, { settings, remote, superuser: state.superuser })
+  const refused = standby.open?.refused ?? null
+  const remote = refused === null ? 'reject' : 'scram-sha-256'
+  const who = { superuser: state.superuser, refused: refused ?? [] }
+  const changed = writeServerFiles(place, { settings, remote, ...who })
   if (runsHere(place)) {
     if ([...changed].every((name) => RELOADABLE.has(name))) {
       if (changed.size > 0) reloadServer(place)
@@ -124,9 +132,12 @@ function standbySettings(
     wal_retrieve_retry_interval: '1s',
     recovery_target_timeline: 'latest',
     restore_command: `[ -f ${log}/%f ] && cp ${log}/%f %p`,
-    archive_mode: 'always',
+    archive_mode: open === null ? 'always' : 'off',
     // Made durable before the server may remove its own name of the segment.
     archive_command: `{ [ %p -ef ${log}/%f ] || ln -f %p ${log}/%f; } && sync ${log}`,
+    // Nobody takes points of it: log that is kept would only fill the clone.
+    ...(open !== null && { archive_command: '' }),
+    ...(open?.paused === true && { primary_conninfo: '', restore_command: 'false' }),
   }
 }
 
@@ -155,12 +166,12 @@ export function postmasterPid(place: Place): number | null {
  *
  * @throws MaasError DATABASE_RUNNING when a server works on the directory that we did not start
  */
-export function prepareData(place: Place): void {
+export function prepareData(place: Place, options: { readonly keepAuto?: boolean } = {}): void {
   refuseForeignServer(place)
   rmSync(join(place.layout.data, 'postmaster.pid'), { force: true })
   // What ALTER SYSTEM set would come over our settings: it is kept for people to read.
   const auto = join(place.layout.data, 'postgresql.auto.conf')
-  if (existsSync(auto)) renameSync(auto, `${auto}.aside`)
+  if (existsSync(auto) && options.keepAuto !== true) renameSync(auto, `${auto}.aside`)
   const links = join(place.layout.data, 'pg_tblspc')
   for (const oid of existsSync(links) ? readdirSync(links) : []) {
     const target = join(place.tablespaces, oid)
@@ -168,6 +179,17 @@ export function prepareData(place: Place): void {
     unlinkSync(join(links, oid))
     symlinkSync(target, join(links, oid))
   }
+  if (existsSync(links)) closeTablespaces(place, links, options.keepAuto === true)
+}
+
+/**
+ * Replay of CREATE TABLESPACE uses the path of production: on one host both servers would write
+ * to the same files, and damage production. A server that cannot make the link stops instead, and
+ * its log says so (standby-status.ts). One that stands in production's place may make its own.
+ */
+function closeTablespaces({ user }: Place, links: string, isOpen: boolean): void {
+  chmodSync(links, isOpen ? 0o700 : 0o555)
+  if (user !== null) chownSync(links, isOpen ? user.uid : 0, isOpen ? user.gid : 0)
 }
 
 /** Written on another host, the files may belong to a number that is somebody else's here. */

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { VolumeLayout } from '@openmaas/source-kit/layout'
 import { readState, writeState } from '@openmaas/source-kit/state-file'
 import { MaasError } from '@openmaas/kernel/errors'
+import { slotName, SOCKET_PORT } from './place.ts'
 
 /** Moments that log/ can tell apart; the newest last. */
 export const MARKS_MAX = 200
@@ -38,6 +39,8 @@ export const postgresState = z.object({
   /** Why the slot was given up; only a new seed or a new slot ends it. */
   givenUp: z.string().nullable(),
   retainedLimitBytes: z.number().nullable(),
+  /** Of production, as each mark found them: for an instance that takes its place. */
+  productionSettings: z.record(z.string(), z.string()).default({}),
   /** Of an activated clone: whose it is, so that a repeated request finds it again. */
   instance: z.object({ id: z.string(), port: z.number(), recovered: z.boolean() }).nullable(),
 })
@@ -53,6 +56,15 @@ export function loadState(layout: VolumeLayout): PostgresState {
 
 export function findState(layout: VolumeLayout): PostgresState | null {
   return readState(layout.state, postgresState)
+}
+
+/** A clone in live sync stands on a port of its own, and has a slot of its own on production. */
+export function standbyOf(
+  id: string,
+  { instance, slot }: Pick<PostgresState, 'instance' | 'slot'>,
+): { readonly port: number; readonly slot: string } {
+  const isLive = instance?.id === id && !instance.recovered
+  return isLive ? { port: instance.port, slot: slotName(id) } : { port: SOCKET_PORT, slot }
 }
 
 export function saveState(layout: VolumeLayout, state: PostgresState): void {

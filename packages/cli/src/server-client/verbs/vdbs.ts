@@ -5,21 +5,21 @@ import type { JobDetail } from '@openmaas/api/resources/job'
 import { MaasError } from '@openmaas/kernel/errors'
 import { parseDuration } from '../../format/time.ts'
 import { assertionsOf } from '../assertions.ts'
+import { canAsk } from '../../program/terminal.ts'
+import { confirmName, reasonOf, showPlan } from '../danger.ts'
 import { followJob } from '../job-watch.ts'
 import { listOf, showOf } from '../lists.ts'
-import { findId, findPointId, timeOf } from '../names.ts'
+import { findId, findPointId } from '../names.ts'
 import { onServer, textOf } from '../server.ts'
 import type { Row, Server, ServerRun } from '../server.ts'
 import { formatOf, labelsOf, showRow } from '../show.ts'
+import { find, momentOf, showConnection, showReady } from './vdb-common.ts'
+import { recoverProduction } from './vdb-life.ts'
 
 export const list = onServer(listOf('vdb'))
 export const show = onServer(showOf('vdb'))
 
-const CONNECTION_FORMATS = ['env', 'url', 'jdbc', 'odbc', 'command'] as const
 const BOOKMARKS_MAX = 1000
-
-const find = (server: Server): Promise<string> =>
-  findId(server, 'vdb', server.input.positionals[0]!)
 
 /** `--drop-after 2h`; `never` keeps it. */
 function lifetimeOf({ input }: Server, option: string): Row {
@@ -29,18 +29,6 @@ function lifetimeOf({ input }: Server, option: string): Row {
   const durationMs = parseDuration(text)
   if (durationMs !== undefined) return { lifetimeSeconds: Math.round(durationMs / 1000) }
   throw new MaasError('USAGE', `--${option} wants a time such as 2h, not "${text}"`, { option })
-}
-
-function momentOf(server: Server): Row {
-  const { input } = server
-  const at = input.text('at')
-  const transaction = input.text('transaction')
-  const position = input.text('position')
-  return {
-    ...(at !== undefined && { at: timeOf(at, server, 'at') }),
-    ...(transaction !== undefined && { transaction }),
-    ...(position !== undefined && { position }),
-  }
 }
 
 function instanceOf(server: Server): Row {
@@ -67,46 +55,13 @@ function nameFor({ input, site }: Server, of: string): string {
   return `${input.text('for') ?? of} ${moment}`
 }
 
-/** For a POSIX shell. */
-const quoted = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`
-
-/** In the form asked for; all of it without one. */
-async function showConnection(server: Server, virtualDatabaseId: string): Promise<void> {
-  const { input, site } = server
-  const { body } = await server.request('revealConnection', { params: { virtualDatabaseId } })
-  const format = input.choice('format', CONNECTION_FORMATS)
-  if (format === undefined) showRow(body, { site, input, idField: 'url' })
-  else if (format === 'env') {
-    const facts = body['environment'] as Record<string, string>
-    const all = { OPENMAAS_VDB: virtualDatabaseId, ...facts }
-    for (const [name, value] of Object.entries(all)) {
-      site.out.line(`export ${name}=${quoted(value)}`)
-    }
-  } else site.out.line(textOf(body[format]))
-}
-
-async function showReady(server: Server, virtualDatabaseId: string): Promise<void> {
-  const { input, site } = server
-  if (input.has('format')) {
-    await showConnection(server, virtualDatabaseId)
-    return
-  }
-  const { out, text } = site
-  const { body } = await server.request('getVirtualDatabase', { params: { virtualDatabaseId } })
-  const [name, port] = [textOf(body['name']), textOf(body['port'])]
-  if (!out.isTerminal) out.line(`${virtualDatabaseId}\t${port}`)
-  else {
-    out.say(text('vdb.ready', { name, port }))
-    out.say(text('vdb.connect', { id: virtualDatabaseId }))
-  }
-}
-
 export const create = onServer(async (server, input, site) => {
   const of = input.positionals[0]!
   const isPoint = idPattern('point').test(of)
   const every = input.text('refresh-every')
   const approvalId = input.text('approval')
   const reason = input.text('reason')
+  if (input.has('as-production')) return recoverProduction(server, nameFor(server, of))
   const body = {
     ...(isPoint ? { pointId: of } : { sourceId: await findId(server, 'source', of) }),
     ...momentOf(server),
@@ -114,6 +69,7 @@ export const create = onServer(async (server, input, site) => {
     name: nameFor(server, of),
     hostId: await findId(server, 'host', input.text('to') ?? hostname()),
     ...(every !== undefined && { autoRefresh: { every } }),
+    ...(input.has('live') && { liveSync: true }),
     ...(approvalId !== undefined && { approvalId }),
     ...(reason !== undefined && { reason }),
   }
@@ -210,28 +166,69 @@ export const branch = onServer(async (server, input) => {
 
 export const extend = onServer(async (server, input, site) => {
   const lifetime = lifetimeOf(server, 'ttl')
-  if (!('lifetimeSeconds' in lifetime)) {
-    throw new MaasError('USAGE', '"openmaas vdb extend" wants --ttl', { option: 'ttl' })
+  const quotaBytes = input.size('quota')
+  if (!('lifetimeSeconds' in lifetime) && quotaBytes === undefined) {
+    throw new MaasError('USAGE', '"openmaas vdb extend" wants --ttl or --quota', { option: 'ttl' })
   }
-  const params = { virtualDatabaseId: await find(server) }
-  const { body } = await server.request('extendVirtualDatabase', { params, body: lifetime })
-  showRow(body, { site, input })
+  const virtualDatabaseId = await find(server)
+  const params = { virtualDatabaseId }
+  const wanted = { ...lifetime, ...(quotaBytes !== undefined && { quotaBytes }) }
+  const { body } = await server.request('extendVirtualDatabase', { params, body: wanted })
+  const jobId = quotaBytes === undefined ? undefined : await wideningOf(server, virtualDatabaseId)
+  if (jobId === undefined) return showRow(body, { site, input })
+  return followJob(server, { jobId }, async () => {
+    const { body: widened } = await server.request('getVirtualDatabase', { params })
+    showRow(widened, { site, input })
+  })
 })
+
+/** The job that gives it room; undefined where it has that quota already. */
+async function wideningOf(server: Server, id: string): Promise<string | undefined> {
+  const query = { 'filter[kind]': 'widen-virtual-database', 'filter[virtualDatabaseId]': id }
+  const { rows } = await server.list('listJobs', query, { limit: 1 })
+  const [newest] = rows
+  return newest === undefined ? undefined : textOf(newest['id'])
+}
 
 export const drop = onServer(async (server, input, site) => {
   const virtualDatabaseId = await find(server)
   const params = { virtualDatabaseId }
-  const body = { force: input.has('force') }
+  const wish = { force: input.has('force'), keepData: input.has('keep-data') }
+  const planned = await server.request('dropVirtualDatabase', { params, body: wish, dryRun: true })
   if (input.has('dry-run')) {
-    const planned = await server.request('dropVirtualDatabase', { params, body, dryRun: true })
     showRow(planned.body, { site, input })
     return 0
   }
+  const body = { ...wish, ...(await consentToDrop(server, virtualDatabaseId, planned.body)) }
   const { body: started } = await server.request('dropVirtualDatabase', { params, body })
   return followJob(server, started, () => {
     site.out.note(site.text('vdb.dropped', { id: virtualDatabaseId }))
   })
 })
+
+/**
+ * Somebody at a terminal types its name; a script that names it has said what it wants. One whose
+ * directory goes, or that stands for production, needs a yes and a reason in any case.
+ */
+async function consentToDrop(server: Server, id: string, plan: Row): Promise<Row> {
+  const { input, site } = server
+  const params = { virtualDatabaseId: id }
+  const { body } = await server.request('getVirtualDatabase', { params })
+  const name = textOf(body['name'])
+  const isLocal = body['directory'] !== null && !input.has('keep-data')
+  const isGrave = isLocal || body['mode'] === 'production'
+  if (isGrave || (canAsk() && !input.has('yes') && !site.out.json)) {
+    if (!site.out.json) showPlan(server, plan)
+    await confirmName(server, name)
+  }
+  const approvalId = input.text('approval')
+  const reason = isGrave ? await reasonOf(server) : input.text('reason')
+  return {
+    ...(isGrave && { confirm: name }),
+    ...(reason !== undefined && { reason }),
+    ...(approvalId !== undefined && { approvalId }),
+  }
+}
 
 export const verify = onServer(async (server, input) => {
   const pointId = await findPointId(server, input.positionals[0]!, input.text('at'))

@@ -3,14 +3,15 @@
  * open-virtual-database ends following for good and opens it for writing.
  */
 import { z } from 'zod'
-import type { RunningInstance } from '@openmaas/protocols/channel/database-orders'
+import type { DatabaseStatus, RunningInstance } from '@openmaas/protocols/channel/database-orders'
 import {
   changeVirtualDatabase,
   loadVirtualDatabase,
   type VirtualDatabaseRow,
 } from '../../virtual-database/rows.ts'
+import { askSync, saveSync } from '../../virtual-database/sync-watch.ts'
 import { defineJob } from '../definition.ts'
-import type { JobDefinition, StepContext } from '../definition.ts'
+import type { JobDefinition, StepContext, Trx } from '../definition.ts'
 import { forgetStandby, productionOf } from './clone-steps.ts'
 import { mountPathOf } from './database-media.ts'
 import { problemOf } from './medium-rows.ts'
@@ -32,7 +33,13 @@ const placeOf = (row: VirtualDatabaseRow) => ({
 })
 
 export function makeSyncVirtualDatabase(services: KindServices): JobDefinition {
-  return defineJob<SyncParams, { readonly tell: RunningInstance }>({
+  return defineJob<
+    SyncParams,
+    {
+      readonly tell: RunningInstance
+      readonly look: DatabaseStatus | null
+    }
+  >({
     kind: 'sync-virtual-database',
     params: syncParams,
     slots: slotsOf,
@@ -47,11 +54,36 @@ export function makeSyncVirtualDatabase(services: KindServices): JobDefinition {
         apply: (trx, { params: { virtualDatabaseId: id, paused }, clock }) =>
           changeVirtualDatabase(trx, id, { syncPaused: paused ? 1 : 0 }, clock),
       },
+      lookStep(services),
     ],
     attemptMax: 3,
     deadlineMs: 3_600_000,
     conclude: ({ tell: { recoveredTo } }) => ({ result: { position: recoveredTo.position } }),
   })
+}
+
+/** How it stands, for who looks at it now; the watch asks again and again. */
+export function lookStep(services: KindServices): {
+  readonly name: 'look'
+  run(context: StepContext<OpenParams, unknown>): Promise<DatabaseStatus | null>
+  apply(
+    trx: Trx,
+    context: StepContext<OpenParams, unknown>,
+    status: DatabaseStatus | null,
+  ): Promise<void>
+} {
+  return {
+    name: 'look',
+    run: async (context) => {
+      const row = await load(context)
+      const connection = await productionOf(services, context, row)
+      if (connection === null) return null
+      return askSync(context.orders, row, { connection, key: context.key() })
+    },
+    apply: async (trx, { params: { virtualDatabaseId: id }, clock }, status) => {
+      if (status !== null) await saveSync(trx, id, status, clock.wallMs())
+    },
+  }
 }
 
 interface OpenResults {
@@ -74,6 +106,10 @@ export function makeOpenVirtualDatabase(services: KindServices): JobDefinition {
         run: async (context) => {
           const row = await load(context)
           const forget = await productionOf(services, context, row)
+          // All that has come is in it, also what was not applied yet.
+          if (forget !== null) {
+            await startInstance(services, context, { ...row, syncPaused: 1 }, placeOf(row))
+          }
           const { engine, id, hostId } = row
           const place = { engine, id, directory: mountPathOf(row.mediumId ?? id) }
           if (forget !== null) await forgetStandby(context, hostId, { place, forget })

@@ -4,6 +4,7 @@
  * fails is rolled back, so that nothing runs for nobody.
  */
 import { z } from 'zod'
+import type { DatabaseStatus } from '@openmaas/protocols/channel/database-orders'
 import { defineJob } from '../definition.ts'
 import type { JobDefinition, StepContext } from '../definition.ts'
 import {
@@ -25,6 +26,7 @@ import {
   wishOf,
 } from './clone-steps.ts'
 import { notePlugged } from './database-media.ts'
+import { lookStep } from './follow-virtual-database.ts'
 import { requireSilence } from './production-guard.ts'
 import { loadKeptState } from './kept-state.ts'
 import { problemOf } from './medium-rows.ts'
@@ -38,6 +40,7 @@ interface Results {
   readonly choose: Chosen
   readonly place: Recovered['told']
   readonly activate: Recovered
+  readonly look: DatabaseStatus | null
 }
 type Context = StepContext<MakeParams, Results>
 
@@ -94,6 +97,7 @@ export function makeMakeVirtualDatabase(services: KindServices): JobDefinition {
         },
         apply: (trx, context, recovered) => recordReady(trx, context, recovered),
       },
+      lookStep(services),
     ],
     // A person waits: better to hear soon that a host is away than to wait for it.
     attemptMax: 2,

@@ -156,7 +156,7 @@ async function seed(services: KindServices, context: Context): Promise<Results['
   const asked = await connection(services, context)
   const wanted = { ...placeOf(context), connection: asked.connection }
   return context.orders.order(
-    context.results.prepare.hostId,
+    hostId,
     'database.seed',
     { ...wanted, ...(renews && { renew: context.job.id }) },
     {

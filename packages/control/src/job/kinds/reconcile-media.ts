@@ -6,6 +6,7 @@ import { z } from 'zod'
 import type { Kysely } from 'kysely'
 import { errorToMessage } from '@openmaas/kernel/error-message'
 import { MaasError } from '@openmaas/kernel/errors'
+import type { Result } from '@openmaas/protocols/channel/orders'
 import type { CatalogTables } from '../../catalog/schema.ts'
 import { defineJob } from '../definition.ts'
 import type { JobDefinition, StepContext, Trx } from '../definition.ts'
@@ -76,6 +77,7 @@ async function look(context: Context): Promise<MediaState> {
     )
     if (answer === undefined) continue
     pools.add(poolId)
+    await context.commit((trx) => noteWritten(trx, answer.media))
     served.push(...answer.media.map(({ mediumId }) => ({ mediumId, nodeId, poolId })))
   }
   const attached: Attached[] = []
@@ -96,6 +98,22 @@ async function look(context: Context): Promise<MediaState> {
   const before = new Set(known.map((row) => row.id))
   for (const { id } of rows) if (!before.has(id)) busy.add(id)
   return { rows, served, attached, pools, hosts, busy }
+}
+
+/** What virtual databases wrote themselves. No version of the row: it is nobody's change. */
+async function noteWritten(trx: Trx, media: Result<'medium.served'>['media']): Promise<void> {
+  const written = new Map(media.map(({ mediumId, writtenBytes }) => [mediumId, writtenBytes]))
+  const rows = await trx
+    .selectFrom('virtualDatabase')
+    .select(['id', 'mediumId', 'writtenBytes'])
+    .where('mediumId', 'is not', null)
+    .where('endedAt', 'is', null)
+    .execute()
+  for (const { id, mediumId, writtenBytes: before } of rows) {
+    const writtenBytes = written.get(mediumId!)
+    if (writtenBytes === undefined || writtenBytes === before) continue
+    await trx.updateTable('virtualDatabase').set({ writtenBytes }).where('id', '=', id).execute()
+  }
 }
 
 /** A host that does not answer is asked the next time. */
