@@ -361,6 +361,66 @@ requires({ root: true, paths: [folderOf(15) ?? 'PostgreSQL 15'] }, () => {
     }
   })
 
+  test('a tablespace that production makes later ends the following, and harms nobody', async () => {
+    await seed()
+    await follow()
+    const location = join(fixture.directory, `later-${number}`)
+    mkdirSync(location)
+    const user = serverUser('postgres')!
+    await chown(location, user.uid, user.gid)
+    // The worst case: production and standby on one host, where the path is there for both.
+    await fixture.production.sql(`create tablespace later location '${location}'`)
+    try {
+      await fixture.production.sql('create table aside (n int) tablespace later')
+      await fixture.production.sql('insert into aside select generate_series(1, 1000); checkpoint')
+      await waitFor('the standby has stopped', async () => (await status()).mustReseed, LONG)
+      expect(await status()).toMatchObject({
+        state: 'broken',
+        reason: expect.stringMatching(/new tablespace, which only a new copy takes in: pg_tblspc/),
+      })
+      // Read from disk, where another writer would have left its traces.
+      await fixture.production.restart()
+      expect(await fixture.production.sql('select count(*)::int from aside')).toBe(1000)
+      const again = { ...place, connection: fixture.connection, bytesPerSecond: null }
+      await fixture.plugin.seed({ ...again, renew: 'job_1' }, CONTEXT)
+      expect((await follow()).state).toBe('following')
+      await mark()
+    } finally {
+      await fixture.production.sql('drop table if exists aside; drop tablespace later')
+    }
+  })
+
+  test('a page that was damaged on disk is found, and so is a row that is missing', async () => {
+    await fixture.production.sql('create table pages (n int, t text)')
+    await fixture.production.sql(
+      "insert into pages select n, repeat('x', 100) from generate_series(1, 2000) n; checkpoint",
+    )
+    try {
+      await seed()
+      await follow()
+      await mark()
+      const path = await fixture.production.sql("select pg_relation_filepath('pages')")
+      const verified = async (clone: typeof place, count: number) => {
+        const { port } = await activate(clone)
+        const sql = `select count(*) = ${count} from pages`
+        const assertions = [{ database: 'postgres', sql }]
+        const found = await fixture.plugin.verify({ ...clone, ...USER, port, assertions }, CONTEXT)
+        return new Map(found.checks.map((each) => [each.name, each]))
+      }
+      const good = await verified(await newClone(), 2000)
+      expect([...good.values()].filter(({ ok }) => !ok)).toEqual([])
+      expect(good.get('checksums')!.evidence).toMatch(/every page was read/)
+      const damaged = await newClone()
+      flipBytes(join(damaged.directory, 'data', String(path)), 8192 + 4000)
+      const bad = await verified(damaged, 1999)
+      expect(bad.get('checksums')).toMatchObject({ ok: false })
+      expect(bad.get('checksums')!.evidence).toMatch(/checksum verification failed|invalid page/)
+      expect(bad.get('postgres: select count(*) = 1999 from pages')).toMatchObject({ ok: false })
+    } finally {
+      await fixture.production.sql('drop table pages')
+    }
+  })
+
   test('a clone in live sync shows what production commits, and opens for good later', async () => {
     await seed()
     await follow()
@@ -413,6 +473,13 @@ requires({ root: true, paths: [folderOf(15) ?? 'PostgreSQL 15'] }, () => {
 const DROP_SLOTS = `
   select pg_drop_replication_slot(slot_name) from pg_replication_slots where not active;
   select count(*) = 0 from pg_replication_slots`
+
+/** Of a row in the middle of a page: no header, so that only the checksum tells. */
+function flipBytes(file: string, offset: number): void {
+  const bytes = readFileSync(file)
+  for (let at = offset; at < offset + 8; at += 1) bytes[at]! ^= 0xff
+  writeFileSync(file, bytes)
+}
 
 /** Some 20 MB of log, whatever the machine. */
 const GROW = `
