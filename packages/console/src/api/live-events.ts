@@ -21,8 +21,9 @@ const PAUSE_MS = 1_000
 
 /** Topic of an event → tags of routes (the first part of a query's key) that it makes stale. */
 const TAGS_OF_TOPIC: Readonly<Record<string, readonly string[]>> = {
-  jobs: ['jobs', 'system'],
-  points: ['points', 'databases', 'sources', 'policies', 'system'],
+  // Bookmarks, and the groups' last runs, are told of by their jobs alone.
+  jobs: ['jobs', 'virtual-databases', 'groups', 'system'],
+  points: ['points', 'databases', 'groups', 'sources', 'policies', 'system'],
   sources: ['sources', 'policies', 'system'],
   hosts: ['hosts', 'sources', 'policies', 'system'],
   pools: ['pools', 'system'],

@@ -10,6 +10,7 @@ import {
   SolutionOutlined,
   TeamOutlined,
   DashboardOutlined,
+  ClusterOutlined,
   CopyOutlined,
   DatabaseOutlined,
   FolderOpenOutlined,
@@ -64,6 +65,13 @@ export const NAVIGATION: readonly NavigationEntry[] = [
     permission: 'virtual-database.read',
     group: 'work',
     ownToo: true,
+  },
+  {
+    to: '/groups',
+    label: 'nav.groups',
+    icon: ClusterOutlined,
+    permission: 'source.read',
+    group: 'work',
   },
   {
     to: '/policies',

@@ -1,6 +1,7 @@
 /** Every screen: one import and one row. Its entry in the side navigation: navigation.ts. */
 import { dashboardRoute } from '../screens/dashboard/routes.ts'
 import { filesRoute } from '../screens/files/routes.ts'
+import { groupRoute, groupsRoute } from '../screens/groups/routes.ts'
 import { hostRoute, hostsRoute } from '../screens/hosts/routes.ts'
 import { jobCalendarRoute, jobRoute, jobsRoute } from '../screens/jobs/routes.ts'
 import { loginRoute } from '../screens/login/routes.ts'
@@ -39,6 +40,8 @@ export const routeTree = rootRoute.addChildren([
     filesRoute,
     mediaRoute,
     mediumRoute,
+    groupsRoute,
+    groupRoute,
     virtualDatabasesRoute,
     newDatabaseRoute,
     virtualDatabaseRoute,

@@ -10,6 +10,7 @@ export const en = {
   'nav.points': 'Recovery points',
   'nav.media': 'Media',
   'nav.databases': 'Virtual databases',
+  'nav.groups': 'Consistency groups',
   'nav.policies': 'SLA policies',
   'nav.drills': 'Drills',
   'nav.jobs': 'Jobs',

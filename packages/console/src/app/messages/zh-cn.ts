@@ -13,6 +13,7 @@ export const zhCn: Translation<typeof en> = {
   'nav.points': '恢复点',
   'nav.media': '介质',
   'nav.databases': '虚拟数据库',
+  'nav.groups': '一致性组',
   'nav.policies': 'SLA 策略',
   'nav.drills': '容灾演练',
   'nav.jobs': '作业',

@@ -1,0 +1,30 @@
+import type { Translation } from '../../../i18n/text.ts'
+import type { en } from './en.ts'
+
+export const zhCn: Translation<typeof en> = {
+  title: '一致性组',
+  empty: '还没有一致性组。同一应用的数据库可编为一组,恢复到同一时刻。',
+  create: '新建一致性组',
+  name: '名称',
+  members: '成员',
+  'members.choose': '两个或更多数据库',
+  policy: '策略',
+  'policy.none': '仅手动',
+  lastPoint: '最新组恢复点',
+  nextRun: '下次运行',
+  clock: '时钟允许偏差',
+  problem: '上次运行未生成组恢复点',
+  created: '创建时间',
+  about: '基本信息',
+  points: '组恢复点',
+  'points.empty': '还没有组恢复点。“立即保护”会为全部成员创建同一时刻的恢复点。',
+  'points.spread': '时钟偏差不超过 {{time}}',
+  'points.unmeasured': '时钟偏差未测量',
+  'points.make': '创建此刻的虚拟数据库',
+  protect: '立即保护',
+  delete: '解散',
+  'make.title': '{{at}} 的虚拟数据库',
+  'make.text': '每个成员一个,均为此刻:要么全部创建,要么都不创建。',
+  'make.name': '名称前缀',
+  'make.go': '全部创建',
+}
