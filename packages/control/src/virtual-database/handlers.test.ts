@@ -162,6 +162,89 @@ describe('a virtual database', () => {
     expect(JSON.stringify(rows)).not.toContain('secret of')
   })
 
+  test('has a name of its own, and a user that is none of the server', async () => {
+    await offer('on')
+    const taken = await site.catalog.db
+      .selectFrom('virtualDatabase')
+      .select('name')
+      .where('id', '=', tenant.virtualDatabase)
+      .executeTakeFirstOrThrow()
+    const again = await send('admin', 'POST', ALL, { ...wish(), name: taken.name })
+    expect(again.body).toMatchObject({ code: 'NAME_TAKEN' })
+    const { status, body } = await send('admin', 'POST', ALL, { ...wish(), user: 'pg_me' })
+    expect(status).toBe(422)
+    expect(JSON.stringify(body)).toContain('begin with pg_')
+  })
+
+  test('that follows has no moment of its own, and none of what needs one', async () => {
+    await offer('on')
+    const { name, hostId } = wish()
+    const live = { name, hostId, sourceId: tenant.source, liveSync: true }
+    const at = new Date(site.clock.wallMs() - 1000).toISOString()
+    const refused = await send('admin', 'POST', ALL, { ...live, at })
+    expect(refused.body).toMatchObject({ errors: [{ pointer: '/liveSync' }] })
+    const { db } = site.catalog
+    await db.updateTable('virtualDatabase').set({ liveSync: 1 }).execute()
+    expect((await send('admin', 'GET', one())).body).toMatchObject({
+      accounts: 'production',
+      sync: { state: 'unknown', lagMs: null },
+    })
+    for (const verb of ['reset', 'bookmarks', 'promote']) {
+      const more = { bookmarks: { name: 'x' }, promote: { directory: '/srv/x' } }[verb] ?? {}
+      const { body } = await send('admin', 'POST', `${one()}/${verb}`, more)
+      expect(body, verb).toMatchObject({ code: 'VIRTUAL_DATABASE_FOLLOWS' })
+    }
+    expect((await send('admin', 'POST', `${one()}/connection`)).body).toMatchObject({
+      password: '',
+      readOnly: true,
+      url: expect.not.stringContaining('@'),
+    })
+    expect((await send('admin', 'POST', `${one()}/pause`, {})).status).toBe(202)
+    await db.updateTable('virtualDatabase').set({ liveSync: 0 }).execute()
+    const open = await send('admin', 'POST', `${one()}/open`, {})
+    expect(open.body).toMatchObject({ code: 'VIRTUAL_DATABASE_OPEN' })
+  })
+
+  test('that was promoted goes with its directory only when its name is typed', async () => {
+    const directory = '/srv/pg/shop'
+    await site.catalog.db.updateTable('virtualDatabase').set({ directory }).execute()
+    const { body: plan } = await send('admin', 'POST', `${one()}/drop?dryRun=true`, {})
+    expect(JSON.stringify(plan)).toContain(`remove ${directory}`)
+    const { body } = await send('admin', 'POST', `${one()}/drop`, {})
+    expect(body).toMatchObject({ code: 'CONSENT_MISSING' })
+    const { body: refresh } = await send('admin', 'POST', `${one()}/refresh`, {})
+    expect(refresh).toMatchObject({ code: 'VIRTUAL_DATABASE_PROMOTED' })
+    expect((await send('admin', 'POST', `${one()}/drop`, { keepData: true })).status).toBe(202)
+  })
+
+  test('stands in the place of production only by who may, with a name typed and a reason', async () => {
+    await offer('on')
+    const { hostId } = wish()
+    const recovery = { name: 'now', sourceId: tenant.source, hostId, port: 5432 }
+    const danger = { confirm: 'wrong', reason: 'it is on fire' }
+    const url = `${ALL}/recover-production`
+    const asked = { ...recovery, ...danger }
+    site.callers.set('operator', { ...consumer, roles: ['operator'] })
+    expect((await send('operator', 'POST', url, asked)).status).toBe(403)
+    expect((await send('admin', 'POST', url, asked)).body).toMatchObject({
+      code: 'CONSENT_MISSING',
+    })
+    const { name: confirm } = await site.catalog.db
+      .selectFrom('source')
+      .select('name')
+      .where('id', '=', tenant.source)
+      .executeTakeFirstOrThrow()
+    const made = await send('admin', 'POST', url, { ...asked, confirm })
+    expect(made.status, JSON.stringify(made.body)).toBe(202)
+    const id = String(made.body['virtualDatabaseId'])
+    expect((await send('admin', 'GET', `${ALL}/${id}`)).body).toMatchObject({
+      mode: 'production',
+      accounts: 'production',
+      leaseUntil: null,
+      port: 5432,
+    })
+  })
+
   test('of a moment that has not been yet is refused', async () => {
     await offer('on')
     const at = new Date(site.clock.wallMs() + 3_600_000).toISOString()
