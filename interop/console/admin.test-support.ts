@@ -60,6 +60,23 @@ export function testAdmin(site: () => ConsoleSite): void {
       expect(visit.complaints).toEqual([])
     })
 
+    test('an alert is silenced with a reason, and calls again when silence is ended', async () => {
+      await using visit = await site().enter()
+      await visit.open('/alerts')
+      // Told by an event, within a minute of the start.
+      await visit.by('silence').first().click()
+      expect(await visit.by('dialog-ok').isDisabled()).toBe(true)
+      await visit.by('silence-reason').fill('being mended')
+      await visit.by('dialog-ok').click()
+      await visit.by('silent').getByText('being mended').waitFor()
+      await visit.open('/alerts?silenced=false')
+      await visit.by('empty').waitFor()
+      await visit.open('/alerts')
+      await visit.by('unsilence').first().click()
+      await visit.by('silence').first().waitFor()
+      expect(visit.complaints).toEqual([])
+    })
+
     test('a channel is added, tested, and told by a rule; one that is away says so', async () => {
       const bodies: string[] = []
       const receiver = createServer((request, answer) => {

@@ -9,6 +9,7 @@ import { CHROMIUM, ConsoleSite, DIST } from './browser.test-support.ts'
 import { testRecover } from './recover.test-support.ts'
 import { testShell } from './shell.test-support.ts'
 import { testSources } from './sources.test-support.ts'
+import { testVirtualDatabases } from './virtual-databases.test-support.ts'
 
 requires({ linux: true, root: true, paths: [CHROMIUM, DIST, '/dev/fuse'] }, () => {
   describe('the console', () => {
@@ -24,6 +25,7 @@ requires({ linux: true, root: true, paths: [CHROMIUM, DIST, '/dev/fuse'] }, () =
     testShell(() => site)
     testRecover(() => site)
     testSources(() => site)
+    testVirtualDatabases(() => site)
     testAdmin(() => site)
   })
 })

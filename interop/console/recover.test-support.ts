@@ -188,8 +188,7 @@ async function lookAt(visit: Visit, name: string): Promise<string[]> {
     .filter(({ effect }) => effect.getTiming().iterations !== Infinity)
     .map(({ finished }) => finished)).then(() => null)`)
   await visit.keep(name)
-  const cut = (await visit.fits()) ? [] : ['wider than the window']
-  return [...cut, ...(await visit.axe())].map((text) => `${name}: ${text}`)
+  return visit.flaws(name, name.includes('zh-CN') ? 'zh-CN' : 'en')
 }
 
 /** A longer life is seen at once. */

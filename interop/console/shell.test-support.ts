@@ -36,6 +36,35 @@ export function testShell(site: () => ConsoleSite): void {
       expect(visit.complaints).toEqual([])
     })
 
+    test('shows when work clashes, and leads to what ran in an hour', async () => {
+      await using visit = await site().enter()
+      await visit.open('/jobs')
+      await visit.by('to-calendar').click()
+      await visit.by('job-calendar').waitFor()
+      await visit.by('job-calendar').locator('a').first().click()
+      await visit.by('list-jobs').waitFor()
+      expect(new URL(visit.page.url()).searchParams.get('from')).not.toBeNull()
+      await visit.open('/jobs/calendar?day=2020-02-02')
+      await visit.by('empty').waitFor()
+      await visit.by('today').click()
+      await visit.by('job-calendar').waitFor()
+      expect(visit.complaints).toEqual([])
+    })
+
+    test('holds the log of a job still, and saves it', async () => {
+      await using visit = await site().enter()
+      await visit.open(`/jobs/${site().jobId}`)
+      await visit.by('log').waitFor()
+      await visit.by('log-pause').click()
+      await visit.page.getByText('Paused: newer lines are not shown.').waitFor()
+      const [download] = await Promise.all([
+        visit.page.waitForEvent('download'),
+        visit.by('log-download').click(),
+      ])
+      expect(download.suggestedFilename()).toBe(`${site().jobId}.log`)
+      expect(visit.complaints).toEqual([])
+    })
+
     test('says that there is nothing at an address of a job that does not exist', async () => {
       await using visit = await site().enter()
       await visit.page.goto(`/jobs/${site().jobId.slice(0, -4)}0000`)
@@ -79,6 +108,7 @@ export function testShell(site: () => ConsoleSite): void {
       expect(await visit.look('dashboard', '/', look)).toEqual([])
       expect(await visit.look('jobs', '/jobs', look)).toEqual([])
       expect(await visit.look('job', `/jobs/${site().jobId}`, look)).toEqual([])
+      expect(await visit.look('job-calendar', '/jobs/calendar', look)).toEqual([])
       expect(visit.complaints).toEqual([])
     })
   })

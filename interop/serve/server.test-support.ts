@@ -45,6 +45,9 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports
 }
 
+/** Of a start, and of a job: several programs share a core. */
+const READY_MAX_MS = 120_000
+
 export class ServerProgram implements AsyncDisposable {
   readonly options: ServerOptions
   readonly #flags: readonly string[]
@@ -104,10 +107,12 @@ export class ServerProgram implements AsyncDisposable {
     this.#running = running
     let outcome: Outcome | undefined
     void running.ended.then((ended) => (outcome = ended))
-    const line = await waitFor('the server is ready', () => {
+    const isReady = () => {
       if (outcome !== undefined) throw new ServeFailure(outcome)
       return running.output().includes('\n') && running.output().split('\n')[0]
-    }).catch((error: unknown) => {
+    }
+    const options = { timeoutMs: READY_MAX_MS }
+    const line = await waitFor('the server is ready', isReady, options).catch((error: unknown) => {
       throw error instanceof Error && error.cause instanceof ServeFailure ? error.cause : error
     })
     this.#ready = JSON.parse(line) as Ready
@@ -217,9 +222,10 @@ export class Api {
   }
 
   ended(jobId: string): Promise<Job> {
-    return waitFor(`${jobId} has ended`, async () => {
+    const hasEnded = async () => {
       const job = await this.call('getJob', { params: { jobId } })
       return job.endedAt !== null && job
-    })
+    }
+    return waitFor(`${jobId} has ended`, hasEnded, { timeoutMs: READY_MAX_MS })
   }
 }

@@ -10,6 +10,7 @@ import {
   sourceCreate,
   sourceKind,
 } from '../resources/source.ts'
+import { sourceTrend, trendQuery } from '../resources/trend.ts'
 import { defineRoute, flag, labelFilter, listQuery } from './define-route.ts'
 
 const tag = 'sources'
@@ -59,6 +60,17 @@ export const sourceRoutes = {
     summary: { en: 'One source', zh: '数据源详情' },
     params,
     response: { 200: source },
+  }),
+  getSourceTrend: defineRoute({
+    method: 'GET',
+    path: '/api/v1/sources/{sourceId}/trend',
+    permission: 'source.read',
+    tag,
+    objects,
+    summary: { en: 'How a source changed, and how its promise was kept', zh: '数据源趋势' },
+    params,
+    query: trendQuery,
+    response: { 200: sourceTrend },
   }),
   changeSource: defineRoute({
     method: 'PATCH',

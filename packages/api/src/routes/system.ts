@@ -4,6 +4,7 @@ import { applyRequest, applyResult, exported } from '../resources/document.ts'
 import { eventsQuery } from '../resources/event.ts'
 import { forecast, status } from '../resources/status.ts'
 import { settings, settingsChange } from '../resources/setting.ts'
+import { trendQuery, trends } from '../resources/trend.ts'
 import { defineRoute, oneOfList } from './define-route.ts'
 
 const tag = 'system'
@@ -27,6 +28,15 @@ export const systemRoutes = {
     tag,
     summary: { en: 'When pools are full', zh: '容量预测' },
     response: { 200: forecast },
+  }),
+  getTrends: defineRoute({
+    method: 'GET',
+    path: '/api/v1/trends',
+    permission: 'pool.read',
+    tag,
+    summary: { en: 'How the days before went', zh: '历史趋势' },
+    query: trendQuery,
+    response: { 200: trends },
   }),
   streamEvents: defineRoute({
     method: 'GET',

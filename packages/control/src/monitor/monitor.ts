@@ -13,6 +13,7 @@ import type { Catalog } from '../catalog/catalog.ts'
 import type { CatalogEvent, EventFeed } from '../catalog/events.ts'
 import type { Handlers } from '../http/handler.ts'
 import { makeStatusHandlers } from './status-handlers.ts'
+import { makeTrendHandlers, recordKept } from './trends.ts'
 import type { HttpServerOptions } from '../http/server-options.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../policy/zone.ts'
 import { dropLease, takeLease } from '../schedule/lease.ts'
@@ -95,7 +96,11 @@ export class Monitor {
     this.metrics = { render: () => this.#metrics.render(), public: metricsPublic }
     this.checks = makeHealthChecks({ catalog, directory })
     const status = { catalog, clock, version, board: this.board, daysToFull: this.daysToFull }
-    this.handlers = { ...makeMonitorHandlers(options), ...makeStatusHandlers(status) }
+    this.handlers = {
+      ...makeMonitorHandlers(options),
+      ...makeStatusHandlers(status),
+      ...makeTrendHandlers(options),
+    }
   }
 
   /** By the forecast; null: it does not grow for sure, or is too young. */
@@ -152,6 +157,7 @@ export class Monitor {
     }
     if (!leads) return
     await this.#evaluate(now, nowMs)
+    await this.#attempt(async () => recordKept(catalog, await this.board.read()))
     await this.#attempt(() => this.#thin(now))
     if (nowMs - this.#pruneMs < PRUNE_EVERY_MS) return
     await pruneAlerts(catalog.db, { before: now - ALERTS_KEPT_MS, limit: PRUNE_MAX })

@@ -94,6 +94,13 @@ export interface AlertParams {
     readonly host: string
     readonly leaseUntil: number
   }
+  /** Its writes fail. */
+  'virtual-database-full': {
+    readonly database: string
+    readonly host: string
+    readonly limit: 'quota' | 'disk'
+    readonly quotaBytes: number | null
+  }
   'virtual-database-lost': { readonly database: string; readonly host: string }
   'server-disk-full': { readonly usedPercent: number; readonly freeBytes: number }
 }

@@ -3,6 +3,7 @@ import type { DatabaseStatus } from '@openmaas/protocols/channel/database-orders
 import { shareOfMaximum, usedBytesOf } from '../../database/room.ts'
 import { type SourceDatabaseRow, statusOf } from '../../database/source-database.ts'
 import { HOUR_MS, MINUTE_MS } from '../../policy/zone.ts'
+import { FULL_CODE, fullProblem } from '../../virtual-database/room.ts'
 import type { Finding } from './alert-rules.ts'
 import type { RuleContext, RuleGroup } from './rule-group.ts'
 
@@ -27,6 +28,7 @@ export const databaseRules: RuleGroup = {
     'standby-must-reseed',
     'virtual-database-ending',
     'virtual-database-lost',
+    'virtual-database-full',
   ],
   find: async (context) => [...(await findStandbys(context)), ...(await findInstances(context))],
 }
@@ -106,6 +108,7 @@ async function findInstances({ db, now }: RuleContext): Promise<Finding[]> {
     .where((e) =>
       e.or([
         e('virtualDatabase.state', '=', 'lost'),
+        e('virtualDatabase.problemJson', 'like', `%"${FULL_CODE}"%`),
         e('virtualDatabase.leaseUntil', '<=', now + ENDING_WITHIN_MS),
       ]),
     )
@@ -116,6 +119,11 @@ async function findInstances({ db, now }: RuleContext): Promise<Finding[]> {
     const labels = JSON.parse(row.labelsJson) as Record<string, string>
     const about = { subject: row.id, labels }
     const names = { database: row.name, host: row.hostName ?? row.hostId }
+    const full = fullProblem(row)
+    if (full !== null && !full.over) {
+      const params = { ...names, limit: full.limit, quotaBytes: row.quotaBytes }
+      return [{ rule: 'virtual-database-full', severity: 'warning', ...about, params }]
+    }
     if (row.state === 'lost') {
       return [{ rule: 'virtual-database-lost', severity: 'warning', ...about, params: names }]
     }

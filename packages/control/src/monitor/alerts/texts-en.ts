@@ -225,6 +225,17 @@ export const ENGLISH: AlertTexts = {
     cause: 'Its lifetime ends then, and what was written to it goes with it.',
     nextStep: 'Who still needs it: openmaas vdb extend. Else nothing is to be done.',
   }),
+  'virtual-database-full': ({ database, host, limit, quotaBytes }) => ({
+    title: `Virtual database ${database} on ${host} has no room to write`,
+    cause:
+      limit === 'quota'
+        ? `It has written its quota of ${bytesText(quotaBytes ?? 0)}. Nothing else is affected.`
+        : 'The disk of its pool is full. What is protected goes on; new points need room too.',
+    nextStep:
+      limit === 'quota'
+        ? 'Raise it: openmaas vdb extend --quota. It goes on with what it had committed.'
+        : 'Free space on that disk, or drop what nobody needs; it goes on by itself.',
+  }),
   'virtual-database-lost': ({ database, host }) => ({
     title: `Virtual database ${database} on ${host} does not run`,
     cause: 'It could not be started again after its host or its node came back.',

@@ -196,6 +196,17 @@ export const CHINESE: AlertTexts = {
     cause: '有效期届时结束;写入的内容将一并消失。',
     nextStep: '如仍需使用:openmaas vdb extend;否则无需处理。',
   }),
+  'virtual-database-full': ({ database, host, limit, quotaBytes }) => ({
+    title: `${host} 上的虚拟数据库 ${database} 没有写入空间`,
+    cause:
+      limit === 'quota'
+        ? `已写满 ${bytesText(quotaBytes ?? 0)} 的配额。其他部分不受影响。`
+        : '存储池所在磁盘已满。已有保护继续运行,但新的恢复点同样需要空间。',
+    nextStep:
+      limit === 'quota'
+        ? '提高配额:openmaas vdb extend --quota。已提交的内容均保留。'
+        : '请在该磁盘上释放空间,或删除不再需要的内容;之后会自动继续。',
+  }),
   'virtual-database-lost': ({ database, host }) => ({
     title: `${host} 上的虚拟数据库 ${database} 未运行`,
     cause: '主机或节点恢复后未能重新启动该虚拟数据库。',

@@ -51,6 +51,7 @@ const SAMPLES: { readonly [R in keyof AlertParams]: AlertParams[R] } = {
   'standby-log-cut': { ...ofSource, at: AT, lastPointAt: AT },
   'standby-must-reseed': { ...ofSource, reason: 'the slot is gone' },
   'virtual-database-ending': { database: 'try', host: 'web', leaseUntil: AT },
+  'virtual-database-full': { database: 'try', host: 'web', limit: 'quota', quotaBytes: 1e9 },
   'virtual-database-lost': { database: 'try', host: 'web' },
   'server-disk-full': { usedPercent: 93, freeBytes: 1e9 },
 }
