@@ -54,7 +54,7 @@ export const en = {
   'requests.waiting': 'Waiting for consent',
   'requests.approved': 'Consented to',
   'requests.refused': 'Refused',
-  'requests.until': 'valid until',
+  'requests.until': 'expires',
   'requests.create': 'Create now',
   'state.creating': 'Being made',
   'state.running': 'Running',

@@ -56,7 +56,7 @@ export const zhCn: Translation<typeof en> = {
   'requests.waiting': '等待审批',
   'requests.approved': '已批准',
   'requests.refused': '已拒绝',
-  'requests.until': '有效期至',
+  'requests.until': '到期:',
   'requests.create': '立即创建',
   'state.creating': '创建中',
   'state.running': '运行中',
