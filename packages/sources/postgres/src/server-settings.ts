@@ -11,6 +11,7 @@ import { socketDirectory } from '@openmaas/source-kit/layout'
 import type { ControlData } from './control-data.ts'
 import { writeOwned } from './connection.ts'
 import type { Place } from './place.ts'
+import { findState } from './state.ts'
 
 export type ServerSettings = Readonly<Record<string, string>>
 
@@ -24,6 +25,9 @@ export function standbyMinima({ minima }: ControlData): ServerSettings {
     max_locks_per_transaction: String(minima.max_locks_per_xact),
   }
 }
+
+/** Where PostgreSQL can sync a whole file system at the start of a recovery. */
+const SYNCFS_MAJOR = 14
 
 /** Of every server of ours. */
 export function commonSettings(place: Place): ServerSettings {
@@ -50,6 +54,11 @@ export function commonSettings(place: Place): ServerSettings {
     log_checkpoints: 'off',
     lc_messages: 'C',
     cluster_name: place.id,
+    // A volume has a file system of its own: one call, where fsync of a thousand files of an empty
+    // database takes as many turns of the engine.
+    ...((findState(place.layout)?.major ?? 0) >= SYNCFS_MAJOR && {
+      recovery_init_sync_method: 'syncfs',
+    }),
   }
 }
 

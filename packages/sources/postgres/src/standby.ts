@@ -120,6 +120,9 @@ function standbySettings(
     ...commonSettings(place),
     ...standbyMinima(control),
     shared_buffers: '64MB',
+    // A restart of it, and each clone, replays the log from the last checkpoint of production that
+    // it has made its own; by itself it would do that every five minutes.
+    checkpoint_timeout: '30s',
     ...open?.settings,
     listen_addresses: open?.listen.join(',') ?? '',
     port: String(open?.port ?? SOCKET_PORT),
