@@ -6,7 +6,8 @@
  *
  * The copy counts for nothing until control says that it does, after `finish`. What was seen of
  * the files stays in memory only: an agent that was killed compares all of them once more, which
- * takes longer and is right all the same. A pass is durable when it ends: its file system is synced.
+ * takes longer and is right all the same. A pass is durable when it ends, by a sync of the whole
+ * file system.
  */
 import { statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
@@ -93,7 +94,7 @@ export class Relocations {
       readonly stoppedAt: number
     },
   ): Promise<Result> {
-    const { engine, id, directory, to } = params
+    const { engine, id, directory } = params
     const { context, totals, stoppedAt } = work
     await plugin.deactivate({ engine, id, directory, immediate: false }, context)
     const before = totals.writtenBytes

@@ -33,7 +33,7 @@ const BUFFER_BYTES = 1 << 20
 /** What databases write at once, and file systems allocate. */
 const BLOCK_BYTES = 16 * 1024
 const ZEROS = Buffer.alloc(BLOCK_BYTES)
-/** Times of files are those of the kernel's tick, 10 ms at the most; a clock may be set a little. */
+/** Times of files are those of the kernel's tick of 10 ms at most; a clock may be set a little. */
 const FRESH_NS = 2_000_000_000n
 /** Names that a fresh file system has, or that are ours. */
 const IGNORED: ReadonlySet<string> = new Set(['lost+found'])

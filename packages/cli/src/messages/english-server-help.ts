@@ -206,8 +206,8 @@ done, 6 with warnings, 7 failed, 10 damage found, 130 cancelled.`,
   'server.vdb-extend': 'Keep it for longer',
   'server.vdb-drop': 'Drop it without a trace',
   'server.vdb-drop.help':
-    'Asks for its name at a terminal; --yes does not. The local directory of one that was promoted\n' +
-    'goes with it, unless --keep-data leaves it, where nothing runs on it any more.',
+    'Asks for its name at a terminal; --yes does not. The local directory of one that was\n' +
+    'promoted goes with it, unless --keep-data leaves it, where nothing runs on it any more.',
   'server.vdb-pause': 'It follows production no further for now',
   'server.vdb-resume': 'It follows production again',
   'server.vdb-open': 'End following and open it for writing',

@@ -10,7 +10,6 @@ import {
   onServer,
   POOL_NAME,
   RATE,
-  REASON,
   TTL,
   WAIT,
 } from './server-options.ts'

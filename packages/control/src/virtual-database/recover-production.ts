@@ -31,7 +31,7 @@ async function recover(
   request: HandlerRequest<'recoverProduction'>,
 ) {
   const { body, principal, dryRun } = request
-  const { confirm, reason, approvalId, ...asked } = body
+  const { confirm: _, reason: __, approvalId: ___, ...asked } = body
   const moment = momentOf(body, context.clock.wallMs())
   const source = await sourceOf(context, body)
   const labels = { ...labelsOf(source.labelsJson), ...body.labels }
@@ -44,9 +44,8 @@ async function recover(
     return planFor(context, { source, moment, name: body.name, warnings })
   }
   const action = 'recoverProduction'
-  const params = { ...asked, reason: undefined }
   const { id, name } = source
-  const consent = await consentTo(context, request, { action, id, name, params })
+  const consent = await consentTo(context, request, { action, id, name, params: asked })
   return context.catalog.transaction(async (trx) => {
     await consent.use(trx)
     // It has the accounts of production, and none of its own.

@@ -11,11 +11,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { MaasError } from '@openmaas/kernel/errors'
-import type {
-  DatabaseConnection,
-  DatabaseParams,
-  RunningInstance,
-} from '@openmaas/protocols/channel/database-orders'
+import type { DatabaseParams, RunningInstance } from '@openmaas/protocols/channel/database-orders'
 import { freePort, isPortFree } from '@openmaas/source-kit/free-port'
 import { makeLayout, socketDirectory } from '@openmaas/source-kit/layout'
 import type { PluginContext } from '@openmaas/source-kit/plugin'
@@ -26,7 +22,7 @@ import { listPowerful, makeAdministrator } from './administrator.ts'
 import { productionAccess, productionMaps, settingsHere } from './as-production.ts'
 import { followLive } from './live-sync.ts'
 import { readInstance } from './instance.ts'
-import { localConnection, type Place, placeOf, type PostgresOptions, slotName } from './place.ts'
+import { localConnection, type Place, placeOf, type PostgresOptions } from './place.ts'
 import { Programs } from './programs.ts'
 import {
   checkReachable,
@@ -39,7 +35,6 @@ import { commonSettings, type ServerSettings, standbyMinima } from './server-set
 import { checkUserSettings, writeServerFiles } from './server-settings.ts'
 import {
   adoptVolume,
-  ensureStandby,
   logSize,
   postmasterPid,
   prepareData,
@@ -50,7 +45,6 @@ import {
   touch,
   waitForAnswer,
 } from './standby.ts'
-import { ensureSlot } from './slot.ts'
 import { loadState, type PostgresState, saveState } from './state.ts'
 import { borrowLog } from './wal-archive.ts'
 

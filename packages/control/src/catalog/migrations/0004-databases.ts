@@ -9,7 +9,13 @@ import type { Kind } from './0001-tables.ts'
 import type { Migration } from './migration.ts'
 
 /** Later migrations add these. */
-type LaterColumn = 'volumeMaxBytes' | 'assertionsJson' | 'mode' | 'syncPaused' | 'syncJson' | 'syncAt'
+type LaterColumn =
+  | 'volumeMaxBytes'
+  | 'assertionsJson'
+  | 'mode'
+  | 'syncPaused'
+  | 'syncJson'
+  | 'syncAt'
 type Tables = 'sourceDatabase' | 'virtualDatabase' | 'bookmark'
 type Columns = {
   readonly [T in Tables]: {
