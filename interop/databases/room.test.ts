@@ -9,6 +9,7 @@ import process from 'node:process'
 import type { DatabaseProtectionChange } from '@openmaas/api/resources/database'
 import type { Job } from '@openmaas/api/resources/job'
 import { MiB } from '@openmaas/kernel/units'
+import { withConnection } from '@openmaas/source-postgres/connection'
 import { requires } from '@openmaas/testkit/requires'
 import { waitFor } from '@openmaas/testkit/wait-for'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -137,6 +138,51 @@ requires(needs, () => {
       expect(job).toMatchObject({ state: 'succeeded', result: { online: true } })
       expect(await source()).toMatchObject({ volumeBytes: 1024 * MiB })
       await expect(change({ volumeBytes: 512 * MiB })).rejects.toThrowError(/only grows/)
+    })
+
+    test('lets a copy use up its quota, and go on with what it had committed', async () => {
+      const { items: hosts } = await server.api.call('listHosts')
+      const hostId = hosts.find(({ kind }) => kind === 'agent')!.id
+      const quotaBytes = 96 * MiB
+      const made = await server.api.call('createVirtualDatabase', {
+        body: { name: 'copy', sourceId, hostId, quotaBytes },
+      })
+      if (!('virtualDatabaseId' in made)) throw new Error('a job was expected')
+      await finish(server.api, made.jobId)
+      const params = { virtualDatabaseId: made.virtualDatabaseId }
+      const { host, port, user, password } = await server.api.call('revealConnection', { params })
+      const connection = { host, port, user, password, tls: 'off', ca: null } as const
+      const sql = (text: string) => withConnection(connection, (queries) => queries.value(text))
+      await sql('create table mine (n int, t text)')
+      let committed = 0
+      const write = async (): Promise<boolean> => {
+        try {
+          await sql(`insert into mine select ${committed}, repeat('x', 1000) from
+            generate_series(1, 10000)`)
+          committed += 1
+          return false
+        } catch {
+          return true
+        }
+      }
+      await waitFor('it is full', write, LONG)
+      // Production, the standby and its points know nothing of it.
+      await row(10)
+      expect(await protect()).toMatchObject({ state: 'succeeded' })
+      const body = { quotaBytes: 1024 * MiB }
+      await server.api.call('extendVirtualDatabase', { params, body })
+      const job = await newest('widen-virtual-database')
+      const widened = await finish(server.api, job!.id)
+      expect(widened.result).toEqual({ wasFull: true, restarted: true })
+      const batches = 'select count(distinct n)::int from mine'
+      expect(await sql(batches)).toBeGreaterThanOrEqual(committed)
+      expect(await write()).toBe(false)
+      const shown = await server.api.call('getVirtualDatabase', { params })
+      expect(shown).toMatchObject({ state: 'running', problem: null, quotaBytes: 1024 * MiB })
+      const dropped = await server.api.call('dropVirtualDatabase', { params, body: {} })
+      if (!('jobId' in dropped)) throw new Error('a job was expected')
+      await finish(server.api, dropped.jobId)
+      expect(findLeftovers([shown.mediumId!, shown.id])).toEqual([])
     })
 
     test('stops its standby in good order, grows when it may, and goes on', async () => {

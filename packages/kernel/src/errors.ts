@@ -105,6 +105,7 @@ export const ERRORS = {
   DATABASE_ENGINE_UNKNOWN: { category: 'unsupported', en: 'Install a plug-in for that engine on the host, or choose another host.', zh: '请在该主机安装此引擎的插件,或选择其他主机。' },
   DATABASE_NOT_OFFERED: { category: 'denied', en: 'Ask the owner of the source to offer it for self-service.', zh: '请联系数据源所有者开放自助服务。' },
   VIRTUAL_DATABASE_BUSY: { category: 'conflict', en: 'Wait for the job that works on it, or for another state; "openmaas vdb show" tells.', zh: '请等待正在处理它的作业结束或状态改变;可用 openmaas vdb show 查看。' },
+  VIRTUAL_DATABASE_FULL: { category: 'exhausted', en: 'Raise its quota with "openmaas vdb extend --quota", or free space on the disk of its pool; it goes on by itself.', zh: '请用 openmaas vdb extend --quota 提高配额,或在存储池所在磁盘上释放空间;之后会自动继续。' },
   VIRTUAL_DATABASE_KEPT: { category: 'conflict', en: 'It is marked to be kept: take the mark away first.', zh: '该虚拟数据库已标记为保留,请先取消保留。' },
   VIRTUAL_DATABASE_PROMOTED: { category: 'conflict', en: 'It was moved to a local directory for good: only start, stop and drop are left.', zh: '它已转为本地永久库:只能启动、停止或删除。' },
   VIRTUAL_DATABASE_FOLLOWS: { category: 'conflict', en: 'End following with "openmaas vdb open" first.', zh: '请先用 openmaas vdb open 结束同步。' },

@@ -251,7 +251,12 @@ export const stopRequest = z.strictObject({
   /** Like a crash: what is not committed is gone anyway. */
   immediate: z.boolean().default(false),
 })
-export const virtualDatabaseExtend = z.strictObject({ lifetimeSeconds: lifetimeSeconds.nullable() })
+/** What is left out stays. */
+export const virtualDatabaseExtend = z.strictObject({
+  lifetimeSeconds: lifetimeSeconds.nullable().optional(),
+  /** What it may write from now on; null: as much as the disk of its pool has. */
+  quotaBytes: count.min(1).nullable().optional(),
+})
 export const dropRequest = z.strictObject({
   /** Although its host is away, or the instance does not stop. */
   force: z.boolean().default(false),

@@ -12,7 +12,8 @@ import { followDatabaseRequest } from '../job/kinds/follow-database.ts'
 import { growVolumeRequest } from '../job/kinds/grow-volume.ts'
 import { virtualDatabaseRequest } from '../job/kinds/virtual-database-params.ts'
 import type { JobRequest } from '../job/queue.ts'
-import { autoRefreshOf, type VirtualDatabaseRow } from '../virtual-database/rows.ts'
+import { fullProblem } from '../virtual-database/room.ts'
+import { autoRefreshOf, syncOf, type VirtualDatabaseRow } from '../virtual-database/rows.ts'
 import { nextRefresh } from '../virtual-database/schedule.ts'
 
 type Db = Kysely<CatalogTables>
@@ -102,7 +103,7 @@ export async function listCare(
   const instances = await db
     .selectFrom('virtualDatabase')
     .selectAll()
-    .where('state', 'in', all ? ['running', 'lost'] : ['lost'])
+    .where('state', 'in', ['running', 'lost'])
     .where('endedAt', 'is', null)
     .execute()
   const start = instances
@@ -113,7 +114,13 @@ export async function listCare(
         params: { again: true },
       }),
     )
-  return [...follow, ...start]
+  const widen = instances
+    .filter((row) => isAmong(hostIds, row.hostId) && fullProblem(row)?.over === true)
+    .map((row) => {
+      const wanted = { actor: 'system', params: { quotaBytes: row.quotaBytes } }
+      return virtualDatabaseRequest('widen-virtual-database', row, wanted)
+    })
+  return [...follow, ...start, ...widen]
 }
 
 /** Volumes that are nearly full, and may grow; what was told before they last did is no news. */
@@ -152,6 +159,10 @@ export async function listGrowth(db: Db): Promise<JobRequest[]> {
     return [growVolumeRequest({ id, kind, labelsJson }, wish)]
   })
 }
+
+/** It should run, or follow, and does not. */
+const isAmiss = (row: VirtualDatabaseRow): boolean =>
+  row.state === 'lost' || syncOf(row)?.state === 'stopped'
 
 const isAmong = (hostIds: readonly string[] | null, hostId: string): boolean =>
   hostIds === null || hostIds.includes(hostId)

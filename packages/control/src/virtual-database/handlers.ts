@@ -313,16 +313,26 @@ async function extend(
   request: HandlerRequest<'extendVirtualDatabase'>,
 ) {
   const { params, body, principal } = request
-  checkLifetime(principal, body.lifetimeSeconds)
+  const { lifetimeSeconds, quotaBytes } = body
+  if (lifetimeSeconds !== undefined) checkLifetime(principal, lifetimeSeconds)
+  if (quotaBytes !== undefined) checkQuota(principal, quotaBytes)
   return context.catalog.transaction(async (trx) => {
     const row = await loadVirtualDatabase(trx, params.virtualDatabaseId)
     if (row.endedAt !== null || row.state === 'dropping') {
       const details = { virtualDatabaseId: row.id, state: row.state }
       throw new MaasError('VIRTUAL_DATABASE_BUSY', 'it is on its way out', details)
     }
-    const { lifetimeSeconds } = body
+    if (quotaBytes !== undefined && quotaBytes !== row.quotaBytes) {
+      const wanted = { actor: ownerOf(principal), params: { quotaBytes } }
+      await context.jobs.enqueue(trx, virtualDatabaseRequest('widen-virtual-database', row, wanted))
+    }
     const now = context.clock.wallMs()
-    const leaseUntil = lifetimeSeconds === null ? null : now + lifetimeSeconds * 1000
+    const leaseUntil =
+      lifetimeSeconds === undefined
+        ? row.leaseUntil
+        : lifetimeSeconds === null
+          ? null
+          : now + lifetimeSeconds * 1000
     const next = { ...row, leaseUntil, version: row.version + 1 }
     return save(trx, context, request, { action: 'extendVirtualDatabase', row, next })
   })

@@ -15,7 +15,7 @@ import type { MediumExports } from '../medium-exports.ts'
 import { turnsOf } from '../medium-turns.ts'
 import type { Node } from '../node.ts'
 import type { OpenPool } from '../open-pool.ts'
-import { fullnessOf, limitMedium } from '../volume/limit-medium.ts'
+import { fullnessOf, limitMedium, writtenBytesOf } from '../volume/limit-medium.ts'
 
 type MediumVerb = 'medium.serve' | 'medium.withdraw' | 'medium.served' | 'medium.limit'
 
@@ -68,17 +68,12 @@ export function makeMediumHandlers(
       }),
     'medium.served': async ({ poolId }) => {
       const pool = await node.pool(poolId)
-      const media = listMediaStatus(pool.access).flatMap(({ record, state, overlayBytes }) => {
+      const media = listMediaStatus(pool.access).flatMap(({ record, state }) => {
         if (record.controlId === undefined) return []
         const known = { mediumId: record.controlId, poolMediumId: record.id, state }
-        const full = fullnessOf(pool, record, overlayBytes)
-        return [
-          {
-            ...known,
-            ...(overlayBytes !== undefined && { writtenBytes: overlayBytes }),
-            ...(full !== undefined && { full }),
-          },
-        ]
+        const writtenBytes = writtenBytesOf(pool, record)
+        const full = fullnessOf(pool, record)
+        return [{ ...known, writtenBytes, ...(full !== undefined && { full }) }]
       })
       return { media }
     },

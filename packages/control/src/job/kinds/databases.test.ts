@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { openCatalog } from '../../catalog/catalog.ts'
 import { statusOf } from '../../database/source-database.ts'
+import { lookAtClones } from '../../virtual-database/room.ts'
 import { loadVirtualDatabase } from '../../virtual-database/rows.ts'
 import { FakeClock } from '@openmaas/testkit/fake-clock'
 import { SeededRandom } from '@openmaas/kernel/random'
@@ -245,6 +246,64 @@ describe('a chain', () => {
     site.hosts.databases.room = { sizeBytes: 4 * GiB, freeBytes: GiB, full: false }
     expect(await site.run(protect)).toMatchObject({ state: 'succeeded' })
     expect(site.hosts.counts.get('database.seed')).toBe(1)
+  })
+})
+
+describe('a virtual database without room', () => {
+  const look = (site: KindSite) => {
+    const { catalog, hosts, clock } = site
+    return lookAtClones({ catalog, clock, orders: hosts }, clock.wallMs())
+  }
+  const fullEvents = ({ catalog }: KindSite) =>
+    catalog.db.selectFrom('event').selectAll().where('type', '=', 'virtual-database.full').execute()
+
+  test('says which limit it met, once, and is started anew with a larger quota', async () => {
+    const site = await makeRunning()
+    await site.run(verb('make-virtual-database', newest))
+    const { mediumId } = await load(site)
+    await look(site)
+    expect((await load(site)).problemJson).toBe(null)
+    site.hosts.full.set(mediumId!, 'quota')
+    await Promise.all([look(site), site.pass(1)])
+    await Promise.all([look(site), site.pass(1)])
+    const problem = JSON.parse((await load(site)).problemJson!)
+    expect(problem).toMatchObject({ code: 'VIRTUAL_DATABASE_FULL', details: { limit: 'quota' } })
+    expect(problem.message).toContain('vdb extend --quota')
+    expect(await fullEvents(site)).toHaveLength(1)
+    const job = await site.run(verb('widen-virtual-database', { quotaBytes: 5_000_000 }))
+    expect(job).toMatchObject({ state: 'succeeded' })
+    expect(JSON.parse(job.resultJson!)).toEqual({ wasFull: true, restarted: true })
+    expect(await load(site)).toMatchObject({
+      state: 'running',
+      problemJson: null,
+      quotaBytes: 5_000_000,
+    })
+  })
+
+  test('goes on by itself when the disk of its pool has room again', async () => {
+    const site = await makeRunning()
+    await site.run(verb('make-virtual-database', newest))
+    const { mediumId } = await load(site)
+    site.hosts.full.set(mediumId!, 'disk')
+    await Promise.all([look(site), site.pass(1)])
+    const widening = async () =>
+      (await listCare(site.catalog.db, null, false)).filter(({ kind }) => kind.startsWith('widen'))
+    expect(await widening()).toEqual([])
+    site.hosts.full.clear()
+    await Promise.all([look(site), site.pass(1)])
+    const [request] = await widening()
+    const job = await site.run(request!)
+    expect(JSON.parse(job.resultJson!)).toEqual({ wasFull: true, restarted: true })
+    expect((await load(site)).problemJson).toBe(null)
+    expect(await widening()).toEqual([])
+  })
+
+  test('that has room notices nothing of a larger quota', async () => {
+    const site = await makeRunning()
+    await site.run(verb('make-virtual-database', newest))
+    const job = await site.run(verb('widen-virtual-database', { quotaBytes: 5_000_000 }))
+    expect(JSON.parse(job.resultJson!)).toEqual({ wasFull: false, restarted: false })
+    expect(site.hosts.counts.get('database.deactivate')).toBe(undefined)
   })
 })
 

@@ -34,6 +34,8 @@ export class FakeHosts implements OrderGiver {
   readonly #clock: Clock
   readonly #orders = new Map<string, Order>()
   readonly snapshots = new Map<string, StoredSnapshot>()
+  /** Media that take no more writes, and why. */
+  readonly full = new Map<string, 'quota' | 'disk'>()
   readonly served = new Map<string, Params<'medium.serve'>>()
   readonly attached = new Map<string, Params<'medium.attach'>>()
   readonly offline = new Set<string>()
@@ -128,6 +130,8 @@ export class FakeHosts implements OrderGiver {
       }
       case 'medium.detach':
         return { detached: this.attached.delete((params as Params<'medium.detach'>).mediumId) }
+      case 'medium.limit':
+        return {}
       case 'medium.resize': {
         const { mediumId } = params as Params<'medium.resize'>
         return { sizeBytes: this.databases.sizes.get(mediumId) ?? 0 }
@@ -135,7 +139,12 @@ export class FakeHosts implements OrderGiver {
       case 'medium.withdraw':
         return { withdrawn: this.served.delete((params as Params<'medium.withdraw'>).mediumId) }
       case 'medium.served':
-        return { media: [...this.served.keys()].map((id) => mediumOf(id)) }
+        return {
+          media: [...this.served.keys()].map((id) => {
+            const full = this.full.get(id)
+            return { ...mediumOf(id), ...(full !== undefined && { full }) }
+          }),
+        }
       case 'medium.attached':
         return { media: [...this.attached.keys()].map((id) => mediumOf(id)) }
       case 'pool.check':

@@ -21,6 +21,7 @@ import { makeDropVirtualDatabase } from './drop-virtual-database.ts'
 import { makeDeleteBookmark, makeMakeBookmark } from './bookmark.ts'
 import { makeFollowDatabase } from './follow-database.ts'
 import { makeUnprotectDatabase } from './unprotect-database.ts'
+import { makeWidenVirtualDatabase } from './widen-virtual-database.ts'
 import { makeVerifyDatabase } from './verify-database.ts'
 import { makeReconcileMedia } from './reconcile-media.ts'
 import { makeRestore } from './restore.ts'
@@ -54,6 +55,7 @@ export function makeJobKinds(services: KindServices): JobDefinition[] {
     makeMakeBookmark(),
     makeDeleteBookmark(),
     makeDropVirtualDatabase(services),
+    makeWidenVirtualDatabase(services),
     makePromoteVirtualDatabase(services),
     makeSyncVirtualDatabase(services),
     makeOpenVirtualDatabase(services),

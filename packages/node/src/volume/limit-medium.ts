@@ -1,0 +1,77 @@
+/**
+ * How much may be written to a medium, changed while it is used; and whether what it has is used
+ * up. The engine reads the limit when it starts: it is ended, its keeper starts the next one within
+ * a second, and whoever reads or writes waits for that.
+ */
+import { statfsSync, statSync } from 'node:fs'
+import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import process from 'node:process'
+import { isServed } from '@openmaas/agent/media/engine-process'
+import { lockMedium } from '@openmaas/agent/media/medium-lock'
+import type { PoolAccess } from '@openmaas/agent/media/types'
+import type { MediumId } from '@openmaas/kernel/ids'
+import { MiB } from '@openmaas/kernel/units'
+import { engineRuns, readStatus } from '@openmaas/medium/engine/status'
+import {
+  loadMedium,
+  mediaDirectory,
+  mediumDirectory,
+  type MediumRecord,
+  saveMedium,
+} from '@openmaas/medium/media/record'
+
+/** A write is refused whole, and is of 1 MiB at most; a few may be under way. */
+const NEAR_BYTES = 4 * MiB
+/** A process that was killed is gone within this, unless the kernel is in trouble. */
+const GONE_MS = 10_000
+const POLL_MS = 10
+/** Of st_blocks. */
+const BLOCK_BYTES = 512
+
+export async function limitMedium(
+  pool: PoolAccess,
+  id: MediumId,
+  quotaBytes: number | null,
+): Promise<void> {
+  using _lock = lockMedium(pool.fs, pool.path, id)
+  const record = loadMedium(pool.fs, pool.path, id)
+  const { quotaBytes: before = null, ...rest } = record
+  if (before === quotaBytes) return
+  saveMedium(pool.fs, pool.path, { ...rest, ...(quotaBytes !== null && { quotaBytes }) })
+  const directory = mediumDirectory(pool.path, id)
+  const status = readStatus(directory)
+  if (status === undefined || !engineRuns(status)) return
+  process.kill(status.pid, 'SIGKILL')
+  const deadline = performance.now() + GONE_MS
+  while (engineRuns(status) && performance.now() < deadline) await delay(POLL_MS)
+  await isServed(pool, record)
+}
+
+/** What its own layers take on the disk: holes and what was trimmed take nothing. */
+export function writtenBytesOf(
+  { path: brick }: Pick<PoolAccess, 'path'>,
+  { layers }: Pick<MediumRecord, 'layers'>,
+): number {
+  let bytes = 0
+  for (const layer of layers) {
+    const data = path.join(mediaDirectory(brick), layer, 'data')
+    // One that was just sealed is gone.
+    bytes += (statSync(data, { throwIfNoEntry: false })?.blocks ?? 0) * BLOCK_BYTES
+  }
+  return bytes
+}
+
+/** What keeps writes from being taken; undefined: nothing does. */
+export function fullnessOf(
+  pool: Pick<PoolAccess, 'path'>,
+  record: Pick<MediumRecord, 'quotaBytes' | 'readOnly' | 'layers'>,
+): 'quota' | 'disk' | undefined {
+  const { quotaBytes, readOnly, layers } = record
+  if (readOnly) return undefined
+  // The quota is that of the layer that takes the writes.
+  const top = writtenBytesOf(pool, { layers: layers.slice(-1) })
+  if (quotaBytes !== undefined && top > quotaBytes - NEAR_BYTES) return 'quota'
+  const { bavail, bsize } = statfsSync(pool.path)
+  return bavail * bsize < NEAR_BYTES ? 'disk' : undefined
+}
