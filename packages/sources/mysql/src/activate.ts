@@ -5,7 +5,7 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { MaasError } from '@openmaas/kernel/errors'
+import { isMaasError, MaasError } from '@openmaas/kernel/errors'
 import type { DatabaseParams, DatabaseResult } from '@openmaas/protocols/channel/database-orders'
 import { freePort, isPortFree } from '@openmaas/source-kit/free-port'
 import { readState, writeState } from '@openmaas/source-kit/state-file'
@@ -74,11 +74,18 @@ async function followOrPause(
   signal: AbortSignal,
 ): Promise<void> {
   if (follow === null) return
+  const { dialect } = volume
   if (!paused) {
-    await followProduction(volume, session, follow)
+    try {
+      await followProduction(volume, session, follow)
+    } catch (error) {
+      // It knows whom to follow, and goes on when production is back.
+      const { configured } = await dialect.replicaStatus(session)
+      if (!configured || !isMaasError(error, 'DATABASE_UNREACHABLE')) throw error
+      await dialect.startReplica(session)
+    }
     return
   }
-  const { dialect } = volume
   const { receiving, applying, received } = await dialect.replicaStatus(session)
   if (receiving === 'no' && !applying) return
   await dialect.stopReceiving(session)

@@ -123,7 +123,7 @@ describe('a promotion', () => {
   })
 
   test('runs at one place at a time, whatever fails and when', async () => {
-    for (let seed = 1; seed <= 12; seed += 1) {
+    for (let seed = 1; seed <= 8; seed += 1) {
       const site = await makePromoting()
       const codes = ['HOST_OFFLINE', 'ORDER_TIMEOUT', 'DATABASE_START_FAILED', 'FS_IO'] as const
       site.hosts.fail = failSometimes(new SeededRandom(seed), 4, codes)
@@ -172,6 +172,19 @@ describe('live sync', () => {
     expect(await load(site)).toMatchObject({ liveSync: 0, state: 'running', port })
     expect(instances(site)).toMatchObject([{ follow: false, port }])
     expect(site.hosts.databases.slots.size).toBe(0)
+  })
+
+  test('that has stopped following is helped, and one that is paused is left alone', async () => {
+    const site = await makeSite({ liveSync: 1 })
+    await site.run(make)
+    const { db } = site.catalog
+    const kinds = async () => (await listCare(db, null, false)).map(({ kind }) => kind)
+    const { syncJson } = await load(site)
+    const stopped = JSON.stringify({ ...JSON.parse(syncJson!), state: 'stopped' })
+    await db.updateTable('virtualDatabase').set({ syncJson: stopped }).execute()
+    expect(await kinds()).toEqual(['start-virtual-database'])
+    await db.updateTable('virtualDatabase').set({ syncPaused: 1 }).execute()
+    expect(await kinds()).toEqual([])
   })
 
   test('that is dropped leaves nothing on production', async () => {
