@@ -1,22 +1,24 @@
 /** "Am I safe, and can I get it back?" in one look. */
-import { useQuery, useSuspenseQuery } from '@tanstack/react-query'
-import { Link } from '@tanstack/react-router'
+import { lazy, Suspense } from 'react'
+import { useSuspenseQuery } from '@tanstack/react-query'
 import { apiQuery } from '../../api/queries.ts'
 import { useMay } from '../../api/session.ts'
 import { useText } from '../../i18n/text.ts'
-import { JobProgressBar } from '../jobs/JobProgressBar.tsx'
-import { useJobKind } from '../jobs/job-kind.ts'
-import { Empty } from '../../ui/Empty.tsx'
 import { Page } from '../../ui/Page.tsx'
-import { Time } from '../../ui/Time.tsx'
 import { Attention } from './Attention.tsx'
 import { FirstRun } from './FirstRun.tsx'
 import { dashboardMessages } from './messages/text.ts'
-import { Pools } from './Pools.tsx'
 import { Tiles } from './Tiles.tsx'
 
 /** Ages grow without an event. */
 const RENEW_EVERY_MS = 15_000
+
+// Below the first look, and fetched after it.
+const Pools = lazy(async () => ({ default: (await import('./Pools.tsx')).Pools }))
+const RunningJobs = lazy(async () => ({ default: (await import('./RunningJobs.tsx')).RunningJobs }))
+const SiteTrends = lazy(async () => ({
+  default: (await import('../trends/SiteTrends.tsx')).SiteTrends,
+}))
 
 export function DashboardPage() {
   const text = useText(dashboardMessages)
@@ -30,35 +32,11 @@ export function DashboardPage() {
       <FirstRun status={status} />
       <Tiles status={status} />
       <Attention rows={status.attention} />
-      {may('pool.read') && <Pools />}
-      {may('job.read') && <RunningJobs />}
+      <Suspense fallback={<div className="ant-skeleton" />}>
+        {may('pool.read') && <Pools />}
+        {may('pool.read') && <SiteTrends />}
+        {may('job.read') && <RunningJobs />}
+      </Suspense>
     </Page>
-  )
-}
-
-const RUNNING_SHOWN_MAX = 10
-
-function RunningJobs() {
-  const text = useText(dashboardMessages)
-  const kindText = useJobKind()
-  const query = { 'filter[state]': 'running', limit: RUNNING_SHOWN_MAX }
-  const { data } = useQuery(apiQuery('listJobs', { query }))
-  return (
-    <section className="om-panel" data-testid="running">
-      <h2>{text('running')}</h2>
-      {data?.items.length === 0 && <Empty message={text('running.none')} />}
-      <ul className="om-steps">
-        {data?.items.map((job) => (
-          <li key={job.id}>
-            <Link to="/jobs/$jobId" params={{ jobId: job.id }}>
-              {kindText(job.kind)}
-            </Link>
-            <JobProgressBar job={job} />
-            <Time at={job.startedAt} />
-          </li>
-        ))}
-      </ul>
-      <Link to="/jobs">{text('running.all')}</Link>
-    </section>
   )
 }

@@ -13,6 +13,7 @@ import { Labels } from '../../ui/Labels.tsx'
 import { ProblemView } from '../../ui/ProblemView.tsx'
 import { Time } from '../../ui/Time.tsx'
 import { DatabaseFacts } from './DatabaseFacts.tsx'
+import { SourceTrends } from '../trends/SourceTrends.tsx'
 import { sourcesMessages } from './messages/text.ts'
 import { newestPointsQuery } from './queries.ts'
 import { PolicyLink } from './source-columns.tsx'
@@ -32,6 +33,7 @@ export function SourceOverview({ source }: { readonly source: Source }) {
         <DatabaseFacts sourceId={source.id} database={source.database} />
       )}
       {may('point.read') && <NewestPoints sourceId={source.id} />}
+      <SourceTrends sourceId={source.id} />
     </div>
   )
 }

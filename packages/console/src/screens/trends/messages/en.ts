@@ -1,0 +1,16 @@
+export const en = {
+  stored: 'Stored per day',
+  'stored.chart': 'Bytes that captures added to the pools, by day',
+  kept: 'Promises kept',
+  'kept.chart': 'Share of promises that were kept, by day',
+  'kept.source.chart': 'Share of each day on which the newest point was as young as promised',
+  change: 'Change per day',
+  'change.chart': 'Bytes read and bytes that were new, by day; days unlike those before are marked',
+  read: 'Read',
+  added: 'New',
+  unusual: 'Unusual',
+  'anomaly.change': 'much more changed than usual',
+  'anomaly.compressibility': 'what changed hardly compresses: it may be encrypted',
+  'anomaly.shrink': 'much has gone',
+  none: 'Nothing to draw yet: the first days of captures are awaited.',
+} as const
