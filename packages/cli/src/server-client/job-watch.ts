@@ -4,7 +4,7 @@
  */
 import type { Job, JobDetail } from '@openmaas/api/resources/job'
 import { JOB_STATES_ENDED } from '@openmaas/api/resources/job'
-import { MaasError } from '@openmaas/kernel/errors'
+import { type ErrorCode, ERRORS, MaasError } from '@openmaas/kernel/errors'
 import { formatBytes, formatDuration } from '@openmaas/kernel/units'
 import { parseDuration } from '../format/time.ts'
 import { fit, printable } from '../format/width.ts'
@@ -113,6 +113,18 @@ export async function watchJob(
   }
 }
 
+/** A job keeps the code of its problem; what to do about it stands in the table. */
+function hintOf(code: string, { language }: Site): string | undefined {
+  return Object.hasOwn(ERRORS, code) ? ERRORS[code as ErrorCode][language] : undefined
+}
+
+/** Of a database that cannot be protected yet: each thing that is missing, with its SQL. */
+function remediesOf({ details }: NonNullable<Job['problem']>): string[] {
+  const checks = details?.['checks']
+  if (!Array.isArray(checks)) return []
+  return checks.flatMap((each) => String(each).split('\n')).map((line) => printable(line))
+}
+
 /** Says how it ended. @returns the exit code */
 export function concludeJob(job: Job, site: Site): number {
   const { out, text } = site
@@ -121,9 +133,9 @@ export function concludeJob(job: Job, site: Site): number {
     const label = job.state === 'warning' ? 'warning.label' : 'error.label'
     const color = job.state === 'warning' ? 'yellow' : 'red'
     out.error(`${out.paint(color, text(label))} ${printable(problem.message)} (${problem.code})`)
-    if (problem.hint !== undefined) {
-      out.error(`${out.paint('dim', text('hint.label'))} ${printable(problem.hint)}`)
-    }
+    for (const line of remediesOf(problem)) out.error(`  ${line}`)
+    const hint = problem.hint ?? hintOf(problem.code, site)
+    if (hint !== undefined) out.error(`${out.paint('dim', text('hint.label'))} ${printable(hint)}`)
   }
   if (job.state === 'succeeded') return 0
   // It found what it looks for.

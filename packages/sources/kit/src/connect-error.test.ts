@@ -12,6 +12,8 @@ test.each([
   ['EACCES', '', '/run/postgresql', /may not be opened/],
   ['', 'The server does not support SSL connections', 'db1:5432', /speaks no TLS/],
   ['SELF_SIGNED_CERT_IN_CHAIN', '', 'db1:5432', /give its --ca-file/],
+  ['HANDSHAKE_SSL_ERROR', 'self-signed certificate', 'db1:3306', /give its --ca-file/],
+  ['HANDSHAKE_SSL_ERROR', 'certificate has expired', 'db1:3306', /has expired/],
   ['CERT_HAS_EXPIRED', '', 'db1:5432', /has expired/],
   ['ERR_TLS_CERT_ALTNAME_INVALID', 'is not in the list', 'db1:5432', /another name: is not in/],
 ])('%s "%s" at %s is said in words', (code, message, place, words) => {

@@ -5,12 +5,18 @@ const NAMELESS = new Set(['ENOTFOUND', 'EAI_AGAIN', 'EAI_NODATA'])
 const SILENT = new Set(['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EHOSTDOWN'])
 /** OpenSSL's names of what is wrong with a chain of certificates. */
 const UNKNOWN_AUTHORITY = new Set([
+  'CERT_SIGNATURE_FAILURE',
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
   'UNABLE_TO_GET_ISSUER_CERT',
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ])
+/** The same in words: the driver of MySQL has one code for all of them. */
+const NOT_TRUSTED =
+  /self-signed certificate|unable to (?:verify|get)\b.*certificate|signature failure/i
+const OTHER_NAME = /does not match certificate's altnames/i
+const EXPIRED = /certificate has expired/i
 /** Drivers have no codes for these. */
 const TIMEOUT = /timeout expired|connection timeout|connect ETIMEDOUT/i
 const NO_TLS = /does not support (?:SSL|secure) connection/i
@@ -33,11 +39,12 @@ export function explainConnectError(thrown: unknown, place: string): string | nu
     return `${place} does not answer: the machine is off, or a firewall is in between`
   }
   if (NO_TLS.test(message)) return `${place} speaks no TLS: turn it on there, or use --tls off`
-  if (UNKNOWN_AUTHORITY.has(name)) {
+  if (UNKNOWN_AUTHORITY.has(name) || NOT_TRUSTED.test(message)) {
     return `the certificate of ${place} is of an authority that is not trusted: give its --ca-file`
   }
-  if (name === 'CERT_HAS_EXPIRED') return `the certificate of ${place} has expired`
-  if (name === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+  if (EXPIRED.test(message) || name === 'CERT_HAS_EXPIRED')
+    return `the certificate of ${place} has expired`
+  if (OTHER_NAME.test(message) || name === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     return `the certificate of ${place} is for another name: ${message}`
   }
   return null
