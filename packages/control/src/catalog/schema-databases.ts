@@ -75,14 +75,14 @@ export interface DatabaseTables {
     liveSync: number
     kept: number
     directory: string | null
-    purpose: string
-    labelsJson: string
     mode: Generated<'copy' | 'production'>
     /** Of one that follows: it stands still for now. */
     syncPaused: Generated<number>
     /** DatabaseStatus of the agent, when it was last seen. */
     syncJson: Generated<string | null>
     syncAt: Generated<number | null>
+    purpose: string
+    labelsJson: string
     createdBy: string
     createdAt: number
     readyAt: number | null

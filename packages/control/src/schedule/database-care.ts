@@ -107,7 +107,7 @@ export async function listCare(
     .where('endedAt', 'is', null)
     .execute()
   const start = instances
-    .filter(({ hostId }) => isAmong(hostIds, hostId))
+    .filter((row) => isAmong(hostIds, row.hostId) && (all || isAmiss(row)))
     .map((row) =>
       virtualDatabaseRequest('start-virtual-database', row, {
         actor: 'system',

@@ -23,17 +23,14 @@ export const helloLine = z.object({
     protocol: z.number().int(),
     engine: databaseEngine,
     title: z.string().min(1).max(100),
-  }),
-})
-export type Hello = z.output<typeof helloLine>['hello']
-
-  }),
-})
-
     /** Of the plug-in. */
     version: z.string().max(100).default(''),
     /** Versions of the engine whose programs this host has, for people to read. */
     programs: z.array(z.string().max(100)).max(64).default([]),
+  }),
+})
+export type Hello = z.output<typeof helloLine>['hello']
+
 export const progressLine = z.object({
   id,
   progress: z.object({

@@ -154,7 +154,8 @@ export class FakeDatabases {
 
   #status(id: string): Result<'database.status'> {
     const isBroken = this.brokenBy !== ''
-    const isFollowing = this.following.has(id) && !isBroken && this.room?.full !== true
+    const live = [...this.instances.values()].some((each) => each.id === id && each.follow)
+    const isFollowing = (live || this.following.has(id)) && !isBroken && this.room?.full !== true
     return {
       state: isBroken ? 'broken' : isFollowing ? 'following' : 'stopped',
       reason: isBroken ? this.brokenBy : this.room?.full === true ? 'the volume is full' : '',
