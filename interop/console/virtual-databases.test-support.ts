@@ -23,6 +23,8 @@ class Shop implements AsyncDisposable {
   readonly #site: ConsoleSite
   readonly production: Production
   sourceId = ''
+  /** Of the shop and another database, which nobody reaches. */
+  groupId = ''
 
   private constructor(site: ConsoleSite, production: Production) {
     this.#site = site
@@ -48,6 +50,13 @@ class Shop implements AsyncDisposable {
     this.sourceId = (await api.call('createSource', { body })).id
     const params = { sourceId: this.sourceId }
     await finish(api, (await api.call('protectSource', { params, body: {} })).jobId)
+    // A port where nobody listens: a member that is never captured.
+    const away = { connection: { ...connection, port: 1 }, volumeBytes: 1024 * MIB }
+    const other = await api.call('createSource', {
+      body: { ...body, name: 'bills', database: away },
+    })
+    const sourceIds = [this.sourceId, other.id]
+    this.groupId = (await api.call('createGroup', { body: { name: 'till', sourceIds } })).id
   }
 
   /** Nothing of it stays on the machine. */
@@ -61,13 +70,17 @@ class Shop implements AsyncDisposable {
         const answer = await api.call('dropVirtualDatabase', { params, body: {} })
         if ('jobId' in answer) await finish(api, answer.jobId)
       }
-      if (this.sourceId === '') return
-      const params = { sourceId: this.sourceId }
-      const danger = { confirm: 'shop', reason: 'the test is over' }
-      await api.call('deleteSource', { params, body: danger })
+      const body = (confirm: string) => ({ confirm, reason: 'the test is over' })
+      const group = { params: { groupId: this.groupId }, body: body('till') }
+      if (this.groupId !== '') await api.call('deleteGroup', group)
+      const { items: sources } = await api.call('listSources', { query: { limit: 100 } })
+      for (const { id: sourceId, name, kind } of sources) {
+        if (kind !== 'postgres') continue
+        await api.call('deleteSource', { params: { sourceId }, body: body(name) })
+      }
       const query = { 'filter[kind]': 'unprotect-database' }
       const { items: jobs } = await api.call('listJobs', { query })
-      await finish(api, jobs[0]!.id)
+      for (const { id } of jobs) await finish(api, id)
     } finally {
       await this.production.stop()
     }
@@ -175,13 +188,16 @@ export function testVirtualDatabases(site: () => ConsoleSite): void {
         ['vdb-timeline', `${page}?tab=timeline`, 'bookmark-before'],
         ['vdb-new', `/virtual-databases/new?sourceId=${shop.sourceId}`, 'plan-facts'],
       ]
-      if (look.size === 'wide') screens.push(['vdb-tests', `${page}?tab=tests`, 'snippet'])
+      if (look.size === 'wide') {
+        screens.push(['vdb-tests', `${page}?tab=tests`, 'snippet'])
+        screens.push(['groups', '/groups', 'group-till'])
+      } else screens.push(['group', `/groups/${shop.groupId}`, 'group-points'])
       const wrong: string[] = []
       for (const [name, path, testId] of screens) {
         await visit.open(path)
         await visit.by(testId).waitFor()
         const whole = `${name}-${look.language}-${look.theme}-${look.size}`
-        if (name === 'vdb-new') await visit.by('moment-kind').locator('label').nth(2).click()
+        if (name === 'vdb-new') await chooseSecond(visit)
         wrong.push(...(await lookAt(visit, whole)))
       }
       expect(wrong).toEqual([])
@@ -217,6 +233,13 @@ async function runs(visit: Visit): Promise<void> {
   const state = visit.page.locator('h1 ~ [data-state=running], h1 ~ [data-state=failed]')
   await state.waitFor({ timeout: READY_MAX_MS })
   expect(await state.getAttribute('data-state')).toBe('running')
+}
+
+/** One before the newest that can be had. */
+async function chooseSecond(visit: Visit): Promise<void> {
+  await visit.by('moment-kind').locator('label').nth(2).click()
+  await visit.by('range').press('ArrowLeft')
+  await visit.by('plan-facts').waitFor()
 }
 
 /** As somebody connects who copies what the page shows. */

@@ -23,6 +23,8 @@ import { virtualDatabaseRoute } from './routes.ts'
 import { ForTests } from './ForTests.tsx'
 import './virtual-databases.css'
 
+const TAB_GUTTER_PX = 18
+
 export function VirtualDatabasePage() {
   const text = useText(databasesMessages)
   const may = useMay()
@@ -47,6 +49,8 @@ export function VirtualDatabasePage() {
     >
       <Trouble database={database} />
       <Tabs
+        // All of them fit on a telephone, so that none hides behind a menu.
+        tabBarGutter={TAB_GUTTER_PX}
         activeKey={tab}
         onChange={(key) =>
           void navigate({ search: key === 'overview' ? {} : { tab: key as DatabaseTab } })
