@@ -34,7 +34,7 @@ const CANCEL_MS = 5000
 /** Control asks for a few things at a time per database. */
 export const REQUESTS_MAX = 256
 
-/** A plug-in asks an engine and copies files: what needs more is a leak, and would take the host. */
+/** A plug-in asks an engine and copies files: what needs more is a leak that takes the host. */
 export const MEMORY_BYTES_DEFAULT = 1024 ** 3
 /** A leak is seen within this. */
 const MEMORY_LOOK_MS = 1000

@@ -68,8 +68,8 @@ export const ENGLISH: AlertTexts = {
     title: `A recovery point of ${source} did not stand up to its verification`,
     cause: `Point ${pointId ?? '?'}, verified at ${time(at)}: ${reason}`,
     nextStep:
-      `Read openmaas point show ${pointId ?? ''} and openmaas job log ${jobId}. When the fault is in ` +
-      'production too, mend it there; else protect it anew, and recover from points that verify.',
+      `Read openmaas point show ${pointId ?? ''} and openmaas job log ${jobId}. When production ` +
+      'has the fault too, mend it there; else protect it anew, and recover from points that verify.',
   }),
   'verification-overdue': ({ source, host, everyMs, lastAt }) => ({
     title: `${source} on ${host} was not verified in time`,

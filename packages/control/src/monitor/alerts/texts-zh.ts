@@ -58,7 +58,9 @@ export const CHINESE: AlertTexts = {
   'database-unverified': ({ source, pointId, jobId, at, reason }) => ({
     title: `${source} 的一个恢复点未通过校验`,
     cause: `恢复点 ${pointId ?? '?'},校验于 ${time(at)}:${reason}`,
-    nextStep: `查看 openmaas point show ${pointId ?? ''} 和 openmaas job log ${jobId}。若生产库也有同样问题,请先在生产库修复;否则重新保护,并从校验通过的恢复点恢复。`,
+    nextStep:
+      `查看 openmaas point show ${pointId ?? ''} 和 openmaas job log ${jobId}。` +
+      '若生产库也有同样问题,请先在生产库修复;否则重新保护,并从校验通过的恢复点恢复。',
   }),
   'verification-overdue': ({ source, host, everyMs, lastAt }) => ({
     title: `${host} 上的 ${source} 未按时校验`,
