@@ -59,7 +59,10 @@ export class Site implements AsyncDisposable {
 
   async unprotect(sourceId: string, name: string): Promise<void> {
     const body = { confirm: name, reason: 'the benchmark is over' }
-    await this.api.call('deleteSource', { params: { sourceId }, body })
+    // Whatever works on it at this moment ends soon.
+    const isOver = (): Promise<boolean> =>
+      this.api.call('deleteSource', { params: { sourceId }, body }).then(() => true)
+    await waitFor('no job works on the source', isOver, { timeoutMs: JOB_MS })
     const query = { 'filter[kind]': 'unprotect-database' }
     const { items } = await this.api.call('listJobs', { query })
     await this.finish(items[0]!.id)

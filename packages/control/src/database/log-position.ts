@@ -1,6 +1,7 @@
 /**
  * Whether a place in the engine's log lies at or before the place that a point has reached. Only
- * what can be read off the texts: a transaction id of PostgreSQL (xid) says nothing of that.
+ * what can be read off the texts: a transaction id of PostgreSQL (xid) says nothing of the log, but
+ * the mark of a point tells which ones had ended and which had not begun.
  *
  *   LSN of PostgreSQL         16/B374D848
  *   GTID position of MariaDB  0-1-270,1-1-4      domain-server-sequence
@@ -20,6 +21,25 @@ export function compareReached(
     mariadbReached(point.position, wanted) ??
     mysqlReached(point.position, wanted)
   )
+}
+
+/** After the timeline: xids before the first had ended, those from the second on not begun. */
+const RUNNING = /^\d+ (\d{1,20}):(\d{1,20})$/
+const XID = /^\d{1,20}$/
+/** A row tells the lower half of its xid: which epoch it is of nobody knows after the first. */
+const EPOCH = 2n ** 32n
+
+/** @returns "open": it may have run when the point was marked; null: the point tells nothing */
+export function compareTransaction(
+  point: { readonly engine: string; readonly detail: string },
+  wanted: string,
+): 'ended' | 'open' | 'later' | null {
+  const [, ended, begun] = RUNNING.exec(point.detail) ?? []
+  if (point.engine !== 'postgres' || ended === undefined || !XID.test(wanted)) return null
+  const [xid, next] = [BigInt(wanted), BigInt(begun!)]
+  if (xid < EPOCH && next >= EPOCH) return null
+  if (xid < BigInt(ended)) return 'ended'
+  return xid >= next ? 'later' : 'open'
 }
 
 function lsnOf(text: string): bigint | null {

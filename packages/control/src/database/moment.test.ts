@@ -65,6 +65,38 @@ describe('the way to a moment', () => {
     ])
     expect(way.needsPoint).toBe(true)
   })
+
+  test('of a transaction is looked for where the marks of the points leave it', () => {
+    const marked = [
+      makePoint(10_000, { detail: '1 700:705' }),
+      makePoint(70_000, { detail: '1 730:745' }),
+      makePoint(130_000, { detail: '1 800:800' }),
+      makePoint(190_000, { detail: '1 900:905' }),
+    ]
+    const wayTo = (id: string) => findWay(marked, { kind: 'transaction', id })
+    // It had not begun at the second mark, and had ended at the third.
+    expect(idsOf(wayTo('750'))).toEqual([
+      [70_000, 130_000],
+      [10_000, 70_000],
+    ])
+    expect(wayTo('750').needsPoint).toBe(false)
+    expect(idsOf(wayTo('740'))).toEqual([
+      [70_000, 130_000],
+      [10_000, 70_000],
+    ])
+    expect(idsOf(wayTo('903'))).toEqual([
+      [190_000, null],
+      [130_000, 190_000],
+      [70_000, 130_000],
+    ])
+    expect(wayTo('903').needsPoint).toBe(true)
+    expect(() => wayTo('699')).toThrow(
+      expect.objectContaining({ code: 'DATABASE_TARGET_UNREACHABLE' }),
+    )
+    // The lower half of an id, when the upper one is no longer 0.
+    const late = [makePoint(10_000, { detail: '1 4294967400:4294967405' })]
+    expect(idsOf(findWay(late, { kind: 'transaction', id: '50' }))).toEqual([[10_000, null]])
+  })
 })
 
 test.each([

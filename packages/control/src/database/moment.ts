@@ -6,7 +6,7 @@
  */
 import { MaasError } from '@openmaas/kernel/errors'
 import type { RecoveryTarget } from '@openmaas/protocols/channel/database-orders'
-import { compareReached } from './log-position.ts'
+import { compareReached, compareTransaction } from './log-position.ts'
 import type { DatabasePoint } from './points.ts'
 
 export type Moment =
@@ -86,15 +86,31 @@ function findPlace(points: readonly DatabasePoint[], target: RecoveryTarget, wan
   const pairs = points.map((base, i): Candidate => ({ base, later: points[i + 1] ?? null }))
   if (points.length > 0 && known.every((reached) => reached !== null)) {
     const first = known.indexOf(true)
-    if (first === 0) {
-      const message = 'the transaction is older than the oldest recovery point'
-      throw new MaasError('DATABASE_TARGET_UNREACHABLE', message, { wanted })
-    }
+    if (first === 0) throw tooOld(wanted)
     if (first === -1) return { candidates: pairs.slice(-1), target, needsPoint: true }
     return { candidates: [pairs[first - 1]!], target, needsPoint: false }
   }
-  const candidates = pairs.toReversed().slice(0, CANDIDATES_MAX)
-  return { candidates, target, needsPoint: true }
+  const [begin, end] = spanOf(points, wanted)
+  if (points.length > 0 && end === 0) throw tooOld(wanted)
+  const candidates = pairs.slice(begin, end).toReversed().slice(0, CANDIDATES_MAX)
+  return { candidates, target, needsPoint: end === points.length }
+}
+
+/**
+ * Behind which points it may lie, by what their marks tell of the transactions of that moment. It
+ * may have ended between the mark and the freeze of the last one that it is later than: then it
+ * is in that point, and behind the one before.
+ */
+function spanOf(points: readonly DatabasePoint[], wanted: string): [number, number] {
+  const known = points.map(({ mark }) => compareTransaction(mark, wanted))
+  const ended = known.indexOf('ended')
+  const begin = Math.max(0, known.lastIndexOf('later') - 1)
+  return [begin, ended === -1 ? points.length : ended]
+}
+
+function tooOld(wanted: string): MaasError {
+  const message = 'the transaction is older than the oldest recovery point'
+  return new MaasError('DATABASE_TARGET_UNREACHABLE', message, { wanted })
 }
 
 const timeText = (ms: number): string => new Date(ms).toISOString()

@@ -74,9 +74,10 @@ export async function mark(
     marks,
     productionSettings,
   })
+  const known = production === null ? '' : ` ${production.transactions}`
   return {
     atMs,
-    position: { position: standby.receivedText, detail: String(standby.timeline) },
+    position: { position: standby.receivedText, detail: `${standby.timeline}${known}` },
     consistency: production === null ? 'crash' : 'application',
     logFromMs: pruned.marks[0]?.atMs ?? null,
     prunedBytes: pruned.prunedBytes,
@@ -99,12 +100,16 @@ interface ProductionEnd {
   readonly atMs: number
   readonly clock: ClockReading
   readonly flushed: bigint
+  /** "730:745": transactions before the first had ended, those from the second on had not begun. */
+  readonly transactions: string
   readonly settings: Record<string, string>
 }
 
 const END = `
   select extract(epoch from clock_timestamp()) * 1000 as at_ms,
-         pg_current_wal_insert_lsn() as inserted, pg_current_wal_flush_lsn() as flushed`
+         pg_current_wal_insert_lsn() as inserted, pg_current_wal_flush_lsn() as flushed,
+         txid_snapshot_xmin(running) || ':' || txid_snapshot_xmax(running) as transactions
+    from txid_current_snapshot() as running`
 
 /** Where the log ended at the moment of the call, once production itself has flushed it. */
 async function readEnd(production: Queries, signal: AbortSignal): Promise<ProductionEnd> {
@@ -123,6 +128,7 @@ async function readEnd(production: Queries, signal: AbortSignal): Promise<Produc
     atMs,
     clock,
     flushed: flushed < inserted ? flushed : inserted,
+    transactions: String(first?.['transactions']),
     settings: await readSettings(production),
   }
 }
