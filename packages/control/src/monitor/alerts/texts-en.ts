@@ -69,7 +69,7 @@ export const ENGLISH: AlertTexts = {
     cause: `Point ${pointId ?? '?'}, verified at ${time(at)}: ${reason}`,
     nextStep:
       `Read openmaas point show ${pointId ?? ''} and openmaas job log ${jobId}. When production ` +
-      'has the fault too, mend it there; else protect it anew, and recover from points that verify.',
+      'has the fault too, mend it there; else protect it anew; recover from points that verify.',
   }),
   'verification-overdue': ({ source, host, everyMs, lastAt }) => ({
     title: `${source} on ${host} was not verified in time`,
