@@ -16,7 +16,7 @@ const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 /** CI keeps this folder. */
 const SCREENSHOTS = join(import.meta.dirname, '../../.cache/console-screenshots')
 /** Shared machines are slow; nothing here asserts a time. */
-const WAIT_MAX_MS = 60_000
+const WAIT_MAX_MS = 120_000
 
 export type Language = 'en' | 'zh-CN'
 export type Theme = 'light' | 'dark'
