@@ -215,12 +215,12 @@ done, 6 with warnings, 7 failed, 10 damage found, 130 cancelled.`,
   'server.vdb-promote.help':
     'Copies in the background while it runs; then it stops for a moment and goes on from the\n' +
     'directory with the same port, user and password. The clone in the pool is let go.',
-  'server.option.live': 'Follow production, read-only, until "vdb open"',
+  'server.option.live': 'follow production, read-only, until "vdb open"',
   'server.option.as-production':
-    "In production's place: its accounts and settings, nothing confined",
-  'server.option.keep-data': 'Leave the directory of one that was promoted',
-  'server.option.directory': 'A directory of its host, empty or not there yet',
-  'server.option.all': 'Also those that have ended',
+    "in production's place: its accounts and settings, nothing confined",
+  'server.option.keep-data': 'leave the directory of one that was promoted',
+  'server.option.directory': 'a directory of its host, empty or not there yet',
+  'server.option.all': 'also those that have ended',
   'server.vdb-verify': 'Prove that a point is a database that works',
   'server.vdb-verify.help':
     'Starts it on a clone, runs the checks of the engine and the assertions, and drops it\n' +
