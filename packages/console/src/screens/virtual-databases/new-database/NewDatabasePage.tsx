@@ -15,6 +15,10 @@ import { newDatabaseMessages } from './messages/text.ts'
 import { agentsQuery, sourcesQuery } from './queries.ts'
 import '../virtual-databases.css'
 
+/** Something can be made of it, by whoever asks. */
+const isUsable = ({ lastPointId, database }: Source, isLimited: boolean): boolean =>
+  lastPointId !== null && (!isLimited || (database?.selfService ?? 'off') !== 'off')
+
 export function NewDatabasePage() {
   const text = useText(newDatabaseMessages)
   const list = useText(databasesMessages)
@@ -22,7 +26,9 @@ export function NewDatabasePage() {
   const { data } = useSuspenseQuery(sourcesQuery)
   const hosts = useQuery(agentsQuery)
   const sources = data.items.filter(({ kind }) => isDatabaseKind(kind))
-  const only = sources.length === 1 ? sources[0] : undefined
+  const isLimited = useIsLimited()
+  const usable = sources.filter((one) => isUsable(one, isLimited))
+  const only = usable.length === 1 ? usable[0] : undefined
   const source = sources.find(({ id }) => id === search.sourceId) ?? only
   const [cli, setCli] = useState('openmaas vdb create <source>')
   return (
