@@ -68,14 +68,14 @@ export function makeMediumHandlers(
       }),
     'medium.served': async ({ poolId }) => {
       const pool = await node.pool(poolId)
-      const media = listMediaStatus(pool.access).flatMap(({ record, state }) => {
+      const known = listMediaStatus(pool.access).map(async ({ record, state }) => {
         if (record.controlId === undefined) return []
-        const known = { mediumId: record.controlId, poolMediumId: record.id, state }
         const writtenBytes = writtenBytesOf(pool, record)
-        const full = fullnessOf(pool, record)
-        return [{ ...known, writtenBytes, ...(full !== undefined && { full }) }]
+        const full = await fullnessOf(pool, record)
+        const facts = { mediumId: record.controlId, poolMediumId: record.id, state, writtenBytes }
+        return [{ ...facts, ...(full !== undefined && { full }) }]
       })
-      return { media }
+      return { media: (await Promise.all(known)).flat() }
     },
   }
 }

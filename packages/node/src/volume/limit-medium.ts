@@ -10,8 +10,10 @@ import process from 'node:process'
 import { isServed } from '@openmaas/agent/media/engine-process'
 import { lockMedium } from '@openmaas/agent/media/medium-lock'
 import type { PoolAccess } from '@openmaas/agent/media/types'
+import { isMaasError } from '@openmaas/kernel/errors'
 import type { MediumId } from '@openmaas/kernel/ids'
 import { MiB } from '@openmaas/kernel/units'
+import { askEngine } from '@openmaas/medium/engine/control'
 import { engineRuns, readStatus } from '@openmaas/medium/engine/status'
 import {
   loadMedium,
@@ -20,9 +22,12 @@ import {
   type MediumRecord,
   saveMedium,
 } from '@openmaas/medium/media/record'
+import { controlSocketOf } from '@openmaas/medium/media/runtime-directory'
 
 /** A write is refused whole, and is of 1 MiB at most; a few may be under way. */
 const NEAR_BYTES = 4 * MiB
+/** With less than this free, an engine is asked whether it refused writes. */
+const ASKED_BYTES = 64 * MiB
 /** A process that was killed is gone within this, unless the kernel is in trouble. */
 const GONE_MS = 10_000
 const POLL_MS = 10
@@ -62,16 +67,35 @@ export function writtenBytesOf(
   return bytes
 }
 
-/** What keeps writes from being taken; undefined: nothing does. */
-export function fullnessOf(
+/**
+ * What keeps writes from being taken; undefined: nothing does. One that was refused writes counts
+ * until its engine is restarted: what it holds goes up and down meanwhile, and the file system on
+ * it needs to be mounted anew all the same.
+ */
+export async function fullnessOf(
   pool: Pick<PoolAccess, 'path'>,
-  record: Pick<MediumRecord, 'quotaBytes' | 'readOnly' | 'layers'>,
-): 'quota' | 'disk' | undefined {
-  const { quotaBytes, readOnly, layers } = record
+  record: Pick<MediumRecord, 'quotaBytes' | 'readOnly' | 'layers' | 'attachment'>,
+): Promise<'quota' | 'disk' | undefined> {
+  const { quotaBytes = Infinity, readOnly, layers } = record
   if (readOnly) return undefined
   // The quota is that of the layer that takes the writes.
   const top = writtenBytesOf(pool, { layers: layers.slice(-1) })
-  if (quotaBytes !== undefined && top > quotaBytes - NEAR_BYTES) return 'quota'
   const { bavail, bsize } = statfsSync(pool.path)
-  return bavail * bsize < NEAR_BYTES ? 'disk' : undefined
+  const freeBytes = bavail * bsize
+  if (top > quotaBytes - NEAR_BYTES) return 'quota'
+  if (freeBytes < NEAR_BYTES) return 'disk'
+  const reason = top > quotaBytes / 2 ? 'quota' : freeBytes < ASKED_BYTES ? 'disk' : undefined
+  return reason !== undefined && (await hasFailed(record)) ? reason : undefined
+}
+
+async function hasFailed({ attachment }: Pick<MediumRecord, 'attachment'>): Promise<boolean> {
+  if (attachment === undefined) return false
+  try {
+    const { failures } = await askEngine(controlSocketOf(attachment.runtimeDirectory), 'status')
+    return failures > 0
+  } catch (error) {
+    // It is being restarted: the next look asks again.
+    if (!isMaasError(error)) throw error
+    return false
+  }
 }
