@@ -4,7 +4,7 @@ import { MaasError } from '@openmaas/kernel/errors'
 import { writePrivateFile } from '@openmaas/kernel/private-file'
 import type { DatabaseConnection } from '@openmaas/protocols/channel/database-orders'
 import { chownSync } from 'node:fs'
-import { beginClockReading, type ClockReading } from '@openmaas/source-kit/clock-reading'
+import { type ClockReading, readClock } from '@openmaas/source-kit/clock-reading'
 import type { FollowSource } from './dialect.ts'
 import type { PrivateServer } from './private-server.ts'
 import { CARRIED_SETTINGS, PRODUCTION_SETTINGS } from './server-options.ts'
@@ -83,15 +83,16 @@ export interface Moment {
   readonly clock?: ClockReading
 }
 
+/** SYSDATE, unlike NOW, is never that of an earlier statement. */
+const CLOCK = 'SELECT CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000 AS CHAR)'
+
 /** All that production had committed at `atMs` is in `position`. */
 export async function productionNow(
   production: Session,
   positionOf: (session: Session) => Promise<string>,
 ): Promise<Moment> {
-  // SYSDATE, unlike NOW, is never that of an earlier statement.
-  const asked = beginClockReading()
-  const text = await production.value('SELECT CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000 AS CHAR)')
-  const now = numberOf(text)
-  const clock = asked.end(now)
-  return { atMs: Math.floor(now), clock, position: await positionOf(production) }
+  const ask = async (): Promise<number> => numberOf(await production.value(CLOCK))
+  const now = await ask()
+  const position = await positionOf(production)
+  return { atMs: Math.floor(now), position, clock: await readClock(ask) }
 }

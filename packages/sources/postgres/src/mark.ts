@@ -13,7 +13,7 @@ import { MaasError } from '@openmaas/kernel/errors'
 import type { DatabaseParams, DatabaseResult } from '@openmaas/protocols/channel/database-orders'
 import { logBudget } from '@openmaas/source-kit/log-budget'
 import type { PluginContext } from '@openmaas/source-kit/plugin'
-import { beginClockReading, type ClockReading } from '@openmaas/source-kit/clock-reading'
+import { type ClockReading, readClock } from '@openmaas/source-kit/clock-reading'
 import { findServer } from '@openmaas/source-kit/server-process'
 import { readSettings } from './as-production.ts'
 import { type Queries, withConnection } from './connection.ts'
@@ -111,12 +111,13 @@ const END = `
          txid_snapshot_xmin(running) || ':' || txid_snapshot_xmax(running) as transactions
     from txid_current_snapshot() as running`
 
+const CLOCK = 'select extract(epoch from clock_timestamp()) * 1000'
+
 /** Where the log ended at the moment of the call, once production itself has flushed it. */
 async function readEnd(production: Queries, signal: AbortSignal): Promise<ProductionEnd> {
-  const asked = beginClockReading()
   const [first] = await production.rows(END)
   const atMs = Number(first?.['at_ms'])
-  const clock = asked.end(atMs)
+  const clock = await readClock(async () => Number(await production.value(CLOCK)))
   const inserted = lsn(String(first?.['inserted']))
   let flushed = lsn(String(first?.['flushed']))
   const deadline = performance.now() + FLUSH_MS
