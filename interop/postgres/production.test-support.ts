@@ -129,6 +129,9 @@ export class Production {
     const user = serverUser('postgres')
     if (user !== null) await chown(signal, user.uid, user.gid)
     await this.start()
+    // It answers before its recovery has ended, and takes no writes until then.
+    const over = async () => (await this.sql('select pg_is_in_recovery()')) === false
+    await waitFor('production takes writes', over, { timeoutMs: LIMIT_MS })
   }
 
   /** Makes a certificate for localhost. @returns it, as its own authority; after a restart */
