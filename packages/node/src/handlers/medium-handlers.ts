@@ -70,8 +70,8 @@ export function makeMediumHandlers(
       const pool = await node.pool(poolId)
       const known = listMediaStatus(pool.access).map(async ({ record, state }) => {
         if (record.controlId === undefined) return []
-        const writtenBytes = writtenBytesOf(pool, record)
-        const full = await fullnessOf(pool, record)
+        const writtenBytes = writtenBytesOf(pool.access, record)
+        const full = await fullnessOf(pool.access, record)
         const facts = { mediumId: record.controlId, poolMediumId: record.id, state, writtenBytes }
         return [{ ...facts, ...(full !== undefined && { full }) }]
       })

@@ -23,6 +23,7 @@ import {
   saveMedium,
 } from '@openmaas/medium/media/record'
 import { controlSocketOf } from '@openmaas/medium/media/runtime-directory'
+import { LayerStore } from '@openmaas/medium/overlay/layer-store'
 
 /** A write is refused whole, and is of 1 MiB at most; a few may be under way. */
 const NEAR_BYTES = 4 * MiB
@@ -55,12 +56,13 @@ export async function limitMedium(
 
 /** What its own layers take on the disk: holes and what was trimmed take nothing. */
 export function writtenBytesOf(
-  { path: brick }: Pick<PoolAccess, 'path'>,
+  pool: Pick<PoolAccess, 'path' | 'fs'>,
   { layers }: Pick<MediumRecord, 'layers'>,
 ): number {
+  const store = new LayerStore(pool.fs, mediaDirectory(pool.path))
   let bytes = 0
   for (const layer of layers) {
-    const data = path.join(mediaDirectory(brick), layer, 'data')
+    const data = path.join(store.pathOf(layer), 'data')
     // One that was just sealed is gone.
     bytes += (statSync(data, { throwIfNoEntry: false })?.blocks ?? 0) * BLOCK_BYTES
   }
@@ -73,7 +75,7 @@ export function writtenBytesOf(
  * it needs to be mounted anew all the same.
  */
 export async function fullnessOf(
-  pool: Pick<PoolAccess, 'path'>,
+  pool: Pick<PoolAccess, 'path' | 'fs'>,
   record: Pick<MediumRecord, 'quotaBytes' | 'readOnly' | 'layers' | 'attachment'>,
 ): Promise<'quota' | 'disk' | undefined> {
   const { quotaBytes = Infinity, readOnly, layers } = record
