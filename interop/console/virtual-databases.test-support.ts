@@ -87,10 +87,11 @@ class Shop implements AsyncDisposable {
   }
 }
 
-export const HAS_POSTGRES = existsSync(join(folderOf(15) ?? '/nowhere', 'postgres'))
+const HAS_POSTGRES = existsSync(join(folderOf(15) ?? '/nowhere', 'postgres'))
 
 export function testVirtualDatabases(site: () => ConsoleSite): void {
-  describe.skipIf(!HAS_POSTGRES)('virtual databases (skipped: PostgreSQL 15 missing)', () => {
+  const title = HAS_POSTGRES ? '' : ' (skipped: PostgreSQL 15 missing)'
+  describe.skipIf(!HAS_POSTGRES)(`virtual databases${title}`, () => {
     let shop: Shop
     let page = ''
 
