@@ -56,7 +56,8 @@ const findFlaws = `(language, sameInBoth) => {
   for (const [index, one] of clickable.entries()) {
     for (const other of clickable.slice(index + 1)) {
       if (one.element.contains(other.element) || other.element.contains(one.element)) continue
-      if (one.element.closest('label, .ant-select') && one.element.closest('label, .ant-select') === other.element.closest('label, .ant-select')) continue
+      const field = one.element.closest('label, .ant-select')
+      if (field !== null && field === other.element.closest('label, .ant-select')) continue
       const width = Math.min(one.box.right, other.box.right) - Math.max(one.box.left, other.box.left)
       const height = Math.min(one.box.bottom, other.box.bottom) - Math.max(one.box.top, other.box.top)
       if (width > 3 && height > 3) flaws.push('overlap: ' + nameOf(one.element) + ' and ' + nameOf(other.element))

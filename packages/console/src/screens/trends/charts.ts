@@ -2,6 +2,8 @@
 type Day = readonly [at: string, value: number]
 
 const GRID = { left: 8, right: 16, top: 16, bottom: 4, containLabel: true }
+/** One label a day at most, and none over another. */
+const DAYS = { type: 'time', minInterval: 86_400_000, axisLabel: { hideOverlap: true } }
 const BAR_WIDTH_MAX = 24
 
 interface Series {
@@ -18,7 +20,7 @@ export function byteBars(series: readonly Series[], format: (value: number) => s
     grid: isMany ? { ...GRID, top: 32 } : GRID,
     ...(isMany && { legend: { top: 0 } }),
     tooltip: { trigger: 'axis', valueFormatter: format },
-    xAxis: { type: 'time' },
+    xAxis: DAYS,
     yAxis: { type: 'value', axisLabel: { formatter: format } },
     series: series.map(({ name, data, marks = [] }) => ({
       type: 'bar',
@@ -38,7 +40,7 @@ export function shareLine(days: readonly Day[], format: (value: number) => strin
   return {
     grid: GRID,
     tooltip: { trigger: 'axis', valueFormatter: format },
-    xAxis: { type: 'time' },
+    xAxis: DAYS,
     yAxis: { type: 'value', min: 0, max: 1, axisLabel: { formatter: format } },
     series: [{ type: 'line', areaStyle: { opacity: 0.2 }, data: days }],
   }

@@ -35,7 +35,7 @@ export function JobCalendarPage() {
       cli={`openmaas job calendar --from '${dateText(day.from)} 00:00'`}
       api={apiLine('GET', '/api/v1/job-calendar', query)}
     >
-      <div className="om-filters">
+      <div className="om-filters" style={{ alignItems: 'center' }}>
         <Button onClick={() => show(shiftDay(day, -1))} data-testid="day-before">
           {text('calendar.before')}
         </Button>
