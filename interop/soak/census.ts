@@ -1,5 +1,5 @@
 /** What there is on a machine because of a server: counted before and after, and the same. */
-import { globSync, readdirSync, readFileSync } from 'node:fs'
+import { globSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { commandLine, listProcesses } from '../support/leftovers.ts'
@@ -24,7 +24,8 @@ export async function takeCensus(site: CensusSite): Promise<Census> {
   const { media, ...catalog } = readCatalog(join(data, 'catalog.db'))
   return {
     processes: listProcesses().filter((pid) => commandLine(pid) !== '').length,
-    mounts: mounts.length,
+    // Those of others, which were there when the namespace was made, go when they like.
+    mounts: mounts.filter((line) => media.has(/mnt_[0-9A-Z]+/.exec(line)?.[0] ?? '')).length,
     'loop devices': loopsOf(media),
     'files of the agent and the node': filesIn(data, ELSEWHERE),
     'files of media in the pool': filesIn(join(data, 'pool', 'media')),
@@ -35,6 +36,24 @@ export async function takeCensus(site: CensusSite): Promise<Census> {
     ...catalog,
     'descriptors of the server': readdirSync(`/proc/${serverPid}/fd`).length,
     ...(await site.askProduction()),
+  }
+}
+
+/** What a process has open, by kinds: a path without its numbers, how often. */
+export function describeDescriptors(pid: number): string {
+  const counts = new Map<string, number>()
+  for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+    const kind = linkOrNothing(`/proc/${pid}/fd/${fd}`).replaceAll(/[0-9A-Z]{26}|\d+/g, 'N')
+    counts.set(kind, (counts.get(kind) ?? 0) + 1)
+  }
+  return [...counts].map(([kind, count]) => `${count} ${kind}`).join(', ')
+}
+
+function linkOrNothing(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return '' // Closed while we looked.
   }
 }
 

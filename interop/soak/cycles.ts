@@ -17,7 +17,13 @@ import { parseArgs } from 'node:util'
 import { waitFor } from '@openmaas/testkit/wait-for'
 import { describeMachine, formatMachine, load } from '../../bench/machine.ts'
 import { ServerProgram } from '../serve/server.test-support.ts'
-import { type Census, type CensusSite, compareCensus, takeCensus } from './census.ts'
+import {
+  type Census,
+  type CensusSite,
+  compareCensus,
+  describeDescriptors,
+  takeCensus,
+} from './census.ts'
 import { Journal, spread, wordsOf } from './journal.ts'
 import { Patient } from './patient.ts'
 import { makeMariadb, makePostgres, type Subject } from './production-kinds.ts'
@@ -149,6 +155,7 @@ async function run(server: ServerProgram, subject: Subject): Promise<void> {
   const place = { data, serverPid: server.pid, askProduction: () => subject.census() }
   for (let number = 1; number <= WARM_CYCLES; number += 1) await cycle(site, number)
   const before = await censusAtRest(place)
+  const open = describeDescriptors(server.pid)
   const memoryBefore = residentMb(server.pid)
   const count = Number(values.cycles)
   for (let number = 1; number <= count; number += 1) {
@@ -156,6 +163,7 @@ async function run(server: ServerProgram, subject: Subject): Promise<void> {
     if (number % 10 === 0) journal.say(`${number} cycles, load ${load().toFixed(1)}`)
   }
   await judge(place, before, count)
+  journal.say(`open before: ${open}; after: ${describeDescriptors(server.pid)}`)
   journal.say(`memory of the server: ${memoryBefore} MB before, ${residentMb(server.pid)} after`)
   for (const [verb, each] of Object.entries(times)) journal.say(`${verb}: ${spread(each)}`)
 }
