@@ -105,12 +105,14 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
         }
         for (const { id, name } of items) await drop(id, name)
         if (sourceId !== undefined) {
+          // It lets go of its slot only when it answers.
+          await production.start()
           const danger = { confirm: 'shop', reason: 'the test is over' }
           await server.api.call('deleteSource', { params: { sourceId }, body: danger })
           const jobs = await server.api.call('listJobs', {
             query: { 'filter[kind]': 'unprotect-database' },
           })
-          await finish(server.api, jobs.items[0]!.id).catch(() => undefined)
+          await finish(server.api, jobs.items[0]!.id)
         }
       } finally {
         await server?.[Symbol.asyncDispose]()
