@@ -2,8 +2,7 @@
  * Virtual databases that have no room to write any more: their quota is used up, or the disk of
  * their pool is. Seen within half a minute, told in words, and ended by more of either.
  */
-import { ERRORS } from '@openmaas/kernel/errors'
-import { isMaasError } from '@openmaas/kernel/errors'
+import { type ErrorCode, isMaasError } from '@openmaas/kernel/errors'
 import { formatBytes } from '@openmaas/kernel/units'
 import type { Clock } from '@openmaas/kernel/clock'
 import type { OrderGiver, Result } from '@openmaas/protocols/channel/orders'
@@ -14,7 +13,7 @@ import type { Trx } from '../http/handler-context.ts'
 import type { VirtualDatabaseRow } from './rows.ts'
 
 const TIMEOUT_MS = 20_000
-export const FULL_CODE: keyof typeof ERRORS = 'VIRTUAL_DATABASE_FULL'
+export const FULL_CODE: ErrorCode = 'VIRTUAL_DATABASE_FULL'
 
 type Served = Result<'medium.served'>['media'][number]
 export type Limit = NonNullable<Served['full']>
