@@ -1,4 +1,4 @@
-/** What a run of a group writes down: its moment while it is made, and the group point in the end. */
+/** What a run of a group writes down: its moment while it is made, in the end the group point. */
 import type { PolicySpec } from '@openmaas/api/policy'
 import { isMaasError, MaasError } from '@openmaas/kernel/errors'
 import { appendEvent } from '../../catalog/events.ts'

@@ -153,7 +153,8 @@ async function close(context: Context): Promise<Results['close']> {
   const spread = spreadOf(clocks)
   const { clockLimitMs } = await loadGroup(db, context.params.groupId)
   if (spread !== null && spread.leastMs > clockLimitMs) {
-    const message = `the clocks of production are ${spread.leastMs} ms apart, more than the group allows`
+    const apart = `the clocks of production are ${spread.leastMs} ms apart`
+    const message = `${apart}, more than the group allows`
     throw new MaasError('GROUP_CLOCKS_APART', message, { ...spread, clockLimitMs })
   }
   if (spread === null) {
