@@ -93,12 +93,18 @@ export async function recordPoint(
   const data = { sourceId, poolId, snapshotId, takenAt, sizeBytes, addedBytes, jobId: job.id }
   const event = { topic: 'points', type: 'point.created', subject: point.id, labels, data } as const
   await appendEvent(trx, event, clock)
-  const spec = await specOf(trx, policyId)
-  const of = { sourceId, policyId, labels, now, spec }
-  await expireOld(services, trx, of)
-  const isDatabase = database !== undefined
-  await verifyEach(services, trx, { ...of, pointId: point.id, isDatabase })
+  const of = { sourceId, policyId, labels, now, pointId: point.id }
+  await followPolicy(services, trx, { ...of, isDatabase: database !== undefined })
   return point.id
+}
+
+type Recorded = Omit<Parameters<typeof verifyEach>[2], 'spec'> & { readonly now: number }
+
+/** What its policy wants of a new point: what may go, and whether it is verified at once. */
+async function followPolicy(services: KindServices, trx: Trx, of: Recorded): Promise<void> {
+  const spec = await specOf(trx, of.policyId)
+  await expireOld(services, trx, { ...of, spec })
+  await verifyEach(services, trx, { ...of, spec })
 }
 
 async function specOf(trx: Trx, policyId: string | null): Promise<PolicySpec | null> {

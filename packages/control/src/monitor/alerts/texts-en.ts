@@ -66,7 +66,7 @@ export const ENGLISH: AlertTexts = {
   }),
   'database-unverified': ({ source, pointId, jobId, at, reason }) => ({
     title: `A recovery point of ${source} did not stand up to its verification`,
-    cause: `Point ${pointId ?? '?'}, verified at ${time(at)}: ${reason}`,
+    cause: `Point ${pointId ?? '?'}, verified at ${time(at)}: ${reason}.`,
     nextStep:
       `Read openmaas point show ${pointId ?? ''} and openmaas job log ${jobId}. When production ` +
       'has the fault too, mend it there; else protect it anew; recover from points that verify.',
