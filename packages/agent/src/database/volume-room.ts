@@ -37,7 +37,7 @@ export async function roomOf(directory: string): Promise<Room | null> {
   }
 }
 
-/** What the plug-in says of the standby, with the room; the lack of room is the reason it stands. */
+/** What the plug-in says of the standby, with the room; without it, that is why it stands. */
 export function withRoom(status: DatabaseStatus, room: Room | null): DatabaseStatus {
   if (room === null) return status
   const volume = { ...room, full: isFull(room) }
