@@ -154,7 +154,7 @@ export function testVirtualDatabases(site: () => ConsoleSite): void {
       // Names of those that run are unique: the server says so, and nothing is made.
       await visit.by('database-name').fill('shop-test')
       await visit.by('database-go').click()
-      await visit.page.locator('[data-code=REQUEST_INVALID]').waitFor()
+      await visit.page.locator('[data-code=NAME_TAKEN]').waitFor()
       expect(visit.complaints).toEqual([])
     })
 
