@@ -88,7 +88,14 @@ async function compare({ patient, oracle, journal, ...site }: CheckSite): Promis
   if (content.count < acknowledged) journal.fault(`synchronous: ${text}`)
   else journal.say(`synchronous: ${text}`)
   // Its port is production's.
-  await patient.drop(made.virtualDatabaseId)
+  const params = { virtualDatabaseId: made.virtualDatabaseId }
+  const dropped = await patient.ask('the drop is begun', (api) =>
+    api.call('dropVirtualDatabase', {
+      params,
+      body: { force: true, confirm: body.name, reason: 'production is back' },
+    }),
+  )
+  if ('jobId' in dropped) await patient.ended(dropped.jobId)
   await production.start()
   // What is there beyond was never acknowledged; production has it, too.
   const wrong = differs(content, await oracle.first(content.count))
