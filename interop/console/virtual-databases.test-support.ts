@@ -166,6 +166,7 @@ export function testVirtualDatabases(site: () => ConsoleSite): void {
       await visit.by('self-service').waitFor()
       expect(await visit.page.locator('nav a[href="/sources"]').count()).toBe(0)
       await visit.by('empty').getByTestId('create-database').click()
+      await visit.by('plan-facts').waitFor()
       await visit.by('database-name').fill('mine')
       await visit.by('database-reason').fill('a test of the shop')
       await visit.by('database-go').click()

@@ -1,6 +1,6 @@
 /** The dry run: data, time, space, and whether a point is taken first. */
 import { useEffect, useState } from 'react'
-import { useQuery } from '@tanstack/react-query'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import Skeleton from 'antd/es/skeleton'
 import { useFormat } from '../../../format/use-format.ts'
 import { useText } from '../../../i18n/text.ts'
@@ -29,6 +29,8 @@ export function PlanPanel({ body }: { readonly body: CreateBody | null }) {
   const { data, error, isFetching } = useQuery({
     ...planQuery(settled ?? ({} as CreateBody)),
     enabled: settled !== null,
+    // The button below must not move while somebody is about to press it.
+    placeholderData: keepPreviousData,
   })
   return (
     <section data-testid="database-plan" aria-live="polite" aria-busy={isFetching}>
