@@ -177,7 +177,7 @@ export function testVirtualDatabases(site: () => ConsoleSite): void {
       await visit.page.reload()
       await visit.by('request-create').click()
       // Its page, where it comes into being; that it runs is shown above.
-      await visit.by('connection').waitFor()
+      await visit.by('database-connection').waitFor()
       await visit.page.locator('h1 ~ [data-state]').waitFor()
       expect(visit.complaints).toEqual([])
     })
@@ -185,12 +185,12 @@ export function testVirtualDatabases(site: () => ConsoleSite): void {
     test.each(LOOKS)('$language $theme $size: nothing is cut, axe is content', async (look) => {
       await using visit = await site().enter(look)
       const screens: [name: string, path: string, testId: string][] = [
-        ['vdbs', '/virtual-databases', 'vdb-shop-test'],
         ['vdb', page, 'database-steps'],
-        ['vdb-timeline', `${page}?tab=timeline`, 'bookmark-before'],
         ['vdb-new', `/virtual-databases/new?sourceId=${shop.sourceId}`, 'plan-facts'],
       ]
       if (look.size === 'wide') {
+        screens.push(['vdbs', '/virtual-databases', 'vdb-shop-test'])
+        screens.push(['vdb-timeline', `${page}?tab=timeline`, 'bookmark-before'])
         screens.push(['vdb-tests', `${page}?tab=tests`, 'snippet'])
         screens.push(['groups', '/groups', 'group-till'])
       } else screens.push(['group', `/groups/${shop.groupId}`, 'group-points'])

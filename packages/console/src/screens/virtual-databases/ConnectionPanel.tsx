@@ -24,7 +24,7 @@ export function ConnectionPanel({ database }: { readonly database: VirtualDataba
   })
   const isThere = port !== null
   return (
-    <section className="om-panel" data-testid="connection">
+    <section className="om-panel" data-testid="database-connection">
       <h2>{text('connect')}</h2>
       {!isThere && <p className="om-quiet">{text('connect.waiting')}</p>}
       {state === 'stopped' && <p className="om-quiet">{text('connect.stopped')}</p>}

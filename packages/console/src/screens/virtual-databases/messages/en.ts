@@ -204,7 +204,7 @@ export const en = {
   'promote.directory.wrong': 'An absolute path such as /srv/pg/shop.',
   'tests.title': 'A database for each test job',
   'tests.text':
-    'One line before the tests, one after; dropped also when the job dies. By a data-consumer token.',
+    'One line before the tests, one after; dropped also when the job dies. By a consumer’s token.',
   'tests.copy': 'Copy the snippet',
   'tests.curl': 'curl',
   'tests.github': 'GitHub Actions',
