@@ -136,8 +136,8 @@ with a whole document.`,
   'server.point-delete': 'Delete a point',
   'server.job-list': 'List jobs',
   'server.job-calendar': 'Show when work clashes: what ran and will run, by host',
-  'server.job-calendar.help': `A day from now on, or from --from to --until. RAN counts a job in every
-hour in which it was at work. -o json has each hour.`,
+  'server.job-calendar.help': `A day from now on, or from --from to --until. RAN counts a job in
+every hour in which it was at work. -o json has each hour.`,
   'server.job-show': 'Show a job with its steps',
   'server.job-watch': 'Follow a job to its end',
   'server.job-watch.help': `Without a job: the newest one. The exit code says how it ended: 0
@@ -181,8 +181,8 @@ done, 6 with warnings, 7 failed, 10 damage found, 130 cancelled.`,
     'follows. From then on its policy takes points, and every second between them can be had.',
   'server.database-change': 'Change how a database is reached, and what is asked of its points',
   'server.database-change.help':
-    'What is not named stays. --assert takes the place of all assertions there are: each is asked\n' +
-    'of every point that is verified, by hand or by policy, and must answer true.',
+    'What is not named stays. --assert takes the place of all assertions there are: each is\n' +
+    'asked of every point that is verified, by hand or by policy, and must answer true.',
   'server.option.place': 'where production is now',
   'server.option.no-assert': 'ask nothing of points beside the checks of the engine',
   'server.database-list': 'List the databases that are protected',

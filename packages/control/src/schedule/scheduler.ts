@@ -235,7 +235,7 @@ export class Scheduler {
   }
 
   async #runGroups(): Promise<void> {
-    const { catalog, enqueue } = this.#options
+    const { catalog } = this.#options
     const groups = await listDueGroups(catalog.db, catalog.clock.wallMs(), DUE_MAX)
     for (const group of groups) {
       await turn()
@@ -243,7 +243,9 @@ export class Scheduler {
       // Gone or switched off since the last look; the next one plans it anew.
       if (policy === undefined || !policy.enabled) continue
       const now = catalog.clock.wallMs()
-      const of = { group, policy, now, enqueue: enqueue.bind(this.#options) }
+      const enqueue: SchedulerOptions['enqueue'] = (trx, request) =>
+        this.#options.enqueue(trx, request)
+      const of = { group, policy, now, enqueue }
       await this.#transact((trx) => runGroup(trx, of))
     }
   }

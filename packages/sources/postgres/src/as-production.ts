@@ -9,6 +9,7 @@
  */
 import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { z } from 'zod'
 import type { Queries } from './connection.ts'
 import type { Place } from './place.ts'
 import type { Programs } from './programs.ts'
@@ -23,12 +24,12 @@ const SETTINGS = `
 /** Beyond it somebody has made up settings of their own by the thousand. */
 const SETTINGS_MAX = 1000
 
+const settingRows = z.array(z.object({ name: z.string(), value: z.string().nullable() }))
+
 export async function readSettings(production: Queries): Promise<Record<string, string>> {
   const rows = await production.rows(SETTINGS)
-  const known = rows.slice(0, SETTINGS_MAX).map((row): [string, string] => {
-    return [String(row['name']), String(row['value'] ?? '')]
-  })
-  return Object.fromEntries(known)
+  const known = settingRows.parse(rows.slice(0, SETTINGS_MAX))
+  return Object.fromEntries(known.map(({ name, value }) => [name, value ?? '']))
 }
 
 /** True of where it stood, or of what it did for others. */

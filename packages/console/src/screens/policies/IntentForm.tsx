@@ -13,7 +13,7 @@ import { RULES } from './PolicyPromise.tsx'
 
 const KEEP_MAX = 100_000
 const LOCK_DAYS_MAX = 36_500
-const VERIFY_DEFAULT = { every: '1w', data: false }
+const VERIFY_DEFAULT = { every: '1w', data: false, points: 'newest' } as const
 
 export function IntentForm(props: FormProps) {
   const { form, problems, onChange, onSpec } = props

@@ -68,19 +68,33 @@ export function SourceActions({ source }: { readonly source: Source }) {
         </Button>
       )}
       {error !== null && <ProblemView error={error} />}
-      {isRemoving && (
-        <DestructiveDialog
-          title={text('remove')}
-          name={source.name}
-          plan={(body) => apiCall('deleteSource', { params, body, dryRun: true }) as Promise<Plan>}
-          perform={async (body) => {
-            await apiCall('deleteSource', { params, body })
-            void navigate({ to: '/sources', search: {} })
-            await queryClient.invalidateQueries({ queryKey: ['sources', 'listSources'] })
-          }}
-          onClose={() => setRemoving(false)}
-        />
-      )}
+      {isRemoving && <RemoveDialog source={source} onClose={() => setRemoving(false)} />}
     </>
+  )
+}
+
+function RemoveDialog({
+  source,
+  onClose,
+}: {
+  readonly source: Source
+  readonly onClose: () => void
+}) {
+  const text = useText(sourcesMessages)
+  const navigate = useNavigate({ from: '/sources/$sourceId' })
+  const queryClient = useQueryClient()
+  const params = { sourceId: source.id }
+  return (
+    <DestructiveDialog
+      title={text('remove')}
+      name={source.name}
+      plan={(body) => apiCall('deleteSource', { params, body, dryRun: true }) as Promise<Plan>}
+      perform={async (body) => {
+        await apiCall('deleteSource', { params, body })
+        void navigate({ to: '/sources', search: {} })
+        await queryClient.invalidateQueries({ queryKey: ['sources', 'listSources'] })
+      }}
+      onClose={onClose}
+    />
   )
 }

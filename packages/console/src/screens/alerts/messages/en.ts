@@ -30,7 +30,7 @@ export const en = {
   'silence.all_one': 'Silence',
   'silence.all_other': 'Silence all {{count}}',
   'silence.why':
-    'Nothing is sent about it until then, even when it comes again. It stays in this list; silence ends by itself.',
+    'Until then nothing is sent about it. It stays in this list; silence ends by itself.',
   'silence.for': 'For',
   'silence.reason': 'Reason, for the others and the audit log',
   silent_one: 'Silent until {{until}}, by {{name}}',
