@@ -31,7 +31,9 @@ const findFlaws = `(language, sameInBoth) => {
   }
 
   // The other language: Chinese in English, or a phrase of English in Chinese.
-  const data = 'code, pre, kbd, time, svg, script, style, textarea, .om-code, [data-testid=equivalents], [data-testid=log], [lang]:not(html)'
+  // What people and programs wrote stands as they wrote it.
+  const data = 'code, pre, kbd, time, svg, script, style, textarea, .om-code, [data-testid=equivalents], [data-testid=log], '
+    + '[data-testid=list-audit] td, [data-testid=list-approvals] td, [lang]:not(html)'
   const walker = document.createTreeWalker(document.body, 4)
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const parent = node.parentElement
@@ -39,7 +41,8 @@ const findFlaws = `(language, sameInBoth) => {
     if (words === '' || parent.closest(data) || !isShown(parent)) continue
     const isForeign = language === 'en'
       ? /[\\u4e00-\\u9fff]/.test(words) && parent.closest('[data-testid=language]') === null
-      : /[A-Za-z]{3,} [a-z]{2,} ?[a-z]*/.test(words)
+      // A Chinese sentence may name a command.
+      : /[A-Za-z]{3,} [a-z]{2,}/.test(words) && !/[\\u4e00-\\u9fff]/.test(words)
     if (isForeign) flaws.push('of another language: ' + words.slice(0, 80))
   }
 

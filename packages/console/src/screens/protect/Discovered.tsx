@@ -90,6 +90,8 @@ function FoundChoice({ found, isChosen, onChoose }: ChoiceProps) {
   const format = useFormat()
   const { kind, path, sizeBytes, usedBytes, detail, sourceId } = found
   const size = usedBytes ?? sizeBytes
+  // As agents say it, whose language is English.
+  const said = detail.replace('not running', text('what.stopped'))
   return (
     <div className="om-found-item">
       <button
@@ -105,7 +107,7 @@ function FoundChoice({ found, isChosen, onChoose }: ChoiceProps) {
         </strong>
         <SourceKind kind={kind} />
         <small className="om-quiet">
-          {[size > 0 ? format.bytes(size) : '', detail].filter((word) => word !== '').join(' · ')}
+          {[size > 0 ? format.bytes(size) : '', said].filter((word) => word !== '').join(' · ')}
         </small>
       </button>
       {sourceId !== null && (

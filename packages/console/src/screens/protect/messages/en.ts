@@ -15,6 +15,7 @@ export const en = {
   'what.found': 'Found on this host',
   'what.again': 'Look again',
   'what.nothing': 'Nothing was found by itself. Choose a directory below.',
+  'what.stopped': 'not running',
   'what.known': 'Protected',
   'what.directory': 'Directory',
   'what.exclude': 'Leave out',

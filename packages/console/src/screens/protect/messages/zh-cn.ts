@@ -18,6 +18,7 @@ export const zhCn: Translation<typeof en> = {
   'what.found': '在此主机上发现',
   'what.again': '重新发现',
   'what.nothing': '未自动发现任何对象,请在下方选择目录。',
+  'what.stopped': '未运行',
   'what.known': '已保护',
   'what.directory': '目录',
   'what.exclude': '排除',
