@@ -17,7 +17,7 @@ import { useJobKind } from './job-kind.ts'
 import { JobLog } from './JobLog.tsx'
 import { JobProgressFacts } from './JobProgressFacts.tsx'
 import { JobRates } from './JobRates.tsx'
-import { JobSteps } from './JobSteps.tsx'
+import { StepList } from './StepList.tsx'
 import { jobsMessages } from './messages/text.ts'
 import { jobQuery } from './queries.ts'
 import { jobRoute } from './routes.ts'
@@ -47,7 +47,12 @@ export function JobPage() {
           <h2>{text('steps')}</h2>
           <JobProgressFacts job={job} />
           <Waiting job={job} />
-          <JobSteps steps={job.steps} />
+          <StepList
+            steps={job.steps}
+            nameOf={(step) => step}
+            waiting={text('steps.empty')}
+            testId="steps"
+          />
         </section>
       </div>
       <JobRates key={jobId} job={job} />

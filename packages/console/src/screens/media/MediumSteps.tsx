@@ -2,14 +2,13 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import Skeleton from 'antd/es/skeleton'
-import type { JobDetail } from '@openmaas/api/resources/job'
 import type { Medium } from '@openmaas/api/resources/medium'
 import { apiQuery } from '../../api/queries.ts'
-import { useFormat } from '../../format/use-format.ts'
 import { hasKey, useText } from '../../i18n/text.ts'
 import { ProblemView } from '../../ui/ProblemView.tsx'
 import { StateTag } from '../../ui/StateTag.tsx'
 import { useJobKind } from '../jobs/job-kind.ts'
+import { StepList } from '../jobs/StepList.tsx'
 import { mediaMessages } from './messages/text.ts'
 import { newestJobQuery } from './queries.ts'
 
@@ -33,7 +32,16 @@ export function MediumSteps({ medium }: { readonly medium: Medium }) {
       {error === null && (newest.isPending || (jobId !== undefined && job.isPending)) && (
         <Skeleton active paragraph={{ rows: 2 }} />
       )}
-      {job.data !== undefined && <Steps job={job.data} />}
+      {job.data !== undefined && (
+        <StepList
+          steps={job.data.steps}
+          nameOf={(step) =>
+            hasKey(mediaMessages, `step.${step}`) ? text(`step.${step}` as 'step.serve') : step
+          }
+          waiting={text('steps.waiting')}
+          testId="medium-steps"
+        />
+      )}
       {jobId !== undefined && (
         <p>
           <Link to="/jobs/$jobId" params={{ jobId }} data-testid="medium-job">
@@ -42,33 +50,5 @@ export function MediumSteps({ medium }: { readonly medium: Medium }) {
         </p>
       )}
     </section>
-  )
-}
-
-function Steps({ job }: { readonly job: JobDetail }) {
-  const text = useText(mediaMessages)
-  const format = useFormat()
-  if (job.steps.length === 0) return <p className="om-quiet">{text('steps.waiting')}</p>
-  return (
-    <ol className="om-steps" data-testid="medium-steps">
-      {job.steps.map((step) => {
-        const key = `step.${step.name}`
-        const name = hasKey(mediaMessages, key) ? text(key as 'step.serve') : step.name
-        return (
-          <li key={step.position}>
-            <StateTag state={step.state} />
-            <strong>{name}</strong>
-            {step.endedAt !== null && (
-              <span className="om-quiet">
-                {format.duration(Date.parse(step.endedAt) - Date.parse(step.startedAt))}
-              </span>
-            )}
-            {step.problem !== null && (
-              <span className="om-state-failed">{step.problem.message}</span>
-            )}
-          </li>
-        )
-      })}
-    </ol>
   )
 }

@@ -106,7 +106,7 @@ describe('a database', () => {
 })
 
 test('what is wrong in the address is dropped', () => {
-  const search = protectSearch.parse({ step: 'done', kind: 'tape', path: '/srv', more: 1 })
+  const search = protectSearch.parse({ step: 'done', kind: 'No Engine', path: '/srv', more: 1 })
   expect(Object.entries(search).filter(([, value]) => value !== undefined)).toEqual([
     ['path', '/srv'],
   ])

@@ -1,14 +1,13 @@
 /** The newest job about it, step by step, as it happens. */
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import type { JobDetail } from '@openmaas/api/resources/job'
 import type { VirtualDatabase } from '@openmaas/api/resources/virtual-database'
 import { apiQuery } from '../../api/queries.ts'
-import { useFormat } from '../../format/use-format.ts'
 import { hasKey, useText } from '../../i18n/text.ts'
 import { ProblemView } from '../../ui/ProblemView.tsx'
 import { StateTag } from '../../ui/StateTag.tsx'
 import { useJobKind } from '../jobs/job-kind.ts'
+import { StepList } from '../jobs/StepList.tsx'
 import { JobProgressBar } from '../jobs/JobProgressBar.tsx'
 import { databasesMessages } from './messages/text.ts'
 import { databaseJobsQuery } from './queries.ts'
@@ -31,40 +30,19 @@ export function DatabaseSteps({ database }: { readonly database: VirtualDatabase
         {kindText(job.data.kind)} <StateTag state={job.data.state} />
       </h2>
       {job.data.endedAt === null && <JobProgressBar job={job.data} />}
-      <Steps job={job.data} />
+      <StepList
+        job={job.data}
+        nameOf={(step) =>
+          hasKey(databasesMessages, `step.${step}`) ? text(`step.${step}` as 'step.place') : step
+        }
+        waiting={text('steps.waiting')}
+        testId="database-steps"
+      />
       <p>
         <Link to="/jobs/$jobId" params={{ jobId: job.data.id }} data-testid="database-job">
           {text('steps.job')}
         </Link>
       </p>
     </section>
-  )
-}
-
-function Steps({ job }: { readonly job: JobDetail }) {
-  const text = useText(databasesMessages)
-  const format = useFormat()
-  if (job.steps.length === 0) return <p className="om-quiet">{text('steps.waiting')}</p>
-  return (
-    <ol className="om-steps" data-testid="database-steps">
-      {job.steps.map((step) => {
-        const key = `step.${step.name}`
-        const name = hasKey(databasesMessages, key) ? text(key as 'step.place') : step.name
-        return (
-          <li key={step.position}>
-            <StateTag state={step.state} />
-            <strong>{name}</strong>
-            {step.endedAt !== null && (
-              <span className="om-quiet">
-                {format.duration(Date.parse(step.endedAt) - Date.parse(step.startedAt))}
-              </span>
-            )}
-            {step.problem !== null && (
-              <span className="om-state-failed">{step.problem.message}</span>
-            )}
-          </li>
-        )
-      })}
-    </ol>
   )
 }
