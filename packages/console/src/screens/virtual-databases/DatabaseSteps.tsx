@@ -31,7 +31,7 @@ export function DatabaseSteps({ database }: { readonly database: VirtualDatabase
       </h2>
       {job.data.endedAt === null && <JobProgressBar job={job.data} />}
       <StepList
-        job={job.data}
+        steps={job.data.steps}
         nameOf={(step) =>
           hasKey(databasesMessages, `step.${step}`) ? text(`step.${step}` as 'step.place') : step
         }
