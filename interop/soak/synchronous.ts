@@ -1,5 +1,6 @@
 /** Production dies in synchronous mode: what is started in its place has all acknowledged. */
 import { setTimeout as delay } from 'node:timers/promises'
+import { freePort } from '@openmaas/source-kit/free-port'
 import { withConnection } from '@openmaas/source-postgres/connection'
 import { waitFor } from '@openmaas/testkit/wait-for'
 import { type CheckSite, differs } from './checks.ts'
@@ -66,11 +67,13 @@ async function compare({ patient, oracle, journal, ...site }: CheckSite): Promis
   await delay(NOTED_MS)
   const acknowledged = oracle.acknowledged()
   const beginMs = performance.now()
+  // Not production's own port: the standby would go on behind what answers there, for good.
+  const port = await freePort(['127.0.0.1'])
   const body = {
     name: `instead-${journal.checks.synchronous}`,
     sourceId,
     hostId,
-    port: production.port,
+    port,
     confirm: 'shop',
     reason: 'production was killed',
   }
@@ -80,14 +83,12 @@ async function compare({ patient, oracle, journal, ...site }: CheckSite): Promis
   if (!('virtualDatabaseId' in made)) throw new Error('a job was expected')
   const job = await patient.ended(made.jobId)
   if (job.state !== 'succeeded') throw new Error(JSON.stringify(job.problem))
-  const { port } = production
   const connection = { host: '127.0.0.1', port, user: OWNER, password: PASSWORD }
   const content = await withConnection({ ...connection, tls: 'off', ca: null }, readContent)
   const seconds = ((performance.now() - beginMs) / 1000).toFixed(1)
   const text = `${content.count} commits there, ${acknowledged} acknowledged, ${seconds} s`
   if (content.count < acknowledged) journal.fault(`synchronous: ${text}`)
   else journal.say(`synchronous: ${text}`)
-  // Its port is production's.
   const params = { virtualDatabaseId: made.virtualDatabaseId }
   const dropped = await patient.ask('the drop is begun', (api) =>
     api.call('dropVirtualDatabase', {
