@@ -15,7 +15,6 @@ import type { Db } from '../../http/handler-context.ts'
 import { recordOutcome } from '../../schedule/outcome.ts'
 import { defineJob } from '../definition.ts'
 import type { JobDefinition, Step, StepContext } from '../definition.ts'
-import type { JobRequest } from '../queue.ts'
 import {
   insertMedium,
   notePlugged,
@@ -28,6 +27,8 @@ import { protectParams } from './prepare-capture.ts'
 import type { ProtectParams } from './prepare-capture.ts'
 import { prepareDatabase } from './prepare-database.ts'
 import type { PreparedDatabase } from './prepare-database.ts'
+import { makeProtectRequest } from './protect-request.ts'
+import type { ProtectWish, SourceToProtect } from './protect-request.ts'
 import { recordPoint } from './record-point.ts'
 import { requireStandby } from './require-standby.ts'
 import { DATA_TIMEOUT_MS, ORDER_TIMEOUT_MS } from './services.ts'
@@ -55,41 +56,18 @@ interface Results {
 }
 type Context = StepContext<ProtectParams, Results>
 
+interface DatabaseWish extends ProtectWish {
+  readonly onDemand?: boolean
+  readonly receivedOnly?: boolean
+  /** By the clock of production: its log has to reach beyond that moment. */
+  readonly afterMs?: number | null
+}
+
 /** What `engine.enqueue` takes to protect this database. */
-export function protectDatabaseRequest(
-  source: {
-    readonly id: string
-    readonly hostId: string
-    readonly poolId: string | null
-    readonly labelsJson: string
-  },
-  more: {
-    readonly actor: string
-    readonly priority?: number
-    readonly policyId?: string | null
-    readonly lockUntil?: number | null
-    readonly labels?: Readonly<Record<string, string>>
-    readonly onDemand?: boolean
-    readonly receivedOnly?: boolean
-    /** By the clock of production: its log has to reach beyond that moment. */
-    readonly afterMs?: number | null
-  },
-): JobRequest & { readonly activeKey: string } {
-  const { actor, priority = 0, policyId = null, lockUntil = null, labels = {} } = more
-  const { onDemand = false, receivedOnly = false, afterMs = null } = more
-  const { id: sourceId, hostId, poolId } = source
-  return {
-    kind: 'protect-database',
-    params: { sourceId, hostId, poolId, lockUntil, labels, onDemand, receivedOnly, afterMs },
-    actor,
-    priority,
-    activeKey: `protect:${sourceId}`,
-    sourceId,
-    hostId,
-    poolId,
-    policyId,
-    labels: JSON.parse(source.labelsJson) as Record<string, string>,
-  }
+export function protectDatabaseRequest(source: SourceToProtect, wish: DatabaseWish) {
+  const { onDemand = false, receivedOnly = false, afterMs = null } = wish
+  const params = { onDemand, receivedOnly, afterMs }
+  return makeProtectRequest('protect-database', source, wish, params)
 }
 
 const placeOf = ({ params, results: { prepare } }: Context) => ({

@@ -9,6 +9,8 @@ import type { JobDefinition, StepContext } from '../definition.ts'
 import type { JobRequest } from '../queue.ts'
 import { prepareCapture, protectParams } from './prepare-capture.ts'
 import type { Prepared, ProtectParams } from './prepare-capture.ts'
+import { makeProtectRequest } from './protect-request.ts'
+import type { ProtectWish, SourceToProtect } from './protect-request.ts'
 import { recordPoint } from './record-point.ts'
 import { DATA_TIMEOUT_MS, ORDER_TIMEOUT_MS } from './services.ts'
 import type { KindServices } from './services.ts'
@@ -26,40 +28,8 @@ interface ProtectResults {
 type Context = StepContext<ProtectParams, ProtectResults>
 
 /** What `engine.enqueue` takes to protect this source. */
-export function protectRequest(
-  source: {
-    readonly id: string
-    readonly hostId: string
-    readonly poolId: string | null
-    readonly labelsJson: string
-  },
-  more: {
-    readonly actor: string
-    readonly priority?: number
-    readonly policyId?: string | null
-    readonly lockUntil?: number | null
-    readonly labels?: Readonly<Record<string, string>>
-  },
-): JobRequest {
-  const { actor, priority = 0, policyId = null, lockUntil = null, labels = {} } = more
-  return {
-    kind: 'protect',
-    params: {
-      sourceId: source.id,
-      hostId: source.hostId,
-      poolId: source.poolId,
-      lockUntil,
-      labels,
-    },
-    actor,
-    priority,
-    activeKey: `protect:${source.id}`,
-    sourceId: source.id,
-    hostId: source.hostId,
-    poolId: source.poolId,
-    policyId,
-    labels: JSON.parse(source.labelsJson) as Record<string, string>,
-  }
+export function protectRequest(source: SourceToProtect, wish: ProtectWish): JobRequest {
+  return makeProtectRequest('protect', source, wish)
 }
 
 async function capture(
