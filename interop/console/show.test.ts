@@ -139,7 +139,7 @@ requires({ linux: true, root: true, paths: [CHROMIUM, DIST, '/dev/fuse'] }, () =
       expect(walks['data-consumer']!.visited).not.toContain('/pools')
       expect(operator!.visited).not.toContain('/users')
       expect(operator!.verbs).toEqual(
-        expect.arrayContaining(['create-pool', 'protect-something', 'new-policy', 'run-now']),
+        expect.arrayContaining(['create-pool', 'protect-something', 'new-policy', 'add-host']),
       )
     })
 
@@ -153,6 +153,9 @@ requires({ linux: true, root: true, paths: [CHROMIUM, DIST, '/dev/fuse'] }, () =
       await using visit = await site.enter()
       await visit.open('/')
       await visit.by('tile-protected').getByText('/ 2').waitFor()
+      // What comes after the first look has come too.
+      await visit.by('trends').waitFor()
+      await visit.settled()
       const killedAt = performance.now()
       await site.server.kill()
       await visit.by('stale').waitFor({ timeout: STALE_MAX_MS })

@@ -1,5 +1,6 @@
 /** What a role sees: every screen it is led to, every verb there, and whether the server agrees. */
 import type { Permission, Role } from '@openmaas/api/permissions'
+import { waitFor } from '@openmaas/testkit/wait-for'
 import type { ConsoleSite, Visit } from './browser.test-support.ts'
 import { enterAs } from './people.test-support.ts'
 
@@ -33,6 +34,9 @@ const VERBS: readonly (readonly [testId: RegExp, permission: Permission])[] = [
 ]
 
 const ENABLED = 'button[data-testid]:enabled, a[data-testid]'
+
+/** A busy machine is slow. */
+const SHOWN_MAX_MS = 120_000
 
 export interface Walk {
   readonly visited: readonly string[]
@@ -68,9 +72,17 @@ export async function walk(site: ConsoleSite, role: Role, pages: readonly string
   for (let n = 0; n < (await entries.count()); n += 1) {
     const entry = entries.nth(n)
     const path = (await entry.getAttribute('href'))!
+    const before = await visit.by('title').textContent()
     await entry.click()
-    await visit.page.waitForURL((url) => url.pathname === path)
-    await visit.by('title').waitFor()
+    // The address changes first; until its data is there, the page before is shown.
+    await waitFor(
+      `${path} is shown`,
+      async () => {
+        const title = visit.by('title').or(visit.by('forbidden')).first()
+        return (await title.textContent()) !== before
+      },
+      { timeoutMs: SHOWN_MAX_MS },
+    )
     if ((await visit.by('forbidden').count()) > 0) wrong.push(`${path} is forbidden`)
     visited.push(path)
     await look()
