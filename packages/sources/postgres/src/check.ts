@@ -184,10 +184,12 @@ async function replicationEntryCheck(connection: DatabaseConnection, role: Check
   const { sqlstate, message: said } = trouble
   const message = `no replication connection: ${said}`
   if (role.remedy.includes(' REPLICATION;')) {
-    const later = 'not known before the role may replicate: run the SQL above, then check again'
-    return { name, ok: false, message: later, remedy: '' }
+    const later = 'not known before the role may replicate: run this SQL, then check again'
+    return { name, ok: false, message: later, remedy: role.remedy }
   }
-  if (!NOT_LET_IN.has(sqlstate)) return { name, ok: false, message, remedy: '' }
+  if (!NOT_LET_IN.has(sqlstate)) {
+    return { name, ok: false, message, remedy: 'the log of production says more of the reason' }
+  }
   const user = identifier(connection.user)
   const address = FROM_HOST.exec(said)?.[1] ?? '<address of this host>'
   const kind = connection.tls === 'off' ? 'host' : 'hostssl'
