@@ -19,6 +19,8 @@ import { makeJobHandlers } from '../job/handlers.ts'
 import { makeMediumListHandlers } from '../media/list.ts'
 import { makePointListHandlers } from '../points/list.ts'
 import { makePoolHandlers } from '../pools/handlers.ts'
+import { makeJobKinds } from '../job/kinds/kinds.ts'
+import type { KindServices } from '../job/kinds/services.ts'
 import { makeSourceHandlers } from '../sources/handlers.ts'
 import { makeSourceListHandlers } from '../sources/list.ts'
 import { makeStatusHandlers } from '../monitor/status-handlers.ts'
@@ -27,30 +29,8 @@ import { makeVirtualDatabaseListHandlers } from '../virtual-database/list.ts'
 import { makeVirtualDatabaseVerbs } from '../virtual-database/verbs.ts'
 import { makeWebhookHandlers } from '../webhook/handlers.ts'
 
-const KINDS = [
-  'protect',
-  'collect',
-  'check',
-  'verify',
-  'restore',
-  'expire',
-  'plug',
-  'eject',
-  'protect-database',
-  'unprotect-database',
-  'make-virtual-database',
-  'refresh-virtual-database',
-  'start-virtual-database',
-  'stop-virtual-database',
-  'drop-virtual-database',
-  'promote-virtual-database',
-  'sync-virtual-database',
-  'open-virtual-database',
-  'protect-group',
-  'make-group-databases',
-  'make-bookmark',
-  'delete-bookmark',
-]
+/** All kinds there are, and none of them does anything. */
+const KINDS = makeJobKinds({} as KindServices).map(({ kind }) => kind)
 const definitions = new Map(
   KINDS.map((kind): [string, JobDefinition] => [
     kind,

@@ -162,7 +162,10 @@ class Sampler {
     const patterns = all.flatMap(({ pattern }) => (pattern === undefined ? [] : [pattern]))
     for (const [kind, prefix] of [...Object.entries(CONTROL_PREFIXES), ['pool', 'pol']] as const) {
       const { source } = idPattern(kind as ControlKind | 'pool')
-      if (patterns.includes(source)) return this.#id(kind, prefix)
+      const one = source.slice(1, -1)
+      // One id, or some with commas between them.
+      const lists = [source, `^${one}(?:,${one})*$`]
+      if (patterns.some((pattern) => lists.includes(pattern))) return this.#id(kind, prefix)
     }
     // Words with commas between them: the first word alone is one.
     const lists = patterns.flatMap((pattern) => /^\^\(\?:([a-z_-]+)\|/.exec(pattern)?.[1] ?? [])
