@@ -16,7 +16,7 @@ export interface Suite {
 }
 
 /** The seeds that CI simulates: a few minutes on two cores. "npm run torture" takes 50,000. */
-const SIMULATION_SEEDS = 2_000
+const SIMULATION_SEEDS = 1_000
 
 /** Servers, databases and a browser that answer each other: most of their time nobody computes. */
 const WAITING: ReadonlySet<string> = new Set(
@@ -42,7 +42,7 @@ export function listSuites(root: string): Suite[] {
   const unit = ['packages', 'tools', 'simulation'].filter((folder) => holdsTests(root, folder))
   if (unit.length > 0) {
     const parameters = ['--config', 'vitest.config.ts', ...unit.map((folder) => `${folder}/`)]
-    suites.push({ name: 'unit', kind: 'vitest', phase: 'first', parameters })
+    suites.push({ name: 'unit', kind: 'vitest', phase: 'computes', parameters })
   }
   if (existsSync(join(root, 'simulation', 'run.ts'))) {
     const parameters = ['simulation/run.ts', '--seeds', String(SIMULATION_SEEDS)]
