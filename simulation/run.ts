@@ -1,7 +1,7 @@
 /**
  * Simulates the product's pool and overlays over a disk that fails, and checks all invariants.
  *
- *   node simulation/run.ts --seeds 2000                  as in CI (2,000 steps each)
+ *   node simulation/run.ts --seeds 1000                  as in CI (2,000 steps each)
  *   node simulation/run.ts --seeds 50000 --steps 5000    npm run torture
  *   node simulation/run.ts --seed 42 --trace             one world again, with every step
  *
