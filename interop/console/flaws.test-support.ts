@@ -33,7 +33,7 @@ const findFlaws = `(language, sameInBoth) => {
   // The other language: Chinese in English, or a phrase of English in Chinese.
   // What people and programs wrote stands as they wrote it.
   const data = 'code, pre, kbd, time, svg, script, style, textarea, .om-code, [data-testid=equivalents], [data-testid=log], '
-    + '[data-testid=list-audit] td, [data-testid=list-approvals] td, [lang]:not(html)'
+    + '[data-testid=silent], [data-testid=list-audit] td, [data-testid=list-approvals] td, [lang]:not(html)'
   const walker = document.createTreeWalker(document.body, 4)
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const parent = node.parentElement
