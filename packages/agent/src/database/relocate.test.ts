@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   existsSync,
@@ -6,6 +7,7 @@ import {
   mkdtempSync,
   readFileSync,
   readlinkSync,
+  rmdirSync,
   rmSync,
   symlinkSync,
   truncateSync,
@@ -13,14 +15,33 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { SourcePlugin } from '@openmaas/source-kit/plugin'
 import { discard, Relocations } from './relocate.ts'
-import { requireSpace } from './target-directory.ts'
+import { requireSpace, writeMarker } from './target-directory.ts'
 import { copyPass, type Seen } from './tree-copy.ts'
 
 const ID = 'vdb_01JABCDEFGHJKMNPQRSTVWXYZ0'
+const OTHER_ID = ID.replace(/0$/, '1')
+/** A CI in a container may be root and not mount. */
+const canMount = process.getuid?.() === 0 && mountsHere()
+if (!canMount) console.log('skipped: the right to mount missing')
 const context = { signal: new AbortController().signal, progress: () => undefined }
+
+function mountsHere(): boolean {
+  const point = mkdtempSync(join(tmpdir(), 'openmaas-mount-'))
+  try {
+    execFileSync('mount', ['--bind', point, point], { stdio: 'ignore' })
+    execFileSync('umount', [point])
+    return true
+  } catch {
+    return false
+  } finally {
+    rmdirSync(point)
+  }
+}
+
 let root: string
 let from: string
 let to: string
@@ -150,13 +171,78 @@ describe('a relocation', () => {
     writeFileSync(join(root, 'brick/pool.json.copy'), '{}')
     await expect(relocate(join(root, 'brick/inside'))).rejects.toEqual(refused)
     await relocate(to)
-    const other = { ...order('copy'), id: ID.replace(/0$/, '1') }
+    const other = { ...order('copy'), id: OTHER_ID }
     await expect(new Relocations().relocate(makePlugin([]), other, context)).rejects.toEqual(
       refused,
     )
     const theirs = { engine: 'postgres', id: other.id, directory: to }
     await expect(discard(theirs, context.signal)).rejects.toEqual(refused)
   })
+
+  test('refuses to lie in another one’s directory, at any depth', async () => {
+    await new Relocations().relocate(makePlugin([]), order('copy'), context)
+    const other = { ...order('copy'), id: OTHER_ID }
+    mkdirSync(join(to, 'deep'))
+    for (const nested of [join(to, 'nested'), join(to, 'deep/nested')]) {
+      const made = new Relocations().relocate(makePlugin([]), { ...other, to: nested }, context)
+      await expect(made).rejects.toThrow(`is below ${to}, which is the directory of a virtual`)
+      expect(existsSync(nested)).toBe(false)
+    }
+  })
+
+  test('removes neither another one’s files nor what is mounted, also when it copies', async () => {
+    const relocate = () => new Relocations().relocate(makePlugin([]), order('copy'), context)
+    await relocate()
+    const place = { engine: 'postgres', id: ID, directory: to }
+    const nested = join(to, 'data/nested')
+    mkdirSync(nested)
+    writeMarker(nested, { id: OTHER_ID, stoppedAt: null })
+    writeFileSync(join(nested, 'letter'), 'mine')
+    const belongs = `holds ${nested}, which belongs to the virtual database ${OTHER_ID}`
+    await expect(discard(place, context.signal)).rejects.toThrow(belongs)
+    await expect(relocate()).rejects.toThrow(belongs)
+    expect(readFileSync(join(nested, 'letter'), 'utf8')).toBe('mine')
+    expect(readFileSync(join(to, 'data/base/1')).length).toBe(300_000)
+    // What is of the same database goes along.
+    writeMarker(nested, { id: ID, stoppedAt: null })
+    expect(await discard(place, context.signal)).toEqual({ removed: true })
+  })
+
+  test.skipIf(!canMount)('leaves everything as it is when something is mounted in it', async () => {
+    const relocate = (directory: string) =>
+      new Relocations().relocate(makePlugin([]), { ...order('copy'), to: directory }, context)
+    await relocate(to)
+    const elsewhere = join(root, 'elsewhere')
+    mkdirSync(elsewhere)
+    writeFileSync(join(elsewhere, 'letter'), 'mine')
+    const point = join(to, 'mounted')
+    mkdirSync(point)
+    execFileSync('mount', ['--bind', elsewhere, point])
+    try {
+      const place = { engine: 'postgres', id: ID, directory: to }
+      const refused = `has something mounted in it, at ${point}`
+      await expect(discard(place, context.signal)).rejects.toThrow(refused)
+      await expect(relocate(to)).rejects.toThrow(refused)
+      rmSync(join(elsewhere, 'letter'))
+      // Empty, and still no place: what is mounted there goes with its mount.
+      await expect(relocate(point)).rejects.toThrow('is a mount point')
+    } finally {
+      execFileSync('umount', [point])
+    }
+    expect(existsSync(join(to, 'data/base/1'))).toBe(true)
+  })
+
+  test.each(['/proc/x', '/proc/1/x', '/sys/x', '/dev/pts/x', '/dev/pts', '/run/openmaas-x/y'])(
+    'says in plain words that %s is no place for it',
+    async (directory) => {
+      const moved = new Relocations().relocate(
+        makePlugin([]),
+        { ...order('copy'), to: directory },
+        context,
+      )
+      await expect(moved).rejects.toMatchObject({ code: 'DIRECTORY_UNFIT' })
+    },
+  )
 
   test('says how much room is missing', () => {
     expect(() => requireSpace(root, 2 ** 60)).toThrow(/1024 PiB are needed: .* are missing/)

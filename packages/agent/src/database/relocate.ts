@@ -22,10 +22,12 @@ import {
   markerPath,
   openTarget,
   readMarker,
+  requireOwnTree,
   requirePassage,
   requireSpace,
   writeMarker,
 } from './target-directory.ts'
+import { isMountPoint, readMounts } from './target-disk.ts'
 import { copyPass, type Seen } from './tree-copy.ts'
 
 type Params = DatabaseParams<'database.relocate'>
@@ -54,6 +56,8 @@ export class Relocations {
   async relocate(plugin: SourcePlugin, params: Params, context: PluginContext): Promise<Result> {
     const { directory, to, id, phase } = params
     openTarget(to, id)
+    // A pass removes what the volume does not have.
+    await requireOwnTree(to, id)
     requirePassage(to, join(directory, 'data'))
     const totals: Totals = { sizeBytes: 0, writtenBytes: 0, passes: 0 }
     const marker = readMarker(to)
@@ -157,8 +161,9 @@ async function writeOut(mark: () => Promise<unknown>): Promise<void> {
 }
 
 /**
- * Removes what `relocate` made for this id, and nothing else. By a program that follows no link
- * and leaves no file system.
+ * Removes what `relocate` made for this id, and nothing else: nothing when another database lies
+ * in it, or when something is mounted there. By a program that follows no link and leaves no file
+ * system; that alone does not do, for it enters what is named to it.
  *
  * @throws MaasError DIRECTORY_UNFIT
  */
@@ -172,11 +177,14 @@ export async function discard(
     const message = `${directory} was not made for ${id}, and is left as it is`
     throw new MaasError('DIRECTORY_UNFIT', message, { directory, owner: owner?.id ?? '' })
   }
+  await requireOwnTree(directory, id)
   // The marker goes last: a removal that is cut short is repeated.
   const paths = (await readdir(directory)).map((name) => join(directory, name))
   const rest = paths.filter((path) => path !== markerPath(directory))
   const remove = ['rm', '-rf', '--one-file-system', '--']
   if (rest.length > 0) await runProgram([...remove, ...rest], { timeoutMs: null, signal })
-  await runProgram([...remove, directory], { timeoutMs: null, signal })
+  // Versions before this one moved to the root of a disk too: its mount point stays.
+  const last = isMountPoint(directory, readMounts()) ? markerPath(directory) : directory
+  await runProgram([...remove, last], { timeoutMs: null, signal })
   return { removed: true }
 }

@@ -1,17 +1,10 @@
 /**
  * The local directory that a virtual database moves to. It must be empty or not there yet, and on
- * a disk of the host itself: what stands on one of our mounts, or among the files of a pool, is
- * gone or damaged when they go.
+ * a disk of the host itself: what stands on one of our mounts, among the files of a pool, or in
+ * the directory of another database is gone or damaged when they go.
  */
-import {
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  statfsSync,
-} from 'node:fs'
+import { lstatSync, mkdirSync, readdirSync, realpathSync, statfsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import process from 'node:process'
 import { z } from 'zod'
@@ -19,14 +12,12 @@ import { MaasError } from '@openmaas/kernel/errors'
 import { formatBytes } from '@openmaas/kernel/units'
 import { syncDirectory } from '@openmaas/source-kit/layout'
 import { readState, writeState } from '@openmaas/source-kit/state-file'
-import { listMounts, type MountEntry } from '../attach/fuse-mount.ts'
+import { isBelow, readMounts, whyUnfit } from './target-disk.ts'
 
 /** Says whose directory it is. Stays with it: what is without one is never removed by us. */
 const MARKER = 'openmaas-promotion.json'
 /** Every brick of a pool has one, beside the first. */
 const BRICK_MARKER = 'pool.json.copy'
-/** Where media are mounted; also those of other media lie below. */
-const MOUNT_ROOT = '/mnt/openmaas'
 /** Left free for the log that the instance writes next. */
 const SPACE_SPARE_BYTES = 64 * 1024 ** 2
 
@@ -53,8 +44,8 @@ export function writeMarker(directory: string, content: Marker): void {
  * @throws MaasError DIRECTORY_UNFIT, FS_*
  */
 export function openTarget(directory: string, id: string): void {
-  const there = lstatSync(directory, { throwIfNoEntry: false })
   requireLocal(directory)
+  const there = lstatSync(directory, { throwIfNoEntry: false })
   if (there === undefined) {
     mkdirSync(directory, { mode: 0o700 })
     syncDirectory(dirname(directory))
@@ -62,8 +53,7 @@ export function openTarget(directory: string, id: string): void {
   const owner = readMarker(directory)
   if (owner?.id === id) return
   if (owner !== null) throw unfit(directory, `belongs to the virtual database ${owner.id}`)
-  const names = readdirSync(directory)
-  if (names.some((name) => name !== 'lost+found')) throw unfit(directory, 'is not empty')
+  if (readdirSync(directory).length > 0) throw unfit(directory, 'is not empty')
   writeMarker(directory, { id, stoppedAt: null })
 }
 
@@ -98,6 +88,38 @@ export function requireSpace(directory: string, neededBytes: number): void {
   throw new MaasError('FS_NO_SPACE', message, { directory, freeBytes, neededBytes: wanted })
 }
 
+/**
+ * Nobody else's files lie in it: neither another promoted database nor what is mounted there. For
+ * whoever removes from it, on the way to a copy that is equal or at the end.
+ *
+ * @throws MaasError DIRECTORY_UNFIT, DATABASE_STATE_INVALID for a marker that cannot be read
+ */
+export async function requireOwnTree(directory: string, id: string): Promise<void> {
+  const mount = readMounts().find(({ target }) => isBelow(target, directory))
+  if (mount !== undefined) {
+    throw unfit(directory, `has something mounted in it, at ${mount.target}: unmount that first`)
+  }
+  for (const inner of await listMarked(directory)) {
+    const owner = readMarker(inner)
+    if (owner === null || owner.id === id) continue
+    const what = `holds ${inner}, which belongs to the virtual database ${owner.id}`
+    throw unfit(directory, `${what}: move or drop that one first`)
+  }
+}
+
+/** Directories below it that have a marker. No link is followed. */
+async function listMarked(directory: string): Promise<string[]> {
+  const marked: string[] = []
+  const open = [directory]
+  for (let each = open.pop(); each !== undefined; each = open.pop()) {
+    for (const entry of await readdir(each, { withFileTypes: true })) {
+      if (entry.isDirectory()) open.push(join(each, entry.name))
+      else if (entry.name === MARKER && each !== directory) marked.push(each)
+    }
+  }
+  return marked
+}
+
 /** @throws MaasError DIRECTORY_UNFIT */
 function requireLocal(directory: string): void {
   const parent = dirname(directory)
@@ -108,37 +130,21 @@ function requireLocal(directory: string): void {
     throw unfit(directory, `cannot be made: there is no ${parent}`)
   }
   if (real !== parent) throw unfit(directory, `is a link's: say ${join(real, basename(directory))}`)
-  if (isBelow(directory, MOUNT_ROOT)) throw unfit(directory, 'is among our mounts')
+  if (!lstatSync(parent).isDirectory()) throw unfit(directory, `is below a file, ${parent}`)
+  const why = whyUnfit(directory, readMounts())
+  if (why !== null) throw unfit(directory, why)
   for (let above = directory; above !== '/'; above = dirname(above)) {
-    const brick = lstatSync(join(above, BRICK_MARKER), { throwIfNoEntry: false })
-    if (brick !== undefined) throw unfit(directory, `is on the brick ${above} of a pool`)
+    if (isThere(join(above, BRICK_MARKER))) {
+      throw unfit(directory, `is on the brick ${above} of a pool`)
+    }
+    // Its drop would take along what lies in it.
+    if (above !== directory && isThere(markerPath(above))) {
+      throw unfit(directory, `is below ${above}, which is the directory of a virtual database`)
+    }
   }
-  const mount = mountOf(parent)
-  if (!isOurs(mount)) return
-  throw unfit(directory, `is on ${mount.target}, which is a medium of ours`)
 }
 
-/** The longest path that holds it; of several at the same one, the last that was mounted. */
-function mountOf(path: string): MountEntry {
-  let found: MountEntry = { source: '', target: '/', type: '' }
-  for (const each of listMounts()) {
-    const holds = each.target === '/' || path === each.target || isBelow(path, each.target)
-    if (holds && each.target.length >= found.target.length) found = each
-  }
-  return found
-}
-
-/** Disks of media: by the kernel's nbd, or a loop device over a file that FUSE serves. */
-function isOurs({ source, type }: MountEntry): boolean {
-  if (type.startsWith('fuse') || source.startsWith('/dev/nbd')) return true
-  const loop = /^\/dev\/(loop\d+)$/.exec(source)?.[1]
-  if (loop === undefined) return false
-  const record = `/sys/block/${loop}/loop/backing_file`
-  if (!existsSync(record)) return false
-  return mountOf(dirname(readFileSync(record, 'utf8').trim())).type.startsWith('fuse')
-}
-
-const isBelow = (path: string, above: string): boolean => path.startsWith(`${above}/`)
+const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined
 
 function unfit(directory: string, why: string): MaasError {
   return new MaasError('DIRECTORY_UNFIT', `${directory} ${why}`, { directory })

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import type { Programs } from './programs.ts'
-import { checkSettings, instanceOptions, recoveryOptions } from './server-options.ts'
+import { instanceOptions, recoveryOptions } from './server-options.ts'
 import { serverCommand, serverIdOf, standbyOptions } from './server-options.ts'
 import type { ServerIdentity } from './server-options.ts'
+import { checkSettings } from './user-options.ts'
 
 const ID = 'src_00000000000000000000000001'
 
@@ -91,11 +92,6 @@ test('an instance listens where it was told, with the settings of its user', () 
   })
 })
 
-test('what only begins as an option of ours does may be set', () => {
-  const settings = { general_log: '1', innodb_log_file_size: '1', ssl: '0', sort_buffer_size: '1' }
-  expect(Object.keys(checkSettings(settings))).toHaveLength(4)
-})
-
 test.each(['mariadb', 'mysql'] as const)('no SQL on a server of %s reaches a file', (product) => {
   const identity = identityOf(product)
   const settings = checkSettings({ max_connections: '7' })
@@ -110,21 +106,4 @@ test.each(['mariadb', 'mysql'] as const)('no SQL on a server of %s reaches a fil
     expect(options).not.toHaveProperty('plugin-dir')
     expect('skip-symbolic-links' in options).toBe(product === 'mariadb')
   }
-})
-
-test.each([
-  ['datadir', '/etc'],
-  ['skip_grant_tables', '1'],
-  ['INIT-FILE', '/x'],
-  ['x y', '1'],
-  ['--port', '1'],
-  ['loose_secure_file_priv', '/tmp'],
-  ['plugin-load-ad', 'x.so'],
-  ['wsrep_notify_cmd', '/bin/x'],
-  ['disable-skip-grant-tables', '0'],
-  ['general_log_fil', '/tmp/x'],
-  ['innodb_data_file_path', '/dev/sda:1Graw'],
-  ['max_connections', '1\n2'],
-])('the setting %s=%s is refused', (name, value) => {
-  expect(() => checkSettings({ [name]: value })).toThrow('not to be set')
 })

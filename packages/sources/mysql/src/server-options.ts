@@ -1,7 +1,6 @@
 /** The command lines of the servers that the plug-in starts: standby, recovery and instance. */
 import { createHash } from 'node:crypto'
 import { dirname, join } from 'node:path'
-import { MaasError } from '@openmaas/kernel/errors'
 import type { VolumeLayout } from '@openmaas/source-kit/layout'
 import type { Programs } from './programs.ts'
 
@@ -246,60 +245,6 @@ function productionOptions({ carried }: ServerIdentity): Options {
     return value === '' ? [] : [[name.replaceAll('_', '-'), value]]
   })
   return Object.fromEntries(known)
-}
-
-/**
- * Where it stands, what files it touches, what it loads and who may come in is ours to say; the
- * rest is the user's.
- */
-const OURS = (
-  'datadir socket pid-file log-bin log-bin-index port extra-port bind-address server-id ' +
-  'init-file init-slave init-replica user networking grant-tables relay-log relay-log-index ' +
-  'relay-log-info-file master-info-file slave-load-tmpdir replica-load-tmpdir tmpdir ' +
-  'innodb-tmpdir innodb-data-home-dir innodb-data-file-path innodb-temp-data-file-path ' +
-  'innodb-temp-tablespaces-dir innodb-log-group-home-dir innodb-undo-directory ' +
-  'innodb-doublewrite-dir innodb-directories innodb-redo-log-archive-dirs ' +
-  'innodb-buffer-pool-filename innodb-status-file aria-log-dir-path plugin-dir plugin-load-add ' +
-  'plugin-maturity early-plugin-load allow-suspicious-udfs basedir chroot defaults-file ' +
-  'defaults-extra-file log-error log-basename log-slow-query-file slow-query-log-file ' +
-  'general-log-file ft-stopword-file character-sets-dir lc-messages-dir language daemonize ' +
-  'bootstrap initialize-insecure secure-file-priv local-infile symbolic-links core-file ' +
-  'external-locking partial-revokes persisted-globals-load mysqlx slave-start replica-start ' +
-  'name-resolve des-key-file'
-).split(' ')
-/** All that begin so. */
-const OUR_FAMILIES =
-  /^(?:wsrep|plugin|keyring|mysqlx|ndb-|admin-|replicate-|server-audit|persist|rpl-|group-repl)/
-/** Of plug-ins that we do not know. */
-const FILE_LIKE = /(?:^|-)(?:file|filename|path|dirs?|directory|directories|library|provider|cmd)$/
-/** Options of their own, and beginnings of such as are ours. */
-const WHOLE = new Set(['general-log', 'slow-query-log', 'log-slow-query'])
-
-/** Servers take any beginning of a name that is clear, and these words before it. */
-function isOurs(option: string): boolean {
-  const bare = option.replace(/^(?:(?:loose|skip|enable|disable|maximum|autoset)-)+/, '')
-  if (WHOLE.has(bare)) return false
-  if (OUR_FAMILIES.test(bare) || FILE_LIKE.test(bare)) return true
-  return OURS.some((name) => name.startsWith(bare))
-}
-
-const SETTING_NAME = /^[a-z][a-z0-9_-]{0,63}$/
-/** An order holds no more than this. */
-export const SETTINGS_MAX = 200
-
-/** @throws MaasError CONFIG_INVALID */
-export function checkSettings(settings: Readonly<Record<string, string>>): Options {
-  const options: Record<string, string> = {}
-  for (const [name, value] of Object.entries(settings)) {
-    const option = name.toLowerCase().replaceAll('_', '-')
-    const refused = !SETTING_NAME.test(option) || isOurs(option) || /[\0\n]/.test(value)
-    if (refused || Object.keys(options).length >= SETTINGS_MAX) {
-      const message = `the setting "${name.slice(0, 64)}" is not to be set on an instance`
-      throw new MaasError('CONFIG_INVALID', message, { setting: name.slice(0, 64) })
-    }
-    options[option] = value
-  }
-  return options
 }
 
 export function socketOf(layout: Pick<VolumeLayout, 'run'>): string {

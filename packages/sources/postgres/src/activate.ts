@@ -32,7 +32,7 @@ import {
   recoverySettings,
 } from './recovery.ts'
 import { commonSettings, type ServerSettings, standbyMinima } from './server-settings.ts'
-import { checkUserSettings, writeServerFiles } from './server-settings.ts'
+import { writeServerFiles } from './server-settings.ts'
 import {
   adoptVolume,
   logSize,
@@ -46,6 +46,7 @@ import {
   waitForAnswer,
 } from './standby.ts'
 import { loadState, type PostgresState, saveState } from './state.ts'
+import { checkUserSettings } from './user-settings.ts'
 import { borrowLog } from './wal-archive.ts'
 
 type ActivateParams = DatabaseParams<'database.activate'>

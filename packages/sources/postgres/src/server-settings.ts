@@ -5,7 +5,6 @@
  */
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
-import { MaasError } from '@openmaas/kernel/errors'
 import { readPrivateFile } from '@openmaas/kernel/private-file'
 import { socketDirectory } from '@openmaas/source-kit/layout'
 import type { ControlData } from './control-data.ts'
@@ -74,34 +73,6 @@ export interface ServerFiles {
   readonly refused?: readonly string[]
   /** In production's place: its own lines about who comes in, and none of ours. */
   readonly own?: { readonly access: readonly string[]; readonly maps: readonly string[] }
-}
-
-/** What keeps a clone apart from production, and us with the clone, is not for users to set. */
-const OURS = new RegExp(
-  `^(?:${[
-    '(?:hba|ident|config|external_pid)_file|data_directory|listen_addresses|port|restore_command',
-    'wal_recycle|wal_init_zero|wal_level|hot_standby|synchronous_standby_names|cluster_name',
-    'max_logical_replication_workers|(?:shared|session|local)_preload_libraries',
-    'dynamic_library_path|jit_provider|allow_alter_system|lc_messages|event_source',
-    // Commands and libraries, which run as the user of all servers.
-    '.*_(?:command|library|libraries)|krb_.*|ssl_.*_file',
-    '(?:unix_socket|archive|primary|recovery|log|include|summarize_wal).*',
-  ].join('|')})$`,
-)
-
-/**
- * Settings of an instance, as its user wants them.
- *
- * @throws MaasError CONFIG_INVALID naming the one that is refused
- */
-export function checkUserSettings(settings: ServerSettings): ServerSettings {
-  for (const [name, value] of Object.entries(settings)) {
-    const isName = /^[a-z][a-z0-9_.]{0,99}$/.test(name)
-    if (isName && !OURS.test(name) && !/[\0\r\n]/.test(value)) continue
-    const why = isName && OURS.test(name) ? 'is set by OpenMaaS' : 'is no setting of PostgreSQL'
-    throw new MaasError('CONFIG_INVALID', `"${name}" ${why}`, { name })
-  }
-  return settings
 }
 
 /**

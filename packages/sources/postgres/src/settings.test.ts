@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { roleSql } from './check.ts'
 import { databaseError, sqlstateOf } from './connection.ts'
 import { Programs, programFolders } from './programs.ts'
-import { checkUserSettings, shellQuote } from './server-settings.ts'
+import { shellQuote } from './server-settings.ts'
 
 test('the least role copies and streams, and its name and password are quoted', () => {
   expect(roleSql('open"maas', "it's")).toBe(
@@ -42,27 +42,4 @@ test.each([
 
 test('a path in a command of the server cannot end its quotes or be taken for a placeholder', () => {
   expect(shellQuote("/a'b/100%f")).toBe("'/a'\\''b/100%%f'")
-})
-
-test('users set what an instance uses, not what keeps it apart', () => {
-  const fine = { shared_buffers: '1GB', 'auto_explain.log_min_duration': '1s', work_mem: '64MB' }
-  expect(checkUserSettings(fine)).toBe(fine)
-  const refused = [
-    { archive_command: 'x' },
-    { port: '1' },
-    { synchronous_standby_names: 'nobody' },
-    { shared_preload_libraries: 'x' },
-    { max_logical_replication_workers: '4' },
-    { ident_file: '/x' },
-    { ssl_passphrase_command: 'touch /x' },
-    { wal_level: 'minimal' },
-    { 'a b': '1' },
-    { work_mem: '1\nport = 2' },
-  ]
-  for (const settings of refused) {
-    expect(
-      () => checkUserSettings(settings as Record<string, string>),
-      JSON.stringify(settings),
-    ).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
-  }
 })
