@@ -66,7 +66,7 @@ export function whyUnfit(path: string, mounts: readonly Mount[]): string | null 
   const where = `is on ${target} (${type})`
   if (isOurs(mount, mounts)) return `is on ${target}, which is a medium of ours`
   if (MADE_UP.has(type)) return `${where}, which keeps no files: name a place on a disk`
-  if (SERVED.has(type) || /^fuse/.test(type)) return `${where}, which is no disk of this host`
+  if (SERVED.has(type) || type.startsWith('fuse')) return `${where}, which is no disk of this host`
   if (isMemory(mount, mounts)) return `${where}, which is memory: all of it is gone at a restart`
   return null
 }
