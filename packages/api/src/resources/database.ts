@@ -89,7 +89,15 @@ export const databaseProtection = z
   .meta({ id: 'DatabaseProtection' })
 export type DatabaseProtection = z.infer<typeof databaseProtection>
 
-const changedConnection = databaseConnection.partial()
+/** What is not named stays: no field has a default here. */
+const changedConnection = z
+  .strictObject({
+    ...connectionFields,
+    tls: connectionFields.tls.unwrap(),
+    ca: connectionFields.ca.unwrap(),
+    password: databaseConnection.shape.password.unwrap(),
+  })
+  .partial()
 export const databaseProtectionChange = z
   .strictObject({
     connection: changedConnection,

@@ -1,7 +1,7 @@
 /** What a role may ask of a medium. */
 import { describe, expect, test } from 'vitest'
 import type { Principal } from '@openmaas/api/permissions'
-import { checkLimits } from './handlers.ts'
+import { checkLimits, requireNoDatabase } from './handlers.ts'
 
 const as = (role: 'data-consumer' | 'operator'): Principal => ({
   actor: 'user:usr_a',
@@ -30,5 +30,14 @@ describe('a data consumer', () => {
 
   test('plugs within those limits', () => {
     expect(() => checkLimits(as('data-consumer'), wish)).not.toThrowError()
+  })
+
+  test('has no disk of a database, which is what its virtual databases are for', () => {
+    const point = { sourceId: 'src_1', databaseJson: '{}' }
+    const refused = expect.objectContaining({ code: 'DATABASE_NOT_OFFERED' })
+    expect(() => requireNoDatabase(as('data-consumer'), point)).toThrowError(refused)
+    expect(() => requireNoDatabase(as('operator'), point)).not.toThrowError()
+    const files = { ...point, databaseJson: null }
+    expect(() => requireNoDatabase(as('data-consumer'), files)).not.toThrowError()
   })
 })

@@ -78,6 +78,7 @@ async function plug(
   const { request, action, point, wish } = asked
   const { principal } = request
   checkLimits(principal, wish)
+  requireNoDatabase(principal, point)
   const labels = { ...labelsOf(point.labelsJson), ...wish.labels }
   requireInScope(principal, labels)
   return context.catalog.transaction(async (trx) => {
@@ -110,6 +111,20 @@ export function checkLimits(
   if (wish.lifetimeSeconds > LIMITED_LIFETIME_MAX_SECONDS) {
     throw requestInvalid('/lifetimeSeconds', 'your role keeps media for 31 days at most')
   }
+}
+
+/**
+ * The files of a database hold production's passwords, and rows that nobody has offered.
+ *
+ * @throws MaasError DATABASE_NOT_OFFERED
+ */
+export function requireNoDatabase(
+  principal: Principal,
+  { databaseJson, sourceId }: Pick<PointRow, 'databaseJson' | 'sourceId'>,
+): void {
+  if (!hasLimitedPlug(principal) || databaseJson === null) return
+  const message = 'your role has databases as virtual databases, not as disks'
+  throw new MaasError('DATABASE_NOT_OFFERED', message, { sourceId })
 }
 
 async function makeRow(

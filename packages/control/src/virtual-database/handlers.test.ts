@@ -116,6 +116,27 @@ describe('self-service', () => {
     expect((await send('dev', 'POST', `${other}/connection`)).status).toBe(403)
   })
 
+  test('that is switched off ends refreshes and branches', async () => {
+    await offer('on')
+    const { body: made } = await send('dev', 'POST', ALL, wish())
+    const mine = `${ALL}/${String(made['virtualDatabaseId'])}`
+    const { db } = site.catalog
+    await db.updateTable('virtualDatabase').set({ state: 'running', mediumId: 'mnt_1' }).execute()
+    await db.updateTable('sourceDatabase').set({ selfService: 'off' }).execute()
+    const refused = { code: 'DATABASE_NOT_OFFERED' }
+    const branch = { name: 'second', hostId: tenant.host, quotaBytes: 1_000_000 }
+    expect((await send('dev', 'POST', `${mine}/refresh`, {})).body).toMatchObject(refused)
+    expect((await send('dev', 'POST', `${mine}/branch`, branch)).body).toMatchObject(refused)
+  })
+
+  test('keeps nothing for good', async () => {
+    await offer('on')
+    const { body: made } = await send('dev', 'POST', ALL, wish())
+    const mine = `${ALL}/${String(made['virtualDatabaseId'])}`
+    expect((await send('dev', 'PATCH', mine, { kept: true })).status).toBe(422)
+    expect((await send('dev', 'PATCH', mine, { purpose: 'tests' })).status).toBe(200)
+  })
+
   test('shows how production is reached to nobody who may only make copies', async () => {
     await offer('on')
     const url = `/api/v1/sources/${tenant.source}`
@@ -215,6 +236,44 @@ describe('a virtual database', () => {
     const { body: refresh } = await send('admin', 'POST', `${one()}/refresh`, {})
     expect(refresh).toMatchObject({ code: 'VIRTUAL_DATABASE_PROMOTED' })
     expect((await send('admin', 'POST', `${one()}/drop`, { keepData: true })).status).toBe(202)
+  })
+
+  test('on its way to a directory needs the same words to be dropped as one that is there', async () => {
+    const promoting = { state: 'promoting' } as const
+    await site.catalog.db.updateTable('virtualDatabase').set(promoting).execute()
+    const { body } = await send('admin', 'POST', `${one()}/drop`, {})
+    expect(body).toMatchObject({ code: 'CONSENT_MISSING' })
+  })
+
+  test('is promoted neither below another one nor above it', async () => {
+    await offer('on')
+    const { body: made } = await send('admin', 'POST', ALL, { ...wish(), name: 'second' })
+    const second = String(made['virtualDatabaseId'])
+    const { db } = site.catalog
+    const running = { state: 'running', mediumId: 'mnt_1' } as const
+    await db.updateTable('virtualDatabase').set(running).where('id', '=', second).execute()
+    const there = { directory: '/srv/pg/shop', hostId: tenant.host }
+    await db
+      .updateTable('virtualDatabase')
+      .set(there)
+      .where('id', '=', tenant.virtualDatabase)
+      .execute()
+    for (const directory of ['/srv/pg/shop', '/srv/pg/shop/nested', '/srv/pg']) {
+      const asked = await send('admin', 'POST', `${ALL}/${second}/promote`, { directory })
+      expect(asked.body, directory).toMatchObject({ code: 'REQUEST_INVALID' })
+    }
+    const beside = { directory: '/srv/pg/shop2' }
+    expect((await send('admin', 'POST', `${ALL}/${second}/promote`, beside)).status).toBe(202)
+  })
+
+  test('has bookmarks of different names, and room for what it has written', async () => {
+    const running = { state: 'running', mediumId: 'mnt_1', writtenBytes: 5000 } as const
+    await site.catalog.db.updateTable('virtualDatabase').set(running).execute()
+    const bookmark = { name: 'before' }
+    expect((await send('admin', 'POST', `${one()}/bookmarks`, bookmark)).status).toBe(202)
+    const again = await send('admin', 'POST', `${one()}/bookmarks`, bookmark)
+    expect(again.body).toMatchObject({ code: 'NAME_TAKEN' })
+    expect((await send('admin', 'POST', `${one()}/extend`, { quotaBytes: 4000 })).status).toBe(422)
   })
 
   test('stands in the place of production only by who may, with a name typed and a reason', async () => {

@@ -4,7 +4,7 @@
  */
 import type { Insertable } from 'kysely'
 import { makeControlId } from '@openmaas/api/ids'
-import { ownerOf, type Principal } from '@openmaas/api/permissions'
+import { hasLimitedPlug, ownerOf, type Principal } from '@openmaas/api/permissions'
 import { isDatabaseKind } from '@openmaas/api/resources/source'
 import type { RecoveryTarget } from '@openmaas/api/resources/virtual-database'
 import type { BodyOf } from '@openmaas/api/routes/routes'
@@ -285,6 +285,9 @@ async function change(
   const { params, body, principal } = request
   const { name, labels, purpose, autoRefresh, kept } = body
   if (labels !== undefined) requireInScope(principal, labels)
+  if (kept === true && hasLimitedPlug(principal)) {
+    throw requestInvalid('/kept', 'your role keeps virtual databases for their lifetime')
+  }
   const problem =
     autoRefresh === undefined || autoRefresh === null ? null : refreshProblem(autoRefresh)
   if (problem !== null) throw requestInvalid('/autoRefresh', problem)
@@ -321,6 +324,9 @@ async function extend(
     if (row.endedAt !== null || row.state === 'dropping') {
       const details = { virtualDatabaseId: row.id, state: row.state }
       throw new MaasError('VIRTUAL_DATABASE_BUSY', 'it is on its way out', details)
+    }
+    if (quotaBytes !== undefined && quotaBytes !== null && quotaBytes < (row.writtenBytes ?? 0)) {
+      throw requestInvalid('/quotaBytes', `it has written ${row.writtenBytes} bytes already`)
     }
     if (quotaBytes !== undefined && quotaBytes !== row.quotaBytes) {
       const wanted = { actor: ownerOf(principal), params: { quotaBytes } }

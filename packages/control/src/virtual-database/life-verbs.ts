@@ -100,12 +100,18 @@ async function requireFreeDirectory(
   { hostId }: VirtualDatabaseRow,
   directory: string,
 ): Promise<void> {
-  const taken = await trx
+  const others = await trx
     .selectFrom('virtualDatabase')
-    .select('name')
+    .select(['name', 'directory'])
     .where('hostId', '=', hostId)
-    .where('directory', '=', directory)
+    .where('directory', 'is not', null)
     .where('endedAt', 'is', null)
-    .executeTakeFirst()
-  if (taken !== undefined) throw requestInvalid('/directory', `${taken.name} stands there`)
+    .execute()
+  // Neither below one nor above one: whoever is dropped takes all of its directory away.
+  const isWithin = (path: string, above: string): boolean => `${path}/`.startsWith(`${above}/`)
+  const taken = others.find(
+    (other) => isWithin(directory, other.directory!) || isWithin(other.directory!, directory),
+  )
+  if (taken === undefined) return
+  throw requestInvalid('/directory', `${taken.name} stands at ${taken.directory}`)
 }

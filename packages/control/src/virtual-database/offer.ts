@@ -3,7 +3,7 @@ import { hasLimitedPlug, ownerOf, type Principal } from '@openmaas/api/permissio
 import { MaasError } from '@openmaas/kernel/errors'
 import { type Consent, requireConsent } from '../auth/consent.ts'
 import { findSourceDatabase } from '../database/source-database.ts'
-import type { HandlerContext } from '../http/handler-context.ts'
+import type { Db, HandlerContext } from '../http/handler-context.ts'
 import { requestInvalid } from '../http/handler.ts'
 
 /** As of media: a lease of more than a month is nobody's test. */
@@ -35,6 +35,27 @@ export function checkQuota(principal: Principal, quotaBytes: number | null): voi
 }
 
 /**
+ * Another moment of production, or another copy: for that the source has to be offered still. The
+ * consent that a copy was made with holds for its refreshes.
+ *
+ * @throws MaasError DATABASE_NOT_OFFERED
+ */
+export async function requireStillOffered(
+  db: Db,
+  principal: Principal,
+  sourceId: string,
+): Promise<void> {
+  if (!hasLimitedPlug(principal)) return
+  const row = await findSourceDatabase(db, sourceId)
+  if ((row?.selfService ?? 'off') === 'off') throw notOffered(sourceId)
+}
+
+function notOffered(sourceId: string): MaasError {
+  const message = 'the source is not offered for self-service'
+  return new MaasError('DATABASE_NOT_OFFERED', message, { sourceId })
+}
+
+/**
  * @returns the consent to use in the transaction of the change
  * @throws MaasError DATABASE_NOT_OFFERED, APPROVAL_REQUIRED, APPROVAL_NOT_USABLE
  */
@@ -47,10 +68,7 @@ export async function requireOffer(
   if (!hasLimitedPlug(principal)) return { use: () => Promise.resolve() }
   const row = await findSourceDatabase(context.catalog.db, sourceId)
   const offered = row?.selfService ?? 'off'
-  if (offered === 'off') {
-    const message = 'the source is not offered for self-service'
-    throw new MaasError('DATABASE_NOT_OFFERED', message, { sourceId })
-  }
+  if (offered === 'off') throw notOffered(sourceId)
   if (offered === 'on') return { use: () => Promise.resolve() }
   const { reason = `self-service of ${ownerOf(principal)}`, approvalId, ...params } = body
   return requireConsent(

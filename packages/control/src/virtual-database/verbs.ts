@@ -14,7 +14,7 @@ import { virtualDatabaseRequest } from '../job/kinds/virtual-database-params.ts'
 import { loadSource } from '../sources/list.ts'
 import { describeConnection, describeWithoutUser } from './connection.ts'
 import { insertRow, momentOf, targetFor, type VirtualDatabaseContext } from './handlers.ts'
-import { checkLifetime, checkQuota } from './offer.ts'
+import { checkLifetime, checkQuota, requireStillOffered } from './offer.ts'
 import { makeLifeVerbs } from './life-verbs.ts'
 import { requestPoint } from './point-first.ts'
 import { queueVerb, requireClone, requireOwnLife, requireState } from './queue-verb.ts'
@@ -60,6 +60,7 @@ function refresh(context: VerbContext, request: HandlerRequest<'refreshVirtualDa
     requireState(row, REFRESHABLE)
     requireClone(row)
     if (moment.kind !== 'newest') requireOwnLife(row)
+    await requireStillOffered(trx, request.principal, row.sourceId)
     const source = await loadSource(trx, row.sourceId)
     const actor = ownerOf(request.principal)
     const dependsOn = await requestPoint(trx, context, {
@@ -89,15 +90,15 @@ function refresh(context: VerbContext, request: HandlerRequest<'refreshVirtualDa
 
 /** Of a bookmark, or of how it was made or refreshed. */
 async function resetOf(trx: Trx, row: VirtualDatabaseRow, bookmarkId: string | null) {
-  const wanted = bookmarkId ?? row.bookmarkId
+  const target = targetOf(row)
   if (bookmarkId !== null) {
     await loadBookmark(trx, { virtualDatabaseId: row.id, bookmarkId })
+    // What it was made of stays: another reset goes back to that.
+    return { of: { bookmarkId }, target, bookmarkId: row.bookmarkId }
   }
-  if (wanted !== null) {
-    const target = { kind: 'bookmark', bookmarkId: wanted } as const
-    return { of: { bookmarkId: wanted }, target, bookmarkId: wanted }
+  if (row.bookmarkId !== null) {
+    return { of: { bookmarkId: row.bookmarkId }, target, bookmarkId: row.bookmarkId }
   }
-  const target = targetOf(row)
   const moment: Moment =
     target.kind === 'time'
       ? { kind: 'time', atMs: Date.parse(target.at) }
@@ -160,6 +161,7 @@ async function branch(context: VerbContext, request: HandlerRequest<'branchVirtu
     requireState(parent, ['running', 'stopped'])
     requireClone(parent)
     requireOwnLife(parent)
+    await requireStillOffered(trx, principal, parent.sourceId)
     const source = await loadSource(trx, parent.sourceId)
     const labels = { ...labelsOf(parent.labelsJson), ...body.labels }
     requireInScope(principal, labels)
@@ -200,9 +202,9 @@ async function branch(context: VerbContext, request: HandlerRequest<'branchVirtu
 
 type DropBody = BodyOf<'dropVirtualDatabase'>
 
-/** What else is gone with it than a clone. */
-const needsConsent = ({ directory, mode }: VirtualDatabaseRow, { keepData }: DropBody): boolean =>
-  mode === 'production' || (directory !== null && !keepData)
+/** What else is gone with it than a clone; one that is being promoted may have switched by then. */
+const needsConsent = (row: VirtualDatabaseRow, { keepData }: DropBody): boolean =>
+  row.mode === 'production' || ((row.directory !== null || row.state === 'promoting') && !keepData)
 
 function dropText({ directory }: VirtualDatabaseRow, { keepData }: DropBody): string {
   if (directory === null) return 'drop it with its bookmarks; nothing of it stays'
@@ -295,6 +297,20 @@ async function reveal(context: VerbContext, request: HandlerRequest<'revealConne
   return { body: { ...described, accounts, readOnly: row.liveSync === 1 } }
 }
 
+/** Reset goes to a bookmark by its name. @throws MaasError NAME_TAKEN */
+async function requireFreeBookmark(trx: Trx, row: VirtualDatabaseRow, name: string): Promise<void> {
+  const known = await trx
+    .selectFrom('bookmark')
+    .select('id')
+    .where('virtualDatabaseId', '=', row.id)
+    .where('name', '=', name)
+    .where('state', '!=', 'failed')
+    .executeTakeFirst()
+  if (known === undefined) return
+  const details = { pointer: '/name', name }
+  throw new MaasError('NAME_TAKEN', `${row.name} has a bookmark ${name} already`, details)
+}
+
 async function insertBookmark(
   trx: Trx,
   { clock, random }: VerbContext,
@@ -329,6 +345,7 @@ function createBookmark(context: VerbContext, request: HandlerRequest<'createBoo
     requireState(row, ['running', 'stopped'])
     requireClone(row)
     requireOwnLife(row)
+    await requireFreeBookmark(trx, row, body.name)
     const actor = ownerOf(principal)
     const bookmarkId = await insertBookmark(trx, context, { row, name: body.name, actor })
     const jobId = await queueVerb(trx, context, request, {

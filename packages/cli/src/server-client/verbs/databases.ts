@@ -120,7 +120,9 @@ async function sourceOf(server: Server): Promise<Row> {
     kind,
     hostId: await hostOf(server),
     labels: labelsOf(input, 'label'),
-    ...(policy !== undefined && { policyId: await findId(server, 'policy', policy) }),
+    ...(policy !== undefined && {
+      policyId: policy === 'none' ? null : await findId(server, 'policy', policy),
+    }),
     ...(pool !== undefined && { poolId: await findId(server, 'pool', pool) }),
     database: {
       connection,

@@ -10,6 +10,7 @@
  * does not start then is lost for a while, and care starts it as any other that should run.
  */
 import { z } from 'zod'
+import { isMaasError } from '@openmaas/kernel/errors'
 import type { Result } from '@openmaas/protocols/channel/orders'
 import {
   changeVirtualDatabase,
@@ -79,7 +80,12 @@ async function discardCopy(context: Context): Promise<void> {
   const { directory, hostId } = context.params
   const order = { engine: row.engine, id: row.id, directory }
   const options = { key: context.key(), timeoutMs: DATA_TIMEOUT_MS }
-  await context.orders.order(hostId, 'database.discard', order, options)
+  try {
+    await context.orders.order(hostId, 'database.discard', order, options)
+  } catch (error) {
+    // It was refused, and holds nothing of ours.
+    if (!isMaasError(error, 'DIRECTORY_UNFIT')) throw error
+  }
 }
 
 /** On the clone, as it was. The order waits for one of the switch that may still be under way. */
