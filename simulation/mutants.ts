@@ -37,9 +37,13 @@ function checkPatches(mutants: readonly Mutant[]): void {
 }
 
 async function hunt(mutant: Mutant, firstSeed: number): Promise<Verdict> {
-  const { seeds, patches } = mutant
+  const { seeds, skip = 0, patches } = mutant
   const beganAt = performance.now()
-  const failure = await firstFailure(mutant, { patches, firstSeed, seedCount: seeds })
+  const failure = await firstFailure(mutant, {
+    patches,
+    firstSeed: firstSeed + skip,
+    seedCount: seeds,
+  })
   const seed = failure?.seed ?? 0
   let outcome: Outcome = failure === undefined ? 'survived' : 'killed'
   if (failure !== undefined) {

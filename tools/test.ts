@@ -58,7 +58,7 @@ class Summary {
 }
 
 async function runAll(suites: readonly Suite[], summary: Summary): Promise<void> {
-  // Checks first and alone: what they find makes the rest pointless.
+  // Checks and unit tests first and alone: what they find makes the rest pointless.
   const first = suites.filter(({ phase }) => phase === 'first')
   for (const suite of first) await summary.run(suite, 'at once')
   const lane = async (phase: Suite['phase'], show: Show): Promise<void> => {

@@ -42,7 +42,7 @@ export function listSuites(root: string): Suite[] {
   const unit = ['packages', 'tools', 'simulation'].filter((folder) => holdsTests(root, folder))
   if (unit.length > 0) {
     const parameters = ['--config', 'vitest.config.ts', ...unit.map((folder) => `${folder}/`)]
-    suites.push({ name: 'unit', kind: 'vitest', phase: 'computes', parameters })
+    suites.push({ name: 'unit', kind: 'vitest', phase: 'first', parameters })
   }
   if (existsSync(join(root, 'simulation', 'run.ts'))) {
     const parameters = ['simulation/run.ts', '--seeds', String(SIMULATION_SEEDS)]
