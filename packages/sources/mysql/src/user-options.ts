@@ -75,6 +75,10 @@ const BEGINNINGS = ALLOWED.filter((each) => each.endsWith('*')).map((each) => ea
 /** Also below a beginning that is allowed: names of files, now or in a version to come. */
 const FILE_LIKE = /(?:^|-)(?:file|filename|path|dirs?|directory|directories|library|cmd)$/
 
+const REPLICATION = new RegExp(
+  'slave|replica|^(?:rpl|relay|master|source|gtid|wsrep|group-repl|server-id|binlog|log-bin|' +
+    'read-only)',
+)
 /** Why not, of the first that fits; the rest is not known to be harmless. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [/plugin|library|udf|^init-|keyring|-cmd$|provider/, 'names what is run or loaded'],
@@ -82,10 +86,7 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
     /file|dir(?:s|ectory|ectories)?$|path$|^(?:innodb-data|log-|tmp|relay-log|chroot|socket)/,
     'names files',
   ],
-  [
-    /slave|replica|^(?:rpl|relay|master|source|gtid|wsrep|group-repl|server-id|binlog|log-bin|read-only)/,
-    'is of replication, which OpenMaaS sets',
-  ],
+  [REPLICATION, 'is of replication, which OpenMaaS sets'],
   [
     /grant|^(?:(?:skip|extra|admin|mysqlx|report)-|port$|bind|user$|socket|ssl|tls|auth)/,
     'decides who comes in',

@@ -56,6 +56,11 @@ const ALLOWED = // Connections and their limits.
 const NAMES = new Set(ALLOWED.filter((each) => !each.endsWith('*')))
 const BEGINNINGS = ALLOWED.filter((each) => each.endsWith('*')).map((each) => each.slice(0, -1))
 
+const REPLICATION = new RegExp(
+  '^(?:restore|recovery|archive|primary|promote|hot_standby|standby|synchronous_standby|wal_|' +
+    'max_wal_s|max_repl|max_slot|max_standby|max_logical|max_sync|sync_repl|summarize|' +
+    'cluster_name|vacuum_defer|session_repl)',
+)
 /** Why not, of the first that fits; the rest is not known to be harmless. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [
@@ -64,10 +69,7 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   ],
   [/(?:file|filename|directory|directories|dir)$|tablespaces?$/, 'names files'],
   [/^(?:listen|port$|unix|ssl|krb|gss|bonjour|ldap|oauth|hba|ident)/, 'decides who comes in'],
-  [
-    /^(?:restore|recovery|archive|primary|promote|hot_standby|standby|synchronous_standby|wal_|max_wal_s|max_repl|max_slot|max_standby|max_logical|max_sync|sync_repl|summarize|cluster_name|vacuum_defer|session_repl)/,
-    'is of recovery and replication, which OpenMaaS sets',
-  ],
+  [REPLICATION, 'is of recovery and replication, which OpenMaaS sets'],
   [
     /^(?:fsync|full_page|data_sync|zero_damaged|ignore_)/,
     'decides whether a point can be recovered',
