@@ -15,8 +15,7 @@ export const englishRolesHelp = {
   'option.console-root': 'built files of the console',
   'option.allow-restore': 'points may be restored to this machine (default: yes)',
   'option.allow-mount': 'media may be mounted on this machine (default: yes)',
-  'option.plugins':
-    'folder of programs that know further database engines; only root may write there',
+  'option.plugins': 'plug-ins of further database engines; only root may write there',
   'option.paths-only': 'read, restore and mount nothing outside of these directories',
   'option.log-level': 'trace, debug, info, warn, error or silent (default: info)',
   'option.log-format': 'auto, json or human (default: auto)',

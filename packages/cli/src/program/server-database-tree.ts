@@ -1,7 +1,7 @@
 /** Commands of a server about databases and virtual databases. */
 import type { CommandSpec, OptionSpec, Run } from './spec.ts'
 import {
-  AT,
+  AT_SECOND,
   DANGER,
   filter,
   LABEL,
@@ -73,7 +73,7 @@ const SELF_SERVICE: OptionSpec = {
   summary: 'server.option.self-service',
 }
 const MOMENT: readonly OptionSpec[] = [
-  AT,
+  AT_SECOND,
   { name: 'transaction', value: '<id>', summary: 'server.option.transaction' },
   { name: 'position', value: '<place>', summary: 'server.option.position' },
 ]
@@ -330,7 +330,7 @@ const VDBS: readonly CommandSpec[] = [
   onServer({
     path: 'vdb verify',
     usage: '<source|point>',
-    options: [AT, TO_HOST, ASSERT, ...WAIT],
+    options: [AT_SECOND, TO_HOST, ASSERT, ...WAIT],
     summary: 'server.vdb-verify',
     help: 'server.vdb-verify.help',
     examples: ["vdb verify shop --assert 'shop: select count(*) > 0 from orders'"],

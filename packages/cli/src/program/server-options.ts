@@ -17,6 +17,8 @@ export const REASON: OptionSpec = {
 }
 export const NAME: OptionSpec = { name: 'name', value: '<name>', summary: 'server.option.name' }
 export const AT: OptionSpec = { name: 'at', value: '<time>', summary: 'server.option.at' }
+/** Of a database: any second, not only that of a point. */
+export const AT_SECOND: OptionSpec = { ...AT, summary: 'server.option.moment' }
 export const POOL_NAME: OptionSpec = {
   name: 'pool-name',
   value: '<pool>',
