@@ -18,6 +18,8 @@ const NEEDED = { linux: true, root: true, paths: ['/dev/fuse', '/dev/loop-contro
 requires({ ...NEEDED, programs: ['mariadbd', 'mariadb-backup'] }, () => {
   describe('a virtual database of MariaDB', () => {
     let root: string
+    /** Of a disk: nothing is promoted to memory. */
+    let disk: string
     let production: ProductionServer
     let server: ServerProgram
     let hostId: string
@@ -25,7 +27,8 @@ requires({ ...NEEDED, programs: ['mariadbd', 'mariadb-backup'] }, () => {
 
     beforeAll(async () => {
       root = mkdtempSync('/dev/shm/openmaas-life-')
-      chmodSync(root, 0o755) // The servers' user passes through it.
+      disk = mkdtempSync('/var/tmp/openmaas-life-')
+      for (const each of [root, disk]) chmodSync(each, 0o755) // The servers' user passes through.
       const directory = join(root, 'production')
       production = await ProductionServer.make({ product: 'mariadb', directory, programs: null })
       await run('CREATE DATABASE shop')
@@ -59,8 +62,8 @@ requires({ ...NEEDED, programs: ['mariadbd', 'mariadb-backup'] }, () => {
         await server?.[Symbol.asyncDispose]()
         await production?.[Symbol.asyncDispose]()
       }
-      expect(findLeftovers([root])).toEqual([])
-      rmSync(root, { recursive: true, force: true })
+      expect(findLeftovers([root, disk])).toEqual([])
+      for (const each of [root, disk]) rmSync(each, { recursive: true, force: true })
     })
 
     async function run(sql: string): Promise<void> {
@@ -135,7 +138,7 @@ requires({ ...NEEDED, programs: ['mariadbd', 'mariadb-backup'] }, () => {
       expect(await idsOf(application)).toEqual([1, 2, 3, 4])
       await on(application, (session) => session.run('INSERT INTO shop.goods VALUES (5)'))
       const params = { virtualDatabaseId: made.virtualDatabaseId }
-      const target = join(root, 'shop')
+      const target = join(disk, 'shop')
       const body = { directory: target }
       const promoted = begun(await api.call('promoteVirtualDatabase', { params, body }))
       const { result } = await finish(api, promoted.jobId)

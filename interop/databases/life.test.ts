@@ -67,6 +67,8 @@ class Writer {
 requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, () => {
   describe('a virtual database of PostgreSQL', () => {
     let root: string
+    /** Of a disk: nothing is promoted to memory. */
+    let disk: string
     let production: Production
     let server: ServerProgram
     let hostId: string
@@ -75,7 +77,8 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
 
     beforeAll(async () => {
       root = mkdtempSync('/dev/shm/openmaas-life-')
-      chmodSync(root, 0o755) // The servers' user passes through it.
+      disk = mkdtempSync('/var/tmp/openmaas-life-')
+      for (const each of [root, disk]) chmodSync(each, 0o755) // The servers' user passes through.
       production = await Production.make(join(root, 'production'), { major: 15 })
       await production.sql(`
         create table load (row int primary key);
@@ -118,8 +121,8 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
         await server?.[Symbol.asyncDispose]()
         await production?.stop()
       }
-      expect(findLeftovers([root])).toEqual([])
-      rmSync(root, { recursive: true, force: true })
+      expect(findLeftovers([root, disk])).toEqual([])
+      for (const each of [root, disk]) rmSync(each, { recursive: true, force: true })
     })
 
     async function commit(count: number): Promise<void> {
@@ -222,15 +225,15 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
         api.call('promoteVirtualDatabase', { params, body: { directory, ...more } })
 
       // What is somebody's is not taken, and the instance goes on as it was.
-      mkdirSync(join(root, 'taken'))
-      writeFileSync(join(root, 'taken/letter'), 'mine')
-      const refused = begun(await promote(join(root, 'taken')))
+      mkdirSync(join(disk, 'taken'))
+      writeFileSync(join(disk, 'taken/letter'), 'mine')
+      const refused = begun(await promote(join(disk, 'taken')))
       await expect(finish(api, refused.jobId)).rejects.toThrow('DIRECTORY_UNFIT')
       expect(await load(virtualDatabaseId)).toMatchObject({ state: 'running', directory: null })
 
       const writer = new Writer(own, 10_000)
       // Cancelled before it has moved, nothing of the copy is left.
-      const target = join(root, 'permanent')
+      const target = join(disk, 'permanent')
       const slow = begun(await promote(target, { bytesPerSecond: MIB }))
       await waitFor('it copies', () => existsSync(join(target, 'data')), LONG)
       await api.call('cancelJob', { params: { jobId: slow.jobId } })
@@ -307,7 +310,7 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
         leaseUntil: null,
         port,
       })
-      const target = join(root, 'shop')
+      const target = join(disk, 'shop')
       const body = { directory: target }
       const promoted = begun(await api.call('promoteVirtualDatabase', { params, body }))
       const job = await finish(api, promoted.jobId)

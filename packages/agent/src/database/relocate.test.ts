@@ -47,7 +47,8 @@ let from: string
 let to: string
 
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'openmaas-relocate-'))
+  // A disk: the directory for temporary files may be memory.
+  root = mkdtempSync('/var/tmp/openmaas-relocate-')
   chmodSync(root, 0o755)
   from = join(root, 'volume')
   to = join(root, 'permanent')

@@ -5,6 +5,7 @@ const MOUNTS = parseMounts(`\
 27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
 22 27 0:21 / /proc rw,relatime shared:5 - proc proc rw
 25 24 0:23 / /ram rw - ramfs none rw
+26 24 0:26 / /dev/shm rw - tmpfs tmpfs rw
 30 27 0:30 / /net/a\\040b rw master:1 - nfs4 nas:/export rw,vers=4.2
 31 27 0:31 / /net/win rw - cifs //nas/share rw
 32 27 0:32 / /net/ssh rw - fuse.sshfs me@there: rw
@@ -21,6 +22,7 @@ describe('a place of this host', () => {
   test.each([
     ['/proc/x', 'is on /proc (proc), which keeps no files'],
     ['/ram/x', 'is on /ram (ramfs), which is memory'],
+    ['/dev/shm/x', 'is on /dev/shm (tmpfs), which is memory'],
     ['/net/a b/x', 'is on /net/a b (nfs4), which is no disk of this host'],
     ['/net/win/x', 'which is no disk of this host'],
     ['/net/ssh/deep/x', 'which is no disk of this host'],

@@ -11,7 +11,7 @@ export interface Mount {
 }
 
 /** Gone with the next start of the host. */
-const MEMORY = new Set(['ramfs'])
+const MEMORY = new Set(['tmpfs', 'ramfs'])
 /** Served by another machine, or by a program; those of FUSE besides. */
 const SERVED = new Set(
   (
