@@ -92,6 +92,7 @@ function askPassword(site: Site): Promise<string> {
 }
 
 async function askNewPassword(site: Site): Promise<string> {
+  site.out.note(site.text('login.passwordRule'))
   for (;;) {
     const first = await ask(site, site.text('login.newPassword'), { secret: true })
     const again = await ask(site, site.text('login.again'), { secret: true })
@@ -134,7 +135,6 @@ async function tokenOfUser(
   const { body: me } = await session.call('login', { body, signal })
   csrf = me.csrfToken
   if (me.mustChangePassword) {
-    site.out.note(site.text('login.passwordRule'))
     const next = await readPassword('new-password-file', input, site)
     await session.call('changePassword', { body: { current: password, next }, signal })
   }
