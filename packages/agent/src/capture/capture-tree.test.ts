@@ -13,6 +13,7 @@ import type { Pool } from '@openmaas/pool/pool/pool'
 import { diffTrees } from '@openmaas/pool/tree/diff'
 import { TreeReader } from '@openmaas/pool/tree/tree-reader'
 import { visitTree } from '@openmaas/pool/tree/visit'
+import { settle } from '@openmaas/testkit/settle'
 import { makeAwkwardTree } from '@openmaas/testkit/awkward-tree'
 import { makeTree } from '@openmaas/testkit/data'
 import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
@@ -45,12 +46,6 @@ const pathsOf = (result: CaptureResult): string[] =>
   [...treeOf(result).walk()]
     .map(({ path }) => path.toString('latin1'))
     .filter((path) => path !== '')
-
-/** Long enough ago that no file counts as just written. */
-async function settle(): Promise<void> {
-  const until = Date.now() + 30
-  while (Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 5))
-}
 
 async function restoreAll(result: CaptureResult, target: string): Promise<void> {
   const reader = await openReader(pool)

@@ -25,6 +25,7 @@ import { writeTreeRoot } from '@openmaas/pool/tree/root'
 import { TreeReader } from '@openmaas/pool/tree/tree-reader'
 import { ContentCapture } from '@openmaas/source-files/content-capture'
 import { type FileStat, makeFileStat, StatxFields } from '@openmaas/source-files/file-stat'
+import { settle } from '@openmaas/testkit/settle'
 import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
 import { LaneCounters, makeCounterMemory } from './counters.ts'
 import { DirectoryCapture, DT_DIRECTORY } from './directory-capture.ts'
@@ -54,12 +55,6 @@ function statOf(name: string): FileStat {
   statx(dirfd, cString(name), 0, STATX_BASIC_STATS, fields.bytes)
   fields.fill(stat)
   return stat
-}
-
-/** Longer than any tick of a file system's clock. */
-async function settle(): Promise<void> {
-  const until = Date.now() + 30
-  while (Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
 function makeDeps(old?: TreeReader) {

@@ -9,6 +9,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { settle } from '@openmaas/testkit/settle'
 import { packPath } from '@openmaas/pool/pack/path'
 import { TreeReader } from '@openmaas/pool/tree/tree-reader'
 import { diffTrees } from '@openmaas/pool/tree/diff'
@@ -17,9 +18,6 @@ import { describeTree } from './describe-tree.test-support.ts'
 import { DataSite } from './data-site.test-support.ts'
 
 const code = (expected: string): Error => expect.objectContaining({ code: expected }) as Error
-
-/** Long enough ago that no file counts as just written. */
-const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 60))
 
 requires(['openssl'], () => {
   let site: DataSite
