@@ -111,7 +111,9 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
           // It lets go of its slot only when it answers.
           await production.start()
           const danger = { confirm: 'shop', reason: 'the test is over' }
-          await server.api.call('deleteSource', { params: { sourceId }, body: danger })
+          // Not while a job works on it, such as one that looks after its standby.
+          const gone = () => server.api.call('deleteSource', { params: { sourceId }, body: danger })
+          await waitFor('the source is removed', async () => (await gone(), true))
           const jobs = await server.api.call('listJobs', {
             query: { 'filter[kind]': 'unprotect-database' },
           })

@@ -71,7 +71,9 @@ requires(needs, () => {
     async function unprotect(): Promise<void> {
       if (sourceId === undefined) return
       const danger = { confirm: 'shop', reason: 'the test is over' }
-      await server.api.call('deleteSource', { params: { sourceId }, body: danger })
+      // Not while a job works on it, such as one that looks after its standby.
+      const gone = () => server.api.call('deleteSource', { params: { sourceId }, body: danger })
+      await waitFor('the source is removed', async () => (await gone(), true))
       const job = await newest('unprotect-database')
       await finish(server.api, job!.id)
       expect(await production.sql('select count(*)::int from pg_replication_slots')).toBe(0)
@@ -208,6 +210,8 @@ requires(needs, () => {
     })
 
     test('costs production no more than was said, tells the break, and is copied anew', async () => {
+      // As large as it may be: it does not grow out of its trouble.
+      await change({ volumeMaxBytes: (await source()).volumeBytes! })
       await fill()
       expect((await protect()).problem?.code).toBe('DATABASE_VOLUME_FULL')
       const slots = 'select count(*)::int from pg_replication_slots'

@@ -52,7 +52,10 @@ requires(NEEDED, () => {
       try {
         if (sourceId !== undefined) {
           const danger = { confirm: 'shop', reason: 'the test is over' }
-          await server.api.call('deleteSource', { params: { sourceId }, body: danger })
+          // Not while a job works on it, such as one that looks after its standby.
+          const gone = () =>
+            server.api.call('deleteSource', { params: { sourceId: sourceId! }, body: danger })
+          await waitFor('the source is removed', async () => (await gone(), true))
           const query = { 'filter[kind]': 'unprotect-database' }
           const { items } = await server.api.call('listJobs', { query })
           await waitFor(
