@@ -119,7 +119,7 @@ export function testAdmin(site: () => ConsoleSite): void {
       await visit.open('/audit?action=createSource')
       await visit.by('list-audit').locator('a').first().click()
       await visit.by('audit-entry').waitFor()
-      expect(await visit.by('changes').textContent()).toContain('files')
+      expect(await visit.by('changes').textContent()).toContain('hostId')
       expect(new URL(visit.page.url()).searchParams.get('entry')).not.toBeNull()
       await visit.page.keyboard.press('Escape')
       await visit.by('verify-chain').click()
