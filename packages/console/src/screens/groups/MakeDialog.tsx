@@ -2,7 +2,6 @@
 import { useState } from 'react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import InputNumber from 'antd/es/input-number'
 import Select from 'antd/es/select'
 import type { Group, GroupPoint } from '@openmaas/api/resources/group'
 import { apiCall } from '../../api/queries.ts'
@@ -13,9 +12,9 @@ import { TextField } from '../../ui/fields.tsx'
 import { FormDialog } from '../../ui/FormDialog.tsx'
 import { canMount, preferredHost } from '../media/mount-form.ts'
 import { emptyForm } from '../virtual-databases/new-database/create-form.ts'
+import { LimitFields } from '../virtual-databases/new-database/LimitFields.tsx'
 import { newDatabaseMessages } from '../virtual-databases/new-database/messages/text.ts'
 import { agentsQuery } from '../virtual-databases/new-database/queries.ts'
-import { FOR_GOOD, useLifetimes } from '../virtual-databases/new-database/use-lifetimes.ts'
 import { groupsMessages } from './messages/text.ts'
 
 interface Props {
@@ -25,7 +24,6 @@ interface Props {
 }
 
 const GIB = 1024 ** 3
-const QUOTA_GIB_MAX = 1_000_000
 
 export function MakeDialog({ group, point, onClose }: Props) {
   const text = useText(groupsMessages)
@@ -107,7 +105,6 @@ interface WishesProps {
 
 function Wishes({ wish, hosts, onChange }: WishesProps) {
   const form = useText(newDatabaseMessages)
-  const lifetimes = useLifetimes(useIsLimited())
   return (
     <>
       <div className="om-field">
@@ -121,30 +118,7 @@ function Wishes({ wish, hosts, onChange }: WishesProps) {
           data-testid="group-host"
         />
       </div>
-      <div className="om-field">
-        <span>{form('lifetime')}</span>
-        <Select
-          aria-label={form('lifetime')}
-          value={wish.lifetimeSeconds ?? FOR_GOOD}
-          options={lifetimes}
-          onChange={(seconds) =>
-            onChange({ lifetimeSeconds: seconds === FOR_GOOD ? null : seconds })
-          }
-          data-testid="group-lifetime"
-        />
-      </div>
-      <label>
-        {form('quota')}
-        <InputNumber
-          min={1}
-          max={QUOTA_GIB_MAX}
-          value={wish.quotaGib}
-          placeholder={form('quota.none')}
-          style={{ width: '100%' }}
-          onChange={(quotaGib) => onChange({ quotaGib })}
-          data-testid="group-quota"
-        />
-      </label>
+      <LimitFields wish={wish} onChange={onChange} of="group" />
     </>
   )
 }

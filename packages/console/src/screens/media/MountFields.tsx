@@ -1,10 +1,10 @@
 import Checkbox from 'antd/es/checkbox'
 import Input from 'antd/es/input'
-import InputNumber from 'antd/es/input-number'
 import Segmented from 'antd/es/segmented'
 import Select from 'antd/es/select'
 import type { Host } from '@openmaas/api/resources/host'
 import { useText } from '../../i18n/text.ts'
+import { QuotaField } from '../../ui/QuotaField.tsx'
 import { mediaMessages } from './messages/text.ts'
 import { canMount, isPathWrong, type MountForm } from './mount-form.ts'
 import { useLifetimeOptions } from './use-lifetime-options.ts'
@@ -19,7 +19,6 @@ interface Props {
   readonly onChange: (changed: Partial<MountForm>) => void
 }
 
-const QUOTA_GIB_MAX = 1_000_000
 const PURPOSE_LENGTH_MAX = 200
 
 export function MountFields({ form, hosts, ownHostId, isLimited, onChange }: Props) {
@@ -95,19 +94,14 @@ type PartProps = Pick<Props, 'form' | 'onChange'>
 function Quota({ form, isLimited, onChange }: PartProps & { readonly isLimited: boolean }) {
   const text = useText(mediaMessages)
   return (
-    <label>
-      {text('mount.quota')}
-      <InputNumber
-        min={1}
-        max={QUOTA_GIB_MAX}
-        value={form.quotaGib}
-        placeholder={text('quota.none')}
-        style={{ width: '100%' }}
-        onChange={(quotaGib) => onChange({ quotaGib })}
-        data-testid="mount-quota"
-      />
-      {isLimited && <small className="om-quiet">{text('mount.quota.limited')}</small>}
-    </label>
+    <QuotaField
+      label={text('mount.quota')}
+      none={text('quota.none')}
+      help={isLimited ? text('mount.quota.limited') : undefined}
+      value={form.quotaGib}
+      onChange={(quotaGib) => onChange({ quotaGib })}
+      testId="mount-quota"
+    />
   )
 }
 

@@ -1,7 +1,6 @@
 import { useState } from 'react'
 import { useNavigate } from '@tanstack/react-router'
 import { useQuery } from '@tanstack/react-query'
-import InputNumber from 'antd/es/input-number'
 import Select from 'antd/es/select'
 import type { VirtualDatabase } from '@openmaas/api/resources/virtual-database'
 import type { BodyFor } from '@openmaas/api/routes/routes'
@@ -11,9 +10,8 @@ import { useText } from '../../i18n/text.ts'
 import { TextField } from '../../ui/fields.tsx'
 import { FormDialog } from '../../ui/FormDialog.tsx'
 import { databasesMessages } from './messages/text.ts'
-import { type CreateForm, emptyForm } from './new-database/create-form.ts'
-import { newDatabaseMessages } from './new-database/messages/text.ts'
-import { FOR_GOOD, useLifetimes } from './new-database/use-lifetimes.ts'
+import { emptyForm } from './new-database/create-form.ts'
+import { LimitFields } from './new-database/LimitFields.tsx'
 import { bookmarksQuery } from './queries.ts'
 import { useVerb } from './use-verb.ts'
 
@@ -27,7 +25,6 @@ interface Props {
 /** A choice cannot be null. */
 const NOW = 'now'
 const GIB = 1024 ** 3
-const QUOTA_GIB_MAX = 1_000_000
 
 type Wish = Pick<
   BodyFor<'branchVirtualDatabase'>,
@@ -91,45 +88,11 @@ export function BranchDialog({ database, bookmarkId, onClose }: Props) {
           data-testid="branch-from"
         />
       </div>
-      <Limits wish={wish} onChange={(changed) => setWish({ ...wish, ...changed })} />
+      <LimitFields
+        wish={wish}
+        onChange={(changed) => setWish({ ...wish, ...changed })}
+        of="branch"
+      />
     </FormDialog>
-  )
-}
-
-interface LimitsProps {
-  readonly wish: Pick<CreateForm, 'lifetimeSeconds' | 'quotaGib'>
-  readonly onChange: (changed: Partial<LimitsProps['wish']>) => void
-}
-
-function Limits({ wish, onChange }: LimitsProps) {
-  const form = useText(newDatabaseMessages)
-  const lifetimes = useLifetimes(useIsLimited())
-  return (
-    <>
-      <div className="om-field">
-        <span>{form('lifetime')}</span>
-        <Select
-          aria-label={form('lifetime')}
-          value={wish.lifetimeSeconds ?? FOR_GOOD}
-          options={lifetimes}
-          onChange={(seconds) =>
-            onChange({ lifetimeSeconds: seconds === FOR_GOOD ? null : seconds })
-          }
-          data-testid="branch-lifetime"
-        />
-      </div>
-      <label>
-        {form('quota')}
-        <InputNumber
-          min={1}
-          max={QUOTA_GIB_MAX}
-          value={wish.quotaGib}
-          placeholder={form('quota.none')}
-          style={{ width: '100%' }}
-          onChange={(value) => onChange({ quotaGib: value })}
-          data-testid="branch-quota"
-        />
-      </label>
-    </>
   )
 }

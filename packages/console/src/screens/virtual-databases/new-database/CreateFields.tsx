@@ -7,9 +7,9 @@ import { useText } from '../../../i18n/text.ts'
 import { TextField } from '../../../ui/fields.tsx'
 import { canMount } from '../../media/mount-form.ts'
 import { type CreateForm, isUser, parseSettings } from './create-form.ts'
+import { LimitFields } from './LimitFields.tsx'
 import { newDatabaseMessages } from './messages/text.ts'
 import { RefreshField } from './RefreshField.tsx'
-import { FOR_GOOD, useLifetimes } from './use-lifetimes.ts'
 
 interface Props {
   readonly form: CreateForm
@@ -19,18 +19,15 @@ interface Props {
   readonly hosts: readonly Host[]
   /** The host that has the programs for sure. */
   readonly ownHostId: string
-  readonly isLimited: boolean
   readonly asksConsent: boolean
   readonly onChange: (changed: Partial<CreateForm>) => void
 }
 
-const QUOTA_GIB_MAX = 1_000_000
 const PORT_MAX = 65_535
 
 export function CreateFields(props: Props) {
-  const { form, name, isLimited, asksConsent, onChange } = props
+  const { form, name, asksConsent, onChange } = props
   const text = useText(newDatabaseMessages)
-  const lifetimes = useLifetimes(isLimited)
   return (
     <div className="om-form">
       <TextField
@@ -40,32 +37,7 @@ export function CreateFields(props: Props) {
         testId="database-name"
       />
       <HostField {...props} />
-      <div className="om-field">
-        <span>{text('lifetime')}</span>
-        <Select
-          aria-label={text('lifetime')}
-          value={form.lifetimeSeconds ?? FOR_GOOD}
-          options={lifetimes}
-          onChange={(seconds) =>
-            onChange({ lifetimeSeconds: seconds === FOR_GOOD ? null : seconds })
-          }
-          data-testid="database-lifetime"
-        />
-        <small className="om-quiet">{text('lifetime.help')}</small>
-      </div>
-      <label>
-        {text('quota')}
-        <InputNumber
-          min={1}
-          max={QUOTA_GIB_MAX}
-          value={form.quotaGib}
-          placeholder={text('quota.none')}
-          style={{ width: '100%' }}
-          onChange={(quotaGib) => onChange({ quotaGib })}
-          data-testid="database-quota"
-        />
-        {isLimited && <small className="om-quiet">{text('quota.limited')}</small>}
-      </label>
+      <LimitFields wish={form} onChange={onChange} of="database" />
       {asksConsent && (
         <TextField
           label={text('reason')}

@@ -84,7 +84,6 @@ function useDraft({ source, hosts, search }: Props) {
     ownHostId,
     hostId,
     name,
-    isLimited,
     body: toCreateBody(form, { ...situation, asksConsent: offer === 'approval' }),
     // A dry run needs no reason: it is shown before one is typed.
     planned: toCreateBody(form, { ...situation, asksConsent: false }),
@@ -122,7 +121,6 @@ export function CreatePanels(props: Props) {
             hostId={draft.hostId}
             hosts={hosts}
             ownHostId={draft.ownHostId}
-            isLimited={draft.isLimited}
             asksConsent={offer === 'approval'}
             onChange={(changed) => setForm((old) => ({ ...old, ...changed }))}
           />
