@@ -95,7 +95,9 @@ export class PostgresEngine implements Engine {
   async #pgbench(words: readonly string[]): Promise<string> {
     const { directory, port } = this.production
     const command = ['pgbench', '-h', directory, '-p', String(port), '-U', 'boss']
-    const { stdout } = await runProgram([...command, ...words, 'postgres'], { user: null })
+    // Filling tens of gigabytes takes as long as it takes; so below.
+    const options = { user: null, timeoutMs: null }
+    const { stdout } = await runProgram([...command, ...words, 'postgres'], options)
     return stdout
   }
 
@@ -164,7 +166,7 @@ export class MariadbEngine implements Engine {
     const common = ['sysbench', 'oltp_read_write', `--tables=${TABLES}`, '--db-driver=mysql']
     common.push(`--table-size=${this.#rows}`, `--threads=${CLIENTS}`, '--mysql-db=sbtest')
     common.push(`--mysql-socket=${socket}`, '--mysql-user=root')
-    const { stdout } = await runProgram([...common, ...words], { user: null })
+    const { stdout } = await runProgram([...common, ...words], { user: null, timeoutMs: null })
     return stdout
   }
 

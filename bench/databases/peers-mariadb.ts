@@ -23,7 +23,7 @@ export async function measureMariadbPeers(engine: Engine, root: string, note: No
   const { socket, data } = engine.production
   const [full, copy] = [join(place, 'full'), join(place, 'data')]
   const call = (...words: string[]): Promise<unknown> =>
-    runProgram(['mariadb-backup', '--no-defaults', ...words], { user })
+    runProgram(['mariadb-backup', '--no-defaults', ...words], { user, timeoutMs: null })
   let beganMs = performance.now()
   const since = (): string => `${((performance.now() - beganMs) / 1000).toFixed(1)} s`
   const from = [`--datadir=${data}`, `--socket=${socket}`, '--user=root']

@@ -47,11 +47,9 @@ async function measureTemplate({ engine, note }: Bench): Promise<void> {
   const size = Number(await production.sql('select pg_database_size(current_database())::text'))
   for (const strategy of ['wal_log', 'file_copy']) {
     const before = performance.now()
-    await withConnection(
-      production.owner,
-      (queries) => queries.rows(`create database copied template postgres strategy = ${strategy}`),
-      'template1',
-    )
+    const sql = `create database copied template postgres strategy = ${strategy}`
+    const psql = ['psql', '-X', '-q', '-h', production.directory, '-p', String(production.port)]
+    await runProgram([...psql, '-U', 'boss', '-c', sql, 'template1'], { user, timeoutMs: null })
     await firstRow(production.directory, production.port, 'copied')
     note(`CREATE DATABASE … TEMPLATE, ${strategy}`, `${since(before)}, ${mb(size)} each`)
     await production.sql('drop database copied')
@@ -81,8 +79,9 @@ async function measurePgBackRest({ engine, root, note }: Bench): Promise<void> {
   ]
   const file = join(place, 'pgbackrest.conf')
   writeFileSync(file, options.join('\n'), { mode: 0o644 })
+  const how = { user, timeoutMs: null }
   const call = (...words: string[]): Promise<unknown> =>
-    runProgram(['pgbackrest', `--config=${file}`, '--stanza=shop', ...words], { user })
+    runProgram(['pgbackrest', `--config=${file}`, '--stanza=shop', ...words], how)
   await production.sql(`alter system set archive_mode = on`)
   const push = `pgbackrest --config=${file} --stanza=shop archive-push %p`
   await production.sql(`alter system set archive_command = '${push}'`)
@@ -124,7 +123,7 @@ async function measureBarman({ engine, root, note }: Bench): Promise<void> {
   await makeOwned(join(place, 'home'))
   const environment = { HOME: place, PGOPTIONS: '' }
   const call = (...words: string[]): Promise<unknown> =>
-    runProgram(['barman', '-c', file, ...words], { user, environment })
+    runProgram(['barman', '-c', file, ...words], { user, environment, timeoutMs: null })
   await call('receive-wal', '--create-slot', 'shop')
   await startServer({
     run: place,
