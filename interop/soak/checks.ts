@@ -1,33 +1,28 @@
 /** Moments of production recovered on clones, and compared with the oracle: equal or a fault. */
-import type { ConnectionRevealed } from '@openmaas/api/resources/virtual-database'
 import { SeededRandom } from '@openmaas/kernel/random'
-import { type Queries, withConnection } from '@openmaas/source-postgres/connection'
-import { lsn } from '@openmaas/source-postgres/lsn'
 import { waitFor } from '@openmaas/testkit/wait-for'
-import type { Production } from '../postgres/production.test-support.ts'
-import type { Journal } from './journal.ts'
+import { type Content, contentOf } from './content.ts'
+import type { Engine } from './engine.ts'
+import { type CheckKind, type Journal, wordsOf } from './journal.ts'
 import type { Commit, Oracle } from './oracle.ts'
 import type { Moment, Patient } from './patient.ts'
-import { type Content, contentOf, readContent } from './schema.ts'
 
-/** Of two commits this near a time, the clocks do not tell which one comes first. */
-const CLOCK_MS = 2
 /** A point a minute, and time for what is killed meanwhile. */
 const POINT_MS = 240_000
+/** Of what may be recovered without a point that is taken for it. */
+const RECENT_MS = 5000
 
 export interface CheckSite {
   readonly patient: Patient
   readonly oracle: Oracle
-  readonly production: Production
+  readonly engine: Engine
   readonly journal: Journal
   readonly sourceId: string
   readonly hostId: string
 }
 
-export function ask<T>(shown: ConnectionRevealed, work: (queries: Queries) => Promise<T>) {
-  const { host, port, user, password } = shown
-  return withConnection({ host, port, user, password, tls: 'off', ca: null }, work)
-}
+/** The checks that go on beside the kills. */
+export type RunningKind = Exclude<CheckKind, 'synchronous'>
 
 export class Checks {
   readonly #site: CheckSite
@@ -38,11 +33,20 @@ export class Checks {
     this.#random = new SeededRandom(seed)
   }
 
-  /** Whatever the standby had told production that it has is in the next point. */
+  async check(kind: RunningKind): Promise<void> {
+    const { journal } = this.#site
+    try {
+      await this[kind]()
+    } catch (error) {
+      journal.checked(kind, 'gaveUp')
+      journal.fault(`the check ${kind} could not be made: ${wordsOf(error)}`)
+    }
+  }
+
+  /** Whatever the standby had on its disk, and whatever the point says of itself, is in it. */
   async newest(): Promise<void> {
-    const { journal, oracle, patient, sourceId } = this.#site
-    journal.checks.newest += 1
-    const confirmed = await waitFor('production tells what is confirmed', () => this.confirmed(), {
+    const { oracle, engine, patient, sourceId } = this.#site
+    const confirmed = await waitFor('it is told what is confirmed', () => this.confirmed(), {
       timeoutMs: POINT_MS,
     })
     const sampledMs = Date.now()
@@ -56,86 +60,77 @@ export class Checks {
       },
       { timeoutMs: POINT_MS },
     )
-    const must = oracle.read().findLastIndex((commit) => commit.lsn <= confirmed) + 1
-    await this.#compare('newest', { pointId: point.id }, (content) => {
-      if (content.count < must) return `${must} were confirmed`
-      return null
+    const must = oracle.countUntil(confirmed)
+    const position = point.database?.position
+    const said = position === undefined ? 0 : oracle.countUntil(engine.placeOf(position))
+    await this.#compare('newest', { pointId: point.id }, ({ count }) => {
+      if (count < must) return `${must} were confirmed`
+      return count < said ? `the point says that it has ${said}` : null
     })
   }
 
   /** @returns null when production is away, or the standby */
-  async confirmed(): Promise<bigint | null> {
-    const sql = `select flush_lsn::text from pg_stat_replication
-                  where application_name like 'openmaas%' and flush_lsn is not null`
-    const told = await this.#site.production.sql(sql)
-    return typeof told === 'string' ? lsn(told) : null
+  confirmed(): Promise<bigint | null> {
+    return this.#site.engine.confirmed(this.#site.sourceId)
   }
 
   /** A whole second between the first point and a moment ago. */
   async second(): Promise<void> {
-    const { journal } = this.#site
-    journal.checks.second += 1
     const [fromMs, untilMs] = await this.#range()
     const seconds = Math.floor((untilMs - fromMs) / 1000) - 1
     const atMs = (Math.ceil(fromMs / 1000) + this.#random.below(Math.max(1, seconds))) * 1000
-    const commits = await this.#site.oracle.until(atMs + CLOCK_MS)
-    const surely = commits.filter((commit) => commit.atMs <= atMs - CLOCK_MS).length
+    const { least, most } = await this.#site.oracle.countsAt(atMs)
     const moment = { at: new Date(atMs).toISOString() }
     await this.#compare('second', moment, ({ count }) =>
-      count < surely || count > commits.length ? `${surely} to ${commits.length} expected` : null,
+      count < least || count > most ? `${least} to ${most} expected` : null,
     )
   }
 
   async transaction(): Promise<void> {
-    const { journal, oracle } = this.#site
-    journal.checks.transaction += 1
     const [fromMs, untilMs] = await this.#range()
-    const known = oracle.read()
-    const first = known.findIndex((commit) => commit.atMs > fromMs)
-    const last = known.findLastIndex((commit) => commit.atMs < untilMs)
-    const commit = known[first + this.#random.below(Math.max(1, last - first))]!
-    const moment = { transaction: commit.xid }
-    await this.#compare('transaction', moment, ({ count }) =>
+    const known = this.#site.oracle.read().filter(({ transaction, beginMs, endMs }) => {
+      return transaction !== null && beginMs > fromMs && endMs < untilMs
+    })
+    const commit = known[this.#random.below(Math.max(1, known.length))]
+    if (commit?.transaction == null) throw new Error('no commit is known in the range')
+    await this.#compare('transaction', { transaction: commit.transaction }, ({ count }) =>
       count === commit.seq ? null : `${commit.seq} expected`,
     )
   }
 
   /** From the first point until a few seconds ago; for what is later a point is taken first. */
   async #range(): Promise<readonly [number, number]> {
-    const { patient, sourceId } = this.#site
+    const { patient, sourceId, engine, journal } = this.#site
     const params = { sourceId }
-    const range = await patient.ask('the range is told', (api) =>
+    const { ranges } = await patient.ask('the range is told', (api) =>
       api.call('getRecoverRange', { params }),
     )
-    return [Date.parse(range.ranges[0]!.from), Date.now() - 5000]
+    if (ranges.length !== 1) journal.fault(`seconds are missing: ${JSON.stringify(ranges)}`)
+    return [Date.parse(ranges[0]!.from) + engine.resolutionMs, Date.now() - RECENT_MS]
   }
 
   /** @param judge what is wrong with the count, if anything is */
   async #compare(
-    kind: 'newest' | 'second' | 'transaction',
+    kind: RunningKind,
     moment: Moment,
     judge: (content: Content) => string | null,
   ): Promise<void> {
-    const { journal, patient, oracle } = this.#site
+    const { journal, patient, oracle, engine } = this.#site
     const made = await patient.make(this.#site, moment, kind)
     journal.createMs.push(made.tookMs)
-    const content = await this.#read(made.connection)
+    // It may be killed with its agent or node while it is read.
+    const read = (): Promise<Content> => engine.readContent(made.connection)
+    const content = await waitFor('the virtual database answers', read, { timeoutMs: POINT_MS })
     const text = `${kind} ${JSON.stringify(moment)}: ${content.count} commits`
     const wrong = judge(content) ?? differs(content, await oracle.first(content.count))
+    journal.checked(kind, wrong === null ? 'equal' : 'unequal')
     if (wrong === null) {
-      journal.checks.passed += 1
       journal.say(`equal: ${text}, ${(made.tookMs / 1000).toFixed(1)} s`)
       await patient.drop(made.id)
     } else {
       // Left as it is, to be looked at.
       journal.fault(`${text}, but ${wrong} (${made.id}, ${made.mediumId})`)
     }
-  }
-
-  /** It may be killed with its agent or node while it is read. */
-  #read(connection: ConnectionRevealed): Promise<Content> {
-    const read = (): Promise<Content> => ask(connection, readContent)
-    return waitFor('the virtual database answers', read, { timeoutMs: POINT_MS })
   }
 }
 

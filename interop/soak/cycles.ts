@@ -24,9 +24,10 @@ import {
   describeDescriptors,
   takeCensus,
 } from './census.ts'
+import { type Engine, type Login, makeEngine } from './engine.ts'
 import { Journal, spread, wordsOf } from './journal.ts'
+import { dials } from './load-session.ts'
 import { Patient } from './patient.ts'
-import { makeMariadb, makePostgres, type Subject } from './production-kinds.ts'
 
 const INSIDE = 'OPENMAAS_CYCLES_INSIDE'
 /** What the server does beside, such as saving its catalog, comes to rest. */
@@ -67,29 +68,31 @@ const times = { create: [] as number[], refresh: [] as number[], drop: [] as num
 interface Site {
   readonly server: ServerProgram
   readonly patient: Patient
-  readonly subject: Subject
+  readonly engine: Engine
   readonly sourceId: string
   readonly hostId: string
   rows: number
 }
 
-async function protect(server: ServerProgram, subject: Subject): Promise<Site> {
+async function protect(server: ServerProgram, engine: Engine): Promise<Site> {
   const patient = new Patient(() => server.api, journal)
   const { items } = await server.api.call('listHosts')
   const hostId = items.find(({ kind }) => kind === 'agent')!.id
-  const database = { connection: subject.connection, volumeBytes: 1024 ** 3 }
+  const { connection, kind } = engine
+  const database = { connection, volumeBytes: 1024 ** 3 }
   const source = await server.api.call('createSource', {
-    body: { name: 'shop', hostId, kind: subject.kind, database },
+    body: { name: 'shop', hostId, kind, database },
   })
-  const site = { server, patient, subject, sourceId: source.id, hostId, rows: 0 }
+  const site = { server, patient, engine, sourceId: source.id, hostId, rows: 0 }
   await takePoint(site)
   return site
 }
 
 async function takePoint(site: Site): Promise<void> {
-  const { patient, server, subject, sourceId } = site
-  await subject.write()
+  const { patient, server, engine, sourceId } = site
   site.rows += 1
+  const step = { key: site.rows, aid: site.rows, delta: 1 }
+  await dials[engine.name](engine.target, async (session) => void (await session.step(step)))
   const params = { sourceId }
   const { jobId } = await server.api.call('protectSource', { params, body: {} })
   await mustSucceed(patient, jobId)
@@ -109,27 +112,25 @@ async function measure<T>(into: number[], work: () => Promise<T>): Promise<T> {
 }
 
 async function cycle(site: Site, number: number): Promise<void> {
-  const { patient, server, subject } = site
+  const { patient, server, engine } = site
   const make = () => patient.make(site, {}, `cycle-${number}`)
   const { id, connection } = await measure(times.create, make)
   await expectRows(site, connection)
   await takePoint(site)
   await measure(times.refresh, async () => {
     const params = { virtualDatabaseId: id }
-    const { jobId } = await server.api.call('refreshVirtualDatabase', { params, body: {} })
-    await mustSucceed(patient, jobId)
+    const begun = await server.api.call('refreshVirtualDatabase', { params, body: {} })
+    if (!('jobId' in begun)) throw new Error('a job was expected')
+    await mustSucceed(patient, begun.jobId)
   })
   await expectRows(site, connection)
   await measure(times.drop, () => patient.drop(id))
-  const answers = await subject.count(connection).catch(() => null)
+  const answers = await engine.readContent(connection).catch(() => null)
   if (answers !== null) journal.fault(`${id} answers after it was dropped`)
 }
 
-async function expectRows(
-  { subject, rows }: Site,
-  connection: Parameters<Subject['count']>[0],
-): Promise<void> {
-  const count = await subject.count(connection)
+async function expectRows({ engine, rows }: Site, connection: Login): Promise<void> {
+  const { count } = await engine.readContent(connection)
   if (count !== rows) journal.fault(`${count} rows on the virtual database, ${rows} expected`)
 }
 
@@ -149,10 +150,10 @@ async function censusAtRest(site: CensusSite): Promise<Census> {
   )
 }
 
-async function run(server: ServerProgram, subject: Subject): Promise<void> {
-  const site = await protect(server, subject)
+async function run(server: ServerProgram, engine: Engine): Promise<void> {
+  const site = await protect(server, engine)
   const { data } = server.options
-  const place = { data, serverPid: server.pid, askProduction: () => subject.census() }
+  const place = { data, serverPid: server.pid, askProduction: () => engine.census() }
   for (let number = 1; number <= WARM_CYCLES; number += 1) await cycle(site, number)
   const before = await censusAtRest(place)
   const open = describeDescriptors(server.pid)
@@ -193,9 +194,10 @@ const residentMb = (pid: number): number =>
 
 process.stdout.write(`${formatMachine(describeMachine())}\n`)
 {
-  await using subject = await (values.engine === 'mariadb' ? makeMariadb : makePostgres)(root)
+  const directory = join(root, 'production')
+  await using engine = await makeEngine(values.engine, { directory, scale: 1 })
   await using server = await ServerProgram.start({ data: join(root, 'data'), flags: ['--http'] })
-  await run(server, subject)
+  await run(server, engine)
 }
 journal.say(`${values.engine}: ${journal.faults.length} faults; load ${load().toFixed(1)}`)
 if (journal.faults.length === 0 && values.root === undefined) rmSync(root, { recursive: true })

@@ -1,15 +1,20 @@
 /** What happened, as it happens and in the end: times, faults, jobs that failed. */
 import { appendFileSync, writeFileSync } from 'node:fs'
 
+export const CHECK_KINDS = ['newest', 'second', 'transaction', 'synchronous'] as const
+export type CheckKind = (typeof CHECK_KINDS)[number]
+
+/** A check that gave up could not be made: nothing was compared. */
+export type CheckEnd = 'equal' | 'unequal' | 'gaveUp'
+
 export class Journal {
   readonly #path: string
-  readonly beganAt = Date.now()
   readonly faults: string[] = []
   readonly failedJobs: { kind: string; id: string; problem: string }[] = []
   readonly kills = new Map<string, number>()
   /** From the return of what was killed until the standby had all that production had. */
   readonly healMs: { victim: string; ms: number }[] = []
-  readonly checks = { newest: 0, second: 0, transaction: 0, synchronous: 0, passed: 0 }
+  readonly #checks = new Map<CheckKind, Record<CheckEnd, number>>()
   readonly createMs: number[] = []
 
   constructor(path: string) {
@@ -30,6 +35,21 @@ export class Journal {
 
   killed(victim: string): void {
     this.kills.set(victim, (this.kills.get(victim) ?? 0) + 1)
+  }
+
+  checked(kind: CheckKind, end: CheckEnd): void {
+    const ends = this.ends(kind)
+    this.#checks.set(kind, { ...ends, [end]: ends[end] + 1 })
+  }
+
+  ends(kind: CheckKind): Readonly<Record<CheckEnd, number>> {
+    return this.#checks.get(kind) ?? { equal: 0, unequal: 0, gaveUp: 0 }
+  }
+
+  /** Recovered and compared, however that ended. */
+  compared(kind: CheckKind): number {
+    const { equal, unequal } = this.ends(kind)
+    return equal + unequal
   }
 }
 

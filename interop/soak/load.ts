@@ -2,29 +2,34 @@
  * The load of the soak, as a program of its own: transactions like pgbench's, and a log of what
  * production acknowledged. That log is the oracle, so it is on disk before the next transaction.
  *
- *   node interop/soak/load.ts --socket DIR --port N --log FILE [--rate 80] [--writers 4]
+ *   node interop/soak/load.ts --engine postgres|mariadb --socket PATH --port N --log FILE
+ *     [--rate 80] [--writers 4] [--scale 1]
  *
  * Every transaction takes the next number from one row, which it locks until it has committed:
  * so the numbers are the order of commits, without a gap. What was under way when a connection
  * broke is looked up afterwards, and logged as found.
  *
- *   {"kind":"ack","seq":7,"key":…,"aid":…,"delta":…,"xid":"742"}   acknowledged ("found": later)
- *   {"kind":"at","seq":7,"atMs":…,"lsn":"0/…"}   its commit time; the log ends no earlier than lsn
+ *   {"kind":"ack","seq":7,"key":…,"aid":…,"delta":…}   acknowledged ("found": later)
+ *   {"kind":"at","seq":7,"transaction":"742","beginMs":…,"endMs":…,"place":"…"}   see Found
+ *   {"kind":"lost","seq":7,"key":…}   acknowledged, and not there afterwards
  */
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { type Queries, withConnection } from '@openmaas/source-postgres/connection'
-import { ACCOUNTS_PER_SCALE } from './schema.ts'
+import { ACCOUNTS_PER_SCALE } from './content.ts'
+import { dials, type EngineName, type LoadSession, type Step } from './load-session.ts'
 
 /** A server that comes back is found soon, and not asked a thousand times meanwhile. */
 const RECONNECT_MS = 200
 const DELTA_MAX = 5000
+/** Of what is wrong with the load itself. */
+const TOLD_MAX = 20
 
 const { values } = parseArgs({
   options: {
+    engine: { type: 'string' },
     socket: { type: 'string' },
     port: { type: 'string' },
     log: { type: 'string' },
@@ -35,16 +40,11 @@ const { values } = parseArgs({
 })
 const writers = Number(values.writers)
 const accounts = Number(values.scale) * ACCOUNTS_PER_SCALE
-const connection = {
-  host: values.socket!,
-  port: Number(values.port),
-  user: 'boss',
-  password: null,
-  tls: 'off',
-  ca: null,
-} as const
+const dial = dials[values.engine as EngineName]
+const target = { socket: values.socket!, port: Number(values.port) }
 
 let stopped = false
+let told = 0
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => (stopped = true))
 
 /** Lines of all writers, in one write and one sync each time. */
@@ -82,10 +82,7 @@ class DurableLog {
   }
 }
 
-interface Step {
-  readonly key: number
-  readonly aid: number
-  readonly delta: number
+interface OpenStep extends Step {
   /** Once it was acknowledged. */
   seq: number | null
 }
@@ -96,18 +93,12 @@ interface Counts {
   broken: number
 }
 
-const STEP = 'select seq::text, xid from soak_step($1, $2, $3)'
-const DETAILS = `
-  select seq::text, xmin::text as xid, pg_current_wal_insert_lsn()::text as lsn,
-         extract(epoch from pg_xact_commit_timestamp(xmin)) * 1000 as at_ms
-    from soak_history where key = $1`
-
 class Writer {
   readonly #log: DurableLog
   readonly #number: number
   #count = 0
   /** What is not fully logged yet. */
-  #open: Step | null = null
+  #open: OpenStep | null = null
   readonly #counts: Counts
 
   constructor(log: DurableLog, number: number, counts: Counts) {
@@ -119,17 +110,23 @@ class Writer {
   async run(): Promise<void> {
     while (!stopped) {
       try {
-        await withConnection(connection, (queries) => this.#work(queries))
+        await dial(target, (session) => this.#work(session))
       } catch (error) {
-        if ((error as { code?: string }).code === 'FATAL_LOG') throw error
+        const { code, message } = error as { code?: string; message?: string }
+        if (code === 'FATAL_LOG') throw error
         this.#counts.broken += 1
+        // Else production was killed, as it should.
+        if (code !== 'DATABASE_UNREACHABLE' && told < TOLD_MAX) {
+          told += 1
+          process.stdout.write(`load: ${code}: ${message}\n`)
+        }
         await delay(RECONNECT_MS)
       }
     }
   }
 
-  async #work(queries: Queries): Promise<void> {
-    if (this.#open !== null) await this.#complete(queries, this.#open)
+  async #work(session: LoadSession): Promise<void> {
+    if (this.#open !== null) await this.#complete(session, this.#open)
     const everyMs = (writers * 1000) / Number(values.rate)
     let next = performance.now() + Math.random() * everyMs
     while (!stopped) {
@@ -137,33 +134,32 @@ class Writer {
       // A writer that was held up does not hurry afterwards.
       next = Math.max(next + everyMs, performance.now() - everyMs)
       this.#count += 1
-      const step: Step = {
+      const step: OpenStep = {
         key: this.#number * 1e10 + this.#count,
         aid: 1 + Math.floor(Math.random() * accounts),
         delta: Math.floor((Math.random() * 2 - 1) * DELTA_MAX),
         seq: null,
       }
       this.#open = step
+      step.seq = await session.step(step)
       const { key, aid, delta } = step
-      const [row] = await queries.rows(STEP, [key, aid, delta])
-      step.seq = Number(row!['seq'])
-      await this.#note({ kind: 'ack', seq: step.seq, key, aid, delta, xid: row!['xid'] })
+      await this.#note({ kind: 'ack', seq: step.seq, key, aid, delta })
       this.#counts.acknowledged += 1
-      await this.#complete(queries, step)
+      await this.#complete(session, step)
     }
   }
 
   /** Commit time and place; of one that broke, first whether it was committed at all. */
-  async #complete(queries: Queries, step: Step): Promise<void> {
+  async #complete(session: LoadSession, step: OpenStep): Promise<void> {
     const { key, aid, delta } = step
-    const [row] = await queries.rows(DETAILS, [key])
-    if (row !== undefined) {
-      const seq = Number(row['seq'])
+    const found = await session.find(key)
+    if (found !== null) {
+      const { seq } = found
       if (step.seq === null) {
-        await this.#note({ kind: 'found', seq, key, aid, delta, xid: row['xid'] })
+        await this.#note({ kind: 'found', seq, key, aid, delta })
         this.#counts.found += 1
       }
-      await this.#note({ kind: 'at', seq, atMs: Number(row['at_ms']), lsn: row['lsn'] })
+      await this.#note({ kind: 'at', ...found })
     } else if (step.seq !== null) {
       await this.#note({ kind: 'lost', seq: step.seq, key })
     }

@@ -1,18 +1,20 @@
 /** What the load wrote down: every commit by its number, with its time and place in the log. */
 import { closeSync, openSync, readSync } from 'node:fs'
-import { lsn } from '@openmaas/source-postgres/lsn'
 import { waitFor } from '@openmaas/testkit/wait-for'
 
 export interface Commit {
   readonly seq: number
   readonly aid: number
   readonly delta: number
-  readonly xid: string
+  /** Its id; null when nobody knows it, since the connection broke that made it. */
+  readonly transaction: string | null
   /** The client was told before its connection broke, if it did. */
   readonly isAcknowledged: boolean
-  readonly atMs: number
-  /** The log had at least this length when it was committed, and after it at most this. */
-  readonly lsn: bigint
+  /** Whatever time production's log has for it lies in between. */
+  readonly beginMs: number
+  readonly endMs: number
+  /** The log that ends there has it. */
+  readonly place: bigint
 }
 
 interface Line {
@@ -20,9 +22,10 @@ interface Line {
   readonly seq: number
   readonly aid: number
   readonly delta: number
-  readonly xid: string
-  readonly atMs: number
-  readonly lsn: string
+  readonly transaction: string | null
+  readonly beginMs: number
+  readonly endMs: number
+  readonly place: string
 }
 
 /** Production that was killed is back within this time, and then the load looks up what it did. */
@@ -67,11 +70,22 @@ export class Oracle {
     return begun.reduce((last, { seq }) => Math.max(last, seq), this.read().length)
   }
 
-  /** Everything committed until then is known. */
-  async until(atMs: number): Promise<readonly Commit[]> {
-    const known = (): boolean => (this.read().at(-1)?.atMs ?? 0) > atMs
+  /**
+   * How many commits a database as of that time has at least and at most. Waits until everything
+   * committed until then is known.
+   */
+  async countsAt(atMs: number): Promise<{ readonly least: number; readonly most: number }> {
+    const known = (): boolean => (this.read().at(-1)?.beginMs ?? 0) > atMs
     await waitFor(`the load has gone on past ${atMs}`, known, { timeoutMs: SETTLE_MS })
-    return this.#commits.slice(0, this.#countUntil(atMs))
+    return {
+      least: this.#commits.findLastIndex(({ endMs }) => endMs <= atMs) + 1,
+      most: this.#commits.findLastIndex(({ beginMs }) => beginMs <= atMs) + 1,
+    }
+  }
+
+  /** How many commits a log that ends there has at least. */
+  countUntil(place: bigint): number {
+    return this.read().findLastIndex((commit) => commit.place <= place) + 1
   }
 
   /** The first `count` commits. */
@@ -79,11 +93,6 @@ export class Oracle {
     const known = (): boolean => this.read().length >= count
     await waitFor(`commit ${count} is known`, known, { timeoutMs: SETTLE_MS })
     return this.#commits.slice(0, count)
-  }
-
-  #countUntil(atMs: number): number {
-    const beyond = this.#commits.findIndex((commit) => commit.atMs > atMs)
-    return beyond < 0 ? this.#commits.length : beyond
   }
 
   #take(line: Line): void {
@@ -95,16 +104,27 @@ export class Oracle {
       this.#begun.set(line.seq, line)
       return
     }
-    const { seq, atMs } = line
-    const { aid, delta, xid, kind } = this.#begun.get(seq)!
+    const { seq, transaction, beginMs, endMs } = line
+    const { aid, delta, kind } = this.#begun.get(seq)!
     this.#begun.delete(seq)
     const isAcknowledged = kind === 'ack'
-    this.#early.set(seq, { seq, aid, delta, xid, isAcknowledged, atMs, lsn: lsn(line.lsn) })
+    const times = { beginMs, endMs }
+    const place = BigInt(line.place)
+    this.#early.set(seq, { seq, aid, delta, transaction, isAcknowledged, ...times, place })
     for (;;) {
       const next = this.#early.get(this.#commits.length + 1)
       if (next === undefined) return
       this.#early.delete(next.seq)
+      this.#boundBefore(next)
       this.#commits.push(next)
     }
+  }
+
+  /** One that was only found later was committed, at the latest, when the next one began. */
+  #boundBefore({ beginMs }: Commit): void {
+    const before = this.#commits.at(-1)
+    if (before === undefined || before.transaction !== null) return
+    const endMs = Math.max(before.beginMs, Math.min(before.endMs, beginMs))
+    this.#commits[this.#commits.length - 1] = { ...before, endMs }
   }
 }

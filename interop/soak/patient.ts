@@ -5,10 +5,12 @@ import { waitFor } from '@openmaas/testkit/wait-for'
 import type { Api } from '../serve/server.test-support.ts'
 import type { Journal } from './journal.ts'
 
-/** Of a single answer, and of a job: killed roles are back within seconds. */
+/** Of a single answer, and of a job: killed roles are back soon, but a machine may be busy. */
 const ANSWER_MS = 120_000
-const JOB_MS = 300_000
+const JOB_MS = 900_000
 const TRIES_MAX = 3
+/** Of a whole soak, with the moments that are recovered after its time. */
+const LIFETIME_SECONDS = 86_400
 
 export interface Made {
   readonly id: string
@@ -56,7 +58,13 @@ export class Patient {
       this.#names += 1
       const name = `${label}-${this.#names}`
       const source = 'pointId' in moment ? {} : { sourceId: of.sourceId }
-      const body = { name, hostId: of.hostId, lifetimeSeconds: 7200, ...source, ...moment }
+      const body = {
+        name,
+        hostId: of.hostId,
+        lifetimeSeconds: LIFETIME_SECONDS,
+        ...source,
+        ...moment,
+      }
       const made = await this.ask(`${name} is begun`, (api) =>
         api.call('createVirtualDatabase', { body }),
       )

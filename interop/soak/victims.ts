@@ -2,11 +2,10 @@
 import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { waitFor } from '@openmaas/testkit/wait-for'
-import { lsn } from '@openmaas/source-postgres/lsn'
-import type { Production } from '../postgres/production.test-support.ts'
 import type { ServerProgram } from '../serve/server.test-support.ts'
 import { commandLine, kill, listProcesses } from '../support/leftovers.ts'
-import { ask, type Checks } from './checks.ts'
+import type { Checks } from './checks.ts'
+import type { Engine } from './engine.ts'
 import type { Journal } from './journal.ts'
 import type { Made } from './patient.ts'
 import { killServersIn, type Processes } from './processes.ts'
@@ -27,7 +26,7 @@ export interface VictimSite {
   /** Of everything that belongs to the soak. */
   readonly root: string
   readonly processes: Processes
-  readonly production: Production
+  readonly engine: Engine
   /** The medium of the source, and the virtual database that lives throughout. */
   readonly volumeId: string
   readonly own: OwnDatabase
@@ -38,7 +37,7 @@ const mountOf = (mediumId: string): string => `/mnt/openmaas/${mediumId}`
 const nothing = (): Promise<void> => Promise.resolve()
 
 export function listVictims(site: VictimSite): Victim[] {
-  const { root, processes, production, volumeId, own } = site
+  const { root, processes, engine, volumeId, own } = site
   const { control, node, agent } = processes
   const role = (name: string, of: typeof node): Victim => ({
     name,
@@ -49,7 +48,7 @@ export function listVictims(site: VictimSite): Victim[] {
     },
   })
   return [
-    { name: 'production', kill: () => production.kill(), restore: () => production.start() },
+    { name: 'production', kill: () => engine.kill(), restore: () => engine.start() },
     role('agent', agent),
     role('node', node),
     {
@@ -99,17 +98,13 @@ function enginesIn(root: string): number[] {
 
 /** @returns how long it took until the standby had what production had at the beginning */
 export async function waitHealed(site: {
-  readonly production: Production
+  readonly engine: Engine
   readonly checks: Checks
 }): Promise<number> {
   const beginMs = performance.now()
   const options = { timeoutMs: HEAL_MS }
-  const end = await waitFor(
-    'production tells where it is',
-    () => site.production.sql('select pg_current_wal_flush_lsn()::text'),
-    options,
-  )
-  const wanted = lsn(String(end))
+  const committed = (): Promise<bigint> => site.engine.committed()
+  const wanted = await waitFor('production tells where it is', committed, options)
   const caughtUp = async (): Promise<boolean> => ((await site.checks.confirmed()) ?? 0n) >= wanted
   await waitFor('the standby has caught up', caughtUp, options)
   return performance.now() - beginMs
@@ -118,28 +113,32 @@ export async function waitHealed(site: {
 /** A virtual database that is written to throughout: what it acknowledged stays. */
 export class OwnDatabase {
   readonly #made: Made
+  readonly #engine: Engine
   readonly #journal: Journal
   #count = 0
   #stopped = false
   #writing: Promise<void> = Promise.resolve()
 
-  constructor(made: Made, journal: Journal) {
+  constructor(made: Made, engine: Engine, journal: Journal) {
     this.#made = made
+    this.#engine = engine
     this.#journal = journal
   }
 
   async begin(): Promise<void> {
-    await ask(this.#made.connection, (queries) => queries.rows('create table own (row int)'))
+    await this.#ask('create table own (n int)')
     this.#writing = this.#write()
+  }
+
+  #ask(sql: string): Promise<string | null> {
+    return this.#engine.ask(this.#made.connection, sql)
   }
 
   async #write(): Promise<void> {
     while (!this.#stopped) {
       const row = this.#count + 1
-      await ask(this.#made.connection, (queries) =>
-        // Again after a write whose answer was lost: once or twice is both right.
-        queries.rows('insert into own values ($1)', [row]),
-      ).then(
+      // Again after a write whose answer was lost: once or twice is both right.
+      await this.#ask(`insert into own values (${row})`).then(
         () => (this.#count = row),
         () => undefined,
       )
@@ -158,13 +157,13 @@ export class OwnDatabase {
     const beginMs = performance.now()
     const count = await waitFor(
       'the virtual database answers again',
-      () => ask(this.#made.connection, (q) => q.value('select count(distinct row)::int from own')),
+      () => this.#ask('select count(distinct n) from own'),
       { timeoutMs: ANSWER_MS },
     )
     const tookMs = performance.now() - beginMs
     this.#journal.say(`the virtual database answered after ${(tookMs / 1000).toFixed(1)} s`)
     if (Number(count) < acknowledged) {
-      this.#journal.fault(`the virtual database has ${String(count)} rows of ${acknowledged}`)
+      this.#journal.fault(`the virtual database has ${count} rows of ${acknowledged}`)
     }
   }
 
