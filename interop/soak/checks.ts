@@ -92,8 +92,8 @@ export class Checks {
       return transaction !== null && beginMs > fromMs && endMs < untilMs
     })
     const commit = known[this.#random.below(Math.max(1, known.length))]
-    if (commit?.transaction == null) throw new Error('no commit is known in the range')
-    await this.#compare('transaction', { transaction: commit.transaction }, ({ count }) =>
+    if (commit === undefined) throw new Error('no commit is known in the range')
+    await this.#compare('transaction', { transaction: commit.transaction! }, ({ count }) =>
       count === commit.seq ? null : `${commit.seq} expected`,
     )
   }
