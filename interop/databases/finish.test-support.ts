@@ -15,3 +15,24 @@ export async function finish(api: Api, jobId: string): Promise<Job> {
   if (job.state === 'succeeded') return job
   throw new Error(`${job.kind} ${job.state}: ${JSON.stringify(job.problem)}`)
 }
+
+/**
+ * Ends the protection of a source. What works on it is cancelled, as a user would do: such a job
+ * may wait for a production that a test has ended.
+ */
+export async function removeSource(api: Api, sourceId: string): Promise<void> {
+  const params = { sourceId }
+  const { name } = await api.call('getSource', { params })
+  const body = { confirm: name, reason: 'the test is over' }
+  const remove = async (): Promise<boolean> => {
+    const query = { 'filter[sourceId]': sourceId, 'filter[state]': 'queued,running,paused' }
+    const { items } = await api.call('listJobs', { query })
+    for (const { id: jobId } of items) await api.call('cancelJob', { params: { jobId } })
+    await api.call('deleteSource', { params, body })
+    return true
+  }
+  await waitFor('the source is removed', remove, { timeoutMs: LIMIT_MS })
+  const query = { 'filter[sourceId]': sourceId, 'filter[kind]': 'unprotect-database' }
+  const { items } = await api.call('listJobs', { query })
+  await finish(api, items[0]!.id)
+}

@@ -13,7 +13,7 @@ import { PASSWORD, ProductionServer } from '../mysql/server.test-support.ts'
 import { folderOf, Production } from '../postgres/production.test-support.ts'
 import { ServerProgram } from '../serve/server.test-support.ts'
 import { findLeftovers } from '../support/leftovers.ts'
-import { finish } from './finish.test-support.ts'
+import { finish, removeSource } from './finish.test-support.ts'
 import { countNumbers, Writer } from './groups.test-support.ts'
 
 const MIB = 1024 ** 2
@@ -80,14 +80,7 @@ requires(NEEDED, () => {
       const reason = 'the test is over'
       const params = { groupId }
       await server.api.call('deleteGroup', { params, body: { confirm: 'app', reason } })
-      for (const sourceId of sourceIds) {
-        const { name } = await server.api.call('getSource', { params: { sourceId } })
-        const body = { confirm: name, reason }
-        await server.api.call('deleteSource', { params: { sourceId }, body })
-      }
-      const query = { 'filter[kind]': 'unprotect-database' }
-      const { items: jobs } = await server.api.call('listJobs', { query })
-      for (const { id } of jobs) await finish(server.api, id)
+      for (const sourceId of sourceIds) await removeSource(server.api, sourceId)
     }
 
     async function drop(virtualDatabaseId: string): Promise<void> {

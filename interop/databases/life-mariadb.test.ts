@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PASSWORD, ProductionServer } from '../mysql/server.test-support.ts'
 import { ServerProgram } from '../serve/server.test-support.ts'
 import { findLeftovers } from '../support/leftovers.ts'
-import { finish } from './finish.test-support.ts'
+import { finish, removeSource } from './finish.test-support.ts'
 
 const MIB = 1024 ** 2
 const LONG = { timeoutMs: 120_000 }
@@ -51,15 +51,7 @@ requires({ ...NEEDED, programs: ['mariadbd', 'mariadb-backup'] }, () => {
 
     afterAll(async () => {
       try {
-        if (sourceId !== undefined) {
-          const danger = { confirm: 'shop', reason: 'the test is over' }
-          // Not while a job works on it, such as one that looks after its standby.
-          const gone = () => server.api.call('deleteSource', { params: { sourceId }, body: danger })
-          await waitFor('the source is removed', async () => (await gone(), true))
-          const query = { 'filter[kind]': 'unprotect-database' }
-          const { items } = await server.api.call('listJobs', { query })
-          await finish(server.api, items[0]!.id)
-        }
+        if (sourceId !== undefined) await removeSource(server.api, sourceId)
       } finally {
         await server?.[Symbol.asyncDispose]()
         await production?.[Symbol.asyncDispose]()

@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { folderOf, Production } from '../postgres/production.test-support.ts'
 import { ServerProgram } from '../serve/server.test-support.ts'
 import { findLeftovers } from '../support/leftovers.ts'
-import { finish } from './finish.test-support.ts'
+import { finish, removeSource } from './finish.test-support.ts'
 
 const MIB = 1024 ** 2
 const NEEDED = { linux: true, root: true, paths: ['/dev/fuse', '/dev/loop-control'] } as const
@@ -110,14 +110,7 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
         if (sourceId !== undefined) {
           // It lets go of its slot only when it answers.
           await production.start()
-          const danger = { confirm: 'shop', reason: 'the test is over' }
-          // Not while a job works on it, such as one that looks after its standby.
-          const gone = () => server.api.call('deleteSource', { params: { sourceId }, body: danger })
-          await waitFor('the source is removed', async () => (await gone(), true))
-          const jobs = await server.api.call('listJobs', {
-            query: { 'filter[kind]': 'unprotect-database' },
-          })
-          await finish(server.api, jobs.items[0]!.id)
+          await removeSource(server.api, sourceId)
         }
       } finally {
         await server?.[Symbol.asyncDispose]()

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { PASSWORD, ProductionServer } from '../mysql/server.test-support.ts'
 import { ServerProgram } from '../serve/server.test-support.ts'
 import { findLeftovers } from '../support/leftovers.ts'
-import { finish } from './finish.test-support.ts'
+import { finish, removeSource } from './finish.test-support.ts'
 
 const MIB = 1024 ** 2
 /** DATETIME and binlogs count in seconds here. */
@@ -54,11 +54,7 @@ requires(
         const { api } = server
         const params = { sourceId }
         const source = await api.call('getSource', { params })
-        const danger = { confirm: 'shop', reason: 'the test is over' }
-        await api.call('deleteSource', { params, body: danger })
-        const query = { 'filter[kind]': 'unprotect-database' }
-        const { items: jobs } = await api.call('listJobs', { query })
-        await finish(api, jobs[0]!.id)
+        await removeSource(api, sourceId)
         expect(findLeftovers([source.database!.mediumId!])).toEqual([])
       }
 

@@ -19,7 +19,7 @@ import { ServerProgram } from '../serve/server.test-support.ts'
 import { OPENMAAS } from '../support/command-line.ts'
 import { findLeftovers } from '../support/leftovers.ts'
 import { run } from '../support/program.ts'
-import { finish } from './finish.test-support.ts'
+import { finish, removeSource } from './finish.test-support.ts'
 
 const PLUGIN = join(import.meta.dirname, '../../packages/sources/kit/examples/ledger-plugin.py')
 const GIB = 1024 ** 3
@@ -156,11 +156,7 @@ requires(NEEDED, () => {
     test('goes without a trace', async () => {
       const params = { sourceId: sourceId! }
       const { database } = await server.api.call('getSource', { params })
-      const danger = { confirm: 'books', reason: 'the test is over' }
-      await server.api.call('deleteSource', { params, body: danger })
-      const query = { 'filter[kind]': 'unprotect-database' }
-      const { items } = await server.api.call('listJobs', { query })
-      await finish(server.api, items[0]!.id)
+      await removeSource(server.api, sourceId!)
       expect(findLeftovers([database!.mediumId!])).toEqual([])
     })
   })

@@ -13,7 +13,7 @@ import { ServerProgram } from '../serve/server.test-support.ts'
 import { OPENMAAS } from '../support/command-line.ts'
 import { findLeftovers } from '../support/leftovers.ts'
 import { run } from '../support/program.ts'
-import { finish } from './finish.test-support.ts'
+import { finish, removeSource } from './finish.test-support.ts'
 
 const MIB = 1024 ** 2
 /** Programs and tools of the system; in memory, since the order of writes is what is tested. */
@@ -54,12 +54,7 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
       if (sourceId === undefined) return
       const source = await server.api.call('getSource', { params: { sourceId } })
       const mediumId = source.database!.mediumId!
-      const danger = { confirm: 'shop', reason: 'the test is over' }
-      await server.api.call('deleteSource', { params: { sourceId }, body: danger })
-      const { items } = await server.api.call('listJobs', {
-        query: { 'filter[kind]': 'unprotect-database' },
-      })
-      await finish(server.api, items[0]!.id)
+      await removeSource(server.api, sourceId)
       expect(await production.sql('select count(*)::int from pg_replication_slots')).toBe(0)
       expect(findLeftovers([mediumId])).toEqual([])
     }

@@ -18,7 +18,7 @@ import { ServerProgram } from '../serve/server.test-support.ts'
 import { OPENMAAS } from '../support/command-line.ts'
 import { findLeftovers } from '../support/leftovers.ts'
 import { run } from '../support/program.ts'
-import { finish } from './finish.test-support.ts'
+import { finish, removeSource } from './finish.test-support.ts'
 
 const NEEDED = { linux: true, root: true, paths: ['/dev/fuse', '/dev/loop-control'] } as const
 const programs = folderOf(15) ?? '/usr/lib/postgresql/15/bin'
@@ -70,12 +70,7 @@ requires(needs, () => {
 
     async function unprotect(): Promise<void> {
       if (sourceId === undefined) return
-      const danger = { confirm: 'shop', reason: 'the test is over' }
-      // Not while a job works on it, such as one that looks after its standby.
-      const gone = () => server.api.call('deleteSource', { params: { sourceId }, body: danger })
-      await waitFor('the source is removed', async () => (await gone(), true))
-      const job = await newest('unprotect-database')
-      await finish(server.api, job!.id)
+      await removeSource(server.api, sourceId)
       expect(await production.sql('select count(*)::int from pg_replication_slots')).toBe(0)
     }
 

@@ -17,6 +17,7 @@ import { ServerProgram } from '../serve/server.test-support.ts'
 import { OPENMAAS } from '../support/command-line.ts'
 import { findLeftovers } from '../support/leftovers.ts'
 import { attempt, type Outcome } from '../support/program.ts'
+import { removeSource } from './finish.test-support.ts'
 
 const MIB = 1024 ** 2
 const LONG = { timeoutMs: 180_000 }
@@ -50,23 +51,7 @@ requires(NEEDED, () => {
 
     afterAll(async () => {
       try {
-        if (sourceId !== undefined) {
-          const danger = { confirm: 'shop', reason: 'the test is over' }
-          // Not while a job works on it, such as one that looks after its standby.
-          const gone = () =>
-            server.api.call('deleteSource', { params: { sourceId: sourceId! }, body: danger })
-          await waitFor('the source is removed', async () => (await gone(), true))
-          const query = { 'filter[kind]': 'unprotect-database' }
-          const { items } = await server.api.call('listJobs', { query })
-          await waitFor(
-            'the slot is gone',
-            async () => {
-              const params = { jobId: items[0]!.id }
-              return (await server.api.call('getJob', { params })).state === 'succeeded'
-            },
-            LONG,
-          )
-        }
+        if (sourceId !== undefined) await removeSource(server.api, sourceId)
       } finally {
         await server?.[Symbol.asyncDispose]()
         await production?.stop()
