@@ -184,6 +184,9 @@ export function testSources(site: () => ConsoleSite): void {
       await visit.open('/policies/new')
       await visit.by('policy-name').fill('nightly')
       await visit.by('simulation').getByTestId('chart').waitFor()
+      await visit.by('verify').click()
+      await visit.by('verify-points').click()
+      await visit.page.getByTitle('Every one, as soon as it is taken').click()
       await visit.by('save-policy').click()
       await visit.by('save-ok').click()
       await visit.page.waitForURL(/\/policies\/plc_/)
@@ -199,6 +202,7 @@ export function testSources(site: () => ConsoleSite): void {
         query: { 'filter[name]': 'nightly' },
       })
       expect(items[0]!.spec.retention.daily).toBe(1)
+      expect(items[0]!.spec.verify?.points).toBe('each')
       expect(visit.complaints).toEqual([])
     })
 

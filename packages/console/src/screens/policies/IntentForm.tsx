@@ -5,6 +5,7 @@ import Select from 'antd/es/select'
 import Switch from 'antd/es/switch'
 import Checkbox from 'antd/es/checkbox'
 import { useText } from '../../i18n/text.ts'
+import { ChoiceField } from '../../ui/fields.tsx'
 import { parseLabel } from '../../ui/label-text.ts'
 import { DurationInput } from './DurationInput.tsx'
 import { policiesMessages } from './messages/text.ts'
@@ -13,6 +14,7 @@ import { RULES } from './PolicyPromise.tsx'
 
 const KEEP_MAX = 100_000
 const LOCK_DAYS_MAX = 36_500
+const VERIFIED_POINTS = ['newest', 'each'] as const
 const VERIFY_DEFAULT = { every: '1w', data: false, points: 'newest' } as const
 
 export function IntentForm(props: FormProps) {
@@ -130,9 +132,19 @@ function Verify({ form, problems, onSpec }: FormProps) {
       </span>
       {verify !== null && (
         <div className="om-nested">
+          <ChoiceField
+            label={text('verify.points')}
+            value={verify.points}
+            options={VERIFIED_POINTS.map((points) => ({
+              value: points,
+              label: text(`verify.points.${points}`),
+            }))}
+            onChange={(points) => onSpec({ verify: { ...verify, points } })}
+            testId="verify-points"
+          />
           <DurationInput
             value={verify.every}
-            label={text('verify.every')}
+            label={text(verify.points === 'each' ? 'verify.again' : 'verify.every')}
             onChange={(every) => onSpec({ verify: { ...verify, every } })}
             testId="verify-every"
           />

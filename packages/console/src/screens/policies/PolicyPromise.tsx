@@ -26,7 +26,9 @@ export function PolicyPromise({ spec }: { readonly spec: PolicySpec }) {
       <small className="om-quiet">{text('promise.keep', { kept })}</small>
       {spec.verify !== null && (
         <small className="om-quiet">
-          {text('promise.verify', { time: format.duration(durationMs(spec.verify.every)) })}
+          {spec.verify.points === 'each'
+            ? text('promise.verify.each')
+            : text('promise.verify', { time: format.duration(durationMs(spec.verify.every)) })}
         </small>
       )}
       {spec.lockDays > 0 && (
