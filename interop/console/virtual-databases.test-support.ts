@@ -133,6 +133,10 @@ export function testVirtualDatabases(site: () => ConsoleSite): void {
       await shop.production.sql('insert into goods values (2)')
       await visit.by('refresh').click()
       await visit.by('moment-kind').getByText('Now').click()
+      // Not before somebody has agreed to what is lost.
+      expect(await visit.by('loss').textContent()).toContain('is lost')
+      expect(await visit.by('dialog-ok').isDisabled()).toBe(true)
+      await visit.by('loss-agree').check()
       await visit.by('dialog-ok').click()
       await visit.page.locator('h1 ~ [data-state=refreshing]').waitFor()
       await runs(visit)

@@ -9,6 +9,8 @@ interface Props {
   readonly ok: string
   /** False while something is missing. */
   readonly isReady?: boolean
+  /** Something is lost. */
+  readonly isDanger?: boolean
   readonly isPending: boolean
   readonly error: unknown
   readonly onOk: () => void
@@ -17,7 +19,8 @@ interface Props {
 }
 
 export function FormDialog(props: Props) {
-  const { title, ok, isReady = true, isPending, error, onOk, onClose, children } = props
+  const { title, ok, isReady = true, isDanger = false, isPending, error, children } = props
+  const { onOk, onClose } = props
   return (
     <Modal
       open
@@ -25,6 +28,7 @@ export function FormDialog(props: Props) {
       title={title}
       okText={ok}
       okButtonProps={{
+        danger: isDanger,
         disabled: !isReady,
         loading: isPending,
         'data-testid': 'dialog-ok',

@@ -6,6 +6,7 @@ import { useText } from '../../i18n/text.ts'
 import { FormDialog } from '../../ui/FormDialog.tsx'
 import { useNow } from '../../ui/Time.tsx'
 import { recoverRangeQuery } from '../timeline/queries.ts'
+import { LossQuestion, useLoss } from './LossQuestion.tsx'
 import { databasesMessages } from './messages/text.ts'
 import { NEWEST, toMomentBody } from './new-database/moment.ts'
 import { MomentField } from './new-database/MomentField.tsx'
@@ -24,6 +25,7 @@ export function RefreshDialog({ database, onClose }: Props) {
   const now = useNow(NOW_EVERY_MS)
   const [moment, setMoment] = useState(NEWEST)
   const { data: range } = useQuery(recoverRangeQuery(sourceId))
+  const loss = useLoss(database)
   const body = toMomentBody(moment, now, range)
   const refresh = useVerb(
     () => apiCall('refreshVirtualDatabase', { params: { virtualDatabaseId }, body: { ...body } }),
@@ -33,7 +35,8 @@ export function RefreshDialog({ database, onClose }: Props) {
     <FormDialog
       title={text('refresh.title', { name })}
       ok={text('verb.refresh')}
-      isReady={body !== null}
+      isReady={body !== null && loss.isAgreed}
+      isDanger={!database.liveSync}
       isPending={refresh.isPending}
       error={refresh.error}
       onOk={() => refresh.mutate()}
@@ -50,6 +53,7 @@ export function RefreshDialog({ database, onClose }: Props) {
           onChange={(changed) => setMoment((old) => ({ ...old, ...changed }))}
         />
       )}
+      <LossQuestion database={database} {...loss} />
     </FormDialog>
   )
 }

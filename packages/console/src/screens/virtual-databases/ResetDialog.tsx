@@ -5,6 +5,7 @@ import type { VirtualDatabase } from '@openmaas/api/resources/virtual-database'
 import { apiCall } from '../../api/queries.ts'
 import { useText } from '../../i18n/text.ts'
 import { FormDialog } from '../../ui/FormDialog.tsx'
+import { LossQuestion, useLoss } from './LossQuestion.tsx'
 import { databasesMessages } from './messages/text.ts'
 import { bookmarksQuery } from './queries.ts'
 import { useVerb } from './use-verb.ts'
@@ -23,6 +24,7 @@ export function ResetDialog({ database, bookmarkId, onClose }: Props) {
   const text = useText(databasesMessages)
   const { id: virtualDatabaseId, name } = database
   const [chosen, setChosen] = useState(bookmarkId ?? AS_MADE)
+  const loss = useLoss(database)
   const { data } = useQuery(bookmarksQuery(virtualDatabaseId))
   const bookmarks = (data?.items ?? []).filter(({ state }) => state === 'available')
   const reset = useVerb(
@@ -37,6 +39,8 @@ export function ResetDialog({ database, bookmarkId, onClose }: Props) {
     <FormDialog
       title={text('reset.title', { name })}
       ok={text('verb.reset')}
+      isReady={loss.isAgreed}
+      isDanger
       isPending={reset.isPending}
       error={reset.error}
       onOk={() => reset.mutate()}
@@ -56,6 +60,7 @@ export function ResetDialog({ database, bookmarkId, onClose }: Props) {
           data-testid="reset-to"
         />
       </div>
+      <LossQuestion database={database} {...loss} />
     </FormDialog>
   )
 }

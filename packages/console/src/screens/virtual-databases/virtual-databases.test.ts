@@ -2,6 +2,7 @@ import type { VirtualDatabaseState } from '@openmaas/api/resources/virtual-datab
 import { describe, expect, test } from 'vitest'
 import { parseAssertions } from './assertions.ts'
 import { engineText, placeText } from './engine.ts'
+import { losesOf } from './loss.ts'
 import { createCli, emptyForm, parseSettings } from './new-database/create-form.ts'
 import { proposeName, refreshOf, toAutoRefresh, toCreateBody } from './new-database/create-form.ts'
 import { judgeTime, momentText, NEWEST, toMomentBody } from './new-database/moment.ts'
@@ -14,6 +15,22 @@ import { totalsOf } from './totals.ts'
 const DAY_MS = 86_400_000
 const now = new Date(2026, 10, 22, 15, 30)
 const iso = (ms: number): string => new Date(now.getTime() + ms).toISOString()
+
+describe('what a refresh takes away', () => {
+  const made = { liveSync: false, createdAt: iso(-DAY_MS), readyAt: iso(-1000) }
+
+  test('is what was written since the last one, or since it was ready', () => {
+    const written = { ...made, lastRefreshAt: null, writtenBytes: 4096 }
+    expect(losesOf(written)).toEqual({ since: iso(-1000), bytes: 4096 })
+    const refreshed = { ...written, lastRefreshAt: iso(-10), writtenBytes: null }
+    expect(losesOf(refreshed)).toEqual({ since: iso(-10), bytes: null })
+  })
+
+  test('is nothing of one that follows production', () => {
+    const following = { ...made, liveSync: true, lastRefreshAt: null, writtenBytes: 4096 }
+    expect(losesOf(following)).toBeNull()
+  })
+})
 
 describe('what can be done with one', () => {
   const facts = (state: VirtualDatabaseState, changed: object = {}) => {
