@@ -88,8 +88,8 @@ async function measureSingle(site: Site, engine: Engine, sourceId: string): Prom
     const [made, copy] = await timed(() => makeCopy(site, engine, { sourceId, name }))
     const [refreshed] = await timed(async () => {
       const params = { virtualDatabaseId: copy.virtualDatabaseId }
-      const { jobId } = await site.api.call('refreshVirtualDatabase', { params, body: {} })
-      await site.finish(jobId)
+      const begun = await site.api.call('refreshVirtualDatabase', { params, body: {} })
+      if ('jobId' in begun) await site.finish(begun.jobId)
       await firstQuery(engine, copy.connection)
     })
     const [dropped] = await timed(() => drop(site, copy))

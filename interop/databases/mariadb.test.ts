@@ -109,8 +109,9 @@ requires(
         const about = { params: { virtualDatabaseId } }
         const before = await api.call('revealConnection', about)
         expect(await idsOf(before)).toEqual([1])
-        const { jobId } = await api.call('refreshVirtualDatabase', { ...about, body: {} })
-        await finish(api, jobId)
+        const refreshed = await api.call('refreshVirtualDatabase', { ...about, body: {} })
+        if (!('jobId' in refreshed)) throw new Error('a job was expected')
+        await finish(api, refreshed.jobId)
         expect(await api.call('revealConnection', about)).toEqual(before)
         expect(await idsOf(before)).toEqual([1, 2])
 

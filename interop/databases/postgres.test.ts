@@ -142,7 +142,7 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
       expect(branch.port).not.toBe(before.port)
 
       const refreshed = await server.api.call('refreshVirtualDatabase', { params, body: {} })
-      await finish(server.api, refreshed.jobId)
+      await finish(server.api, begun(refreshed).jobId)
       expect(await connect(virtualDatabaseId)).toEqual(before)
       expect(await rowsOf(before)).toEqual([1, 2, 3])
 
@@ -150,7 +150,7 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
         params,
         body: { bookmarkId: kept.bookmarkId },
       })
-      await finish(server.api, reset.jobId)
+      await finish(server.api, begun(reset).jobId)
       expect(await connect(virtualDatabaseId)).toEqual(before)
       expect(await rowsOf(before)).toEqual([1, 2, 100])
 

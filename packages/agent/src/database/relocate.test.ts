@@ -5,6 +5,7 @@ import {
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   readlinkSync,
   rmdirSync,
@@ -117,7 +118,7 @@ describe('a pass', () => {
 })
 
 describe('a relocation', () => {
-  const order = (phase: 'copy' | 'finish') => {
+  const order = (phase: 'look' | 'copy' | 'finish') => {
     const place = { engine: 'postgres', id: ID, directory: from, to }
     return { ...place, phase, bytesPerSecond: null }
   }
@@ -155,6 +156,21 @@ describe('a relocation', () => {
     expect(await discard(place, context.signal)).toEqual({ removed: true })
     expect(existsSync(to)).toBe(false)
     expect(await discard(place, context.signal)).toEqual({ removed: false })
+  })
+
+  test('looks first whether the directory can take it, and makes nothing', async () => {
+    const look = (directory: string) =>
+      new Relocations().relocate(makePlugin([]), { ...order('look'), to: directory }, context)
+    const refused = expect.objectContaining({ code: 'DIRECTORY_UNFIT' })
+    expect(await look(to)).toMatchObject({ sizeBytes: 300_002, writtenBytes: 0, passes: 0 })
+    expect(existsSync(to)).toBe(false)
+    mkdirSync(to)
+    await look(to)
+    expect(readdirSync(to)).toEqual([])
+    writeFileSync(join(to, 'letter'), 'mine')
+    await expect(look(to)).rejects.toEqual(refused)
+    await expect(look(join(root, 'no/where'))).rejects.toEqual(refused)
+    await expect(look(join(to, 'letter'))).rejects.toEqual(refused)
   })
 
   test('refuses what is not empty, another one’s, a link, a brick and a way that is not there', async () => {

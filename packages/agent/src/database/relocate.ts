@@ -1,6 +1,7 @@
 /**
  * Moves the volume of a virtual database to a local directory, for every engine.
  *
+ *   look    whether the directory can take it; nothing is made
  *   copy    passes over the tree while the instance runs, until a pass finds little to write
  *   finish  written out and stopped by its plug-in, then the last pass over what stands still
  *
@@ -11,7 +12,7 @@
  */
 import { statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isMaasError, MaasError } from '@openmaas/kernel/errors'
 import type { DatabaseParams, DatabaseResult } from '@openmaas/protocols/channel/database-orders'
@@ -19,6 +20,7 @@ import { directorySize } from '@openmaas/source-kit/growing-directory'
 import type { PluginContext, SourcePlugin } from '@openmaas/source-kit/plugin'
 import { runProgram } from '@openmaas/source-kit/run-program'
 import {
+  checkTarget,
   markerPath,
   openTarget,
   readMarker,
@@ -55,6 +57,7 @@ export class Relocations {
   /** @throws MaasError DIRECTORY_UNFIT, FS_*, CANCELLED, what the plug-in throws */
   async relocate(plugin: SourcePlugin, params: Params, context: PluginContext): Promise<Result> {
     const { directory, to, id, phase } = params
+    if (phase === 'look') return lookAt(params)
     openTarget(to, id)
     // A pass removes what the volume does not have.
     await requireOwnTree(to, id)
@@ -149,6 +152,17 @@ export class Relocations {
     totals.writtenBytes += passed.writtenBytes
     totals.passes += 1
   }
+}
+
+/** As a copy would find it; nothing is made. */
+async function lookAt({ directory, to, id }: Params): Promise<Result> {
+  const isThere = checkTarget(to, id)
+  if (isThere) await requireOwnTree(to, id)
+  requirePassage(to, join(directory, 'data'))
+  const sizeBytes = await directorySize(directory)
+  const usedBytes = isThere ? await directorySize(to) : 0
+  requireSpace(isThere ? to : dirname(to), Math.max(0, sizeBytes - usedBytes))
+  return { sizeBytes, writtenBytes: 0, passes: 0, stoppedMs: 0 }
 }
 
 /** One that does not run has nothing to write out. */

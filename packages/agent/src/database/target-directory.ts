@@ -44,17 +44,29 @@ export function writeMarker(directory: string, content: Marker): void {
  * @throws MaasError DIRECTORY_UNFIT, FS_*
  */
 export function openTarget(directory: string, id: string): void {
-  requireLocal(directory)
-  const there = lstatSync(directory, { throwIfNoEntry: false })
-  if (there === undefined) {
+  if (!checkTarget(directory, id)) {
     mkdirSync(directory, { mode: 0o700 })
     syncDirectory(dirname(directory))
-  } else if (!there.isDirectory()) throw unfit(directory, 'is no directory')
+  }
+  if (readMarker(directory) === null) writeMarker(directory, { id, stoppedAt: null })
+}
+
+/**
+ * Whether it can be made, or taken as it is.
+ *
+ * @returns true when it is there
+ * @throws MaasError DIRECTORY_UNFIT, FS_*
+ */
+export function checkTarget(directory: string, id: string): boolean {
+  requireLocal(directory)
+  const there = lstatSync(directory, { throwIfNoEntry: false })
+  if (there === undefined) return false
+  if (!there.isDirectory()) throw unfit(directory, 'is no directory')
   const owner = readMarker(directory)
-  if (owner?.id === id) return
+  if (owner?.id === id) return true
   if (owner !== null) throw unfit(directory, `belongs to the virtual database ${owner.id}`)
   if (readdirSync(directory).length > 0) throw unfit(directory, 'is not empty')
-  writeMarker(directory, { id, stoppedAt: null })
+  return true
 }
 
 /**

@@ -101,6 +101,8 @@ const changedConnection = z
 export const databaseProtectionChange = z
   .strictObject({
     connection: changedConnection,
+    /** A changed connection is tried first, from the standby's host; false: it is believed. */
+    check: z.boolean(),
     stagingHostId: idOf('host').nullable(),
     /** Larger only: a job makes the volume so while the standby follows. */
     volumeBytes: count.min(GIB / 4),

@@ -132,8 +132,14 @@ export const virtualDatabaseRoutes = {
   refreshVirtualDatabase: defineRoute({
     ...verb('refresh', refreshRequest, 'Show another moment of production', '刷新到另一时刻'),
     objects: [itself, ofPoint],
+    dryRun: true,
+    response: { 202: accepted, 200: plan },
   }),
-  resetVirtualDatabase: verb('reset', resetRequest, 'Back to how it was', '重置'),
+  resetVirtualDatabase: defineRoute({
+    ...verb('reset', resetRequest, 'Back to how it was', '重置'),
+    dryRun: true,
+    response: { 202: accepted, 200: plan },
+  }),
   pauseVirtualDatabase: verb(
     'pause',
     z.strictObject({}),

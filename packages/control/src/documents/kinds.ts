@@ -13,6 +13,7 @@ import type { ServerKey } from '../auth/server-key.ts'
 import type { CatalogTables } from '../catalog/schema.ts'
 import { labelsOf, objectOf } from '../http/columns.ts'
 import type { Db, HandlerContext, Trx } from '../http/handler-context.ts'
+import { requireName } from '../http/names.ts'
 import { makeWebhookSecret } from '../webhook/signature.ts'
 import { parsePolicy } from '../policy/resolve.ts'
 
@@ -94,6 +95,7 @@ function policyKind({ clock, random }: DocumentContext): DocumentKind<'Policy'> 
         enabled: spec.enabled ? 1 : 0,
       }
       if (id === undefined) {
+        requireName(metadata.name)
         const made = makeControlId('policy', clock, random)
         const head = { id: made, name: metadata.name, createdAt: clock.wallMs(), version: 1 }
         await trx
@@ -155,6 +157,7 @@ function sourceKind({ clock, random }: DocumentContext): DocumentKind<'Source'> 
         paused: spec.paused ? 1 : 0,
       }
       if (id === undefined) {
+        requireName(metadata.name)
         const made = makeControlId('source', clock, random)
         const row: Selectable<CatalogTables['source']> = {
           id: made,

@@ -1,6 +1,6 @@
 /** A virtual database of each member of a group, all at one moment, in one request. */
 import { hasLimitedPlug, matchesLabels, ownerOf, type Principal } from '@openmaas/api/permissions'
-import { NAME_LENGTH_MAX } from '@openmaas/api/resources/common'
+import { objectNameFrom } from '@openmaas/api/object-name'
 import { isMaasError, MaasError } from '@openmaas/kernel/errors'
 import { findWay } from '../database/moment.ts'
 import { listDatabasePoints } from '../database/points.ts'
@@ -8,6 +8,7 @@ import { findSourceDatabase } from '../database/source-database.ts'
 import { labelsOf, timeOf } from '../http/columns.ts'
 import { requireInScope } from '../http/gate.ts'
 import { type Db, recordChange } from '../http/handler-context.ts'
+import { requireName } from '../http/names.ts'
 import {
   acceptedJob,
   type HandlerRequest,
@@ -42,6 +43,7 @@ async function create(context: VirtualDatabaseContext, request: Request) {
   const atMs = await momentOf(catalog.db, request, clock.wallMs())
   const moment = { kind: 'time', atMs } as const
   const takesPointFirst = await requireReach(catalog.db, sources, atMs)
+  requireName(request.body.name)
   if (dryRun) return plan(request, { sources, atMs, takesPointFirst })
   await requireOffers(catalog.db, principal, sources)
   return catalog.transaction(async (trx) => {
@@ -163,7 +165,7 @@ function wishFor({ body }: Request, source: SourceRow) {
     lifetimeSeconds,
     quotaBytes,
     purpose,
-    name: own?.name ?? `${body.name}-${source.name}`.slice(0, NAME_LENGTH_MAX),
+    name: own?.name ?? objectNameFrom(`${body.name}-${source.name}`),
     hostId: own?.hostId ?? body.hostId,
     port: own?.port ?? null,
     settings: own?.settings ?? {},

@@ -1,7 +1,9 @@
 /** The handlers that need no host, on a catalog, with an engine that only queues. */
 import { z } from 'zod'
 import type { Clock } from '@openmaas/kernel/clock'
+import { MaasError } from '@openmaas/kernel/errors'
 import { systemRandom } from '@openmaas/kernel/random'
+import type { OrderGiver } from '@openmaas/protocols/channel/orders'
 import { ServerKey } from '../auth/server-key.ts'
 import type { SecretSealer } from '../auth/secret-vault.ts'
 import { SettingsStore } from '../auth/settings-store.ts'
@@ -56,16 +58,29 @@ export function makeJobControl({ catalog, clock }: Parts): JobControl {
   }
 }
 
+/** There is no host, and nobody answers in production's place. */
+const NO_HOSTS: OrderGiver = {
+  order: (_hostId, verb) =>
+    Promise.reject(
+      verb === 'database.check'
+        ? new MaasError('DATABASE_UNREACHABLE', 'nobody answers')
+        : new MaasError('HOST_OFFLINE', 'there is no host'),
+    ),
+  isConnected: () => false,
+}
+
 export function makeHandlers(
   parts: Parts,
   post: Post = () => Promise.resolve({ status: 204 }),
+  orders: OrderGiver = NO_HOSTS,
 ): Handlers {
   const { catalog, clock } = parts
   const settings = new SettingsStore(catalog, clock, SERVER_KEY)
   const jobs = makeJobControl(parts)
   const sealer = { seal: (_: string, plain: string) => plain } as unknown as SecretSealer
   const openSecret = (id: string) => Promise.resolve(`secret of ${id}`)
-  const context = { catalog, clock, random: systemRandom, settings, jobs, sealer, openSecret }
+  const random = systemRandom
+  const context = { catalog, clock, random, settings, jobs, sealer, openSecret, orders }
   return registerHandlers(
     makeSourceListHandlers(context),
     makeSourceHandlers(context),

@@ -3,7 +3,9 @@ import { makeControlId } from '@openmaas/api/ids'
 import { type Principal, matchesLabels, ownerOf } from '@openmaas/api/permissions'
 import { isDatabaseKind } from '@openmaas/api/resources/source'
 import { MaasError } from '@openmaas/kernel/errors'
+import type { OrderGiver } from '@openmaas/protocols/channel/orders'
 import { consentTo } from '../auth/consent.ts'
+import { checkChangedConnection } from '../database/changed-connection.ts'
 import { requireEngine } from '../database/engines.ts'
 import {
   changeSourceDatabase,
@@ -33,7 +35,11 @@ import { requestUnprotect } from '../database/unprotect.ts'
 import { loadPolicies } from '../policy/resolve.ts'
 import { type SourceRow, loadSource, showSource } from './list.ts'
 
-export type SourceContext = HandlerContext & SealingContext
+export interface SourceContext extends HandlerContext, SealingContext {
+  readonly orders: OrderGiver
+  /** The opening half of the vault, for production itself. */
+  readonly openSecret: (secretId: string) => Promise<string>
+}
 
 export function makeSourceHandlers(context: SourceContext) {
   return {
@@ -131,7 +137,11 @@ async function checkStagingHost(
 async function changeSource(context: SourceContext, request: HandlerRequest<'changeSource'>) {
   const { params, body, principal } = request
   if (body.labels !== undefined) requireInScope(principal, body.labels)
-  const { labels, options, database, ...plain } = body
+  const { labels, options, database: wished, ...plain } = body
+  const { check = true, ...database } = wished ?? {}
+  if (check && database.connection !== undefined) {
+    await checkChangedConnection(context, request, database)
+  }
   const fields = Object.entries(plain).filter(([, value]) => value !== undefined)
   const changes: Partial<SourceRow> = {
     ...(Object.fromEntries(fields) as Partial<SourceRow>),
@@ -141,7 +151,7 @@ async function changeSource(context: SourceContext, request: HandlerRequest<'cha
   return update(context, request, params.sourceId, {
     action: 'changeSource',
     changes,
-    ...(database !== undefined && {
+    ...(wished !== undefined && {
       within: async (trx) => {
         await checkStagingHost(trx, principal, database.stagingHostId)
         const change = { sourceId: params.sourceId, change: database }

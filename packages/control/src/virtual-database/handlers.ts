@@ -18,6 +18,7 @@ import { loadHost } from '../host/host-repository.ts'
 import { labelsOf, timeOrNull } from '../http/columns.ts'
 import { requireInScope } from '../http/gate.ts'
 import { type HandlerContext, recordChange, type Trx } from '../http/handler-context.ts'
+import { requireName } from '../http/names.ts'
 import {
   acceptedJob,
   type HandlerRequest,
@@ -226,6 +227,7 @@ async function requireHost(trx: Trx, hostId: string): Promise<void> {
 }
 
 async function requireFreeName(trx: Trx, name: string): Promise<void> {
+  requireName(name)
   const query = trx.selectFrom('virtualDatabase').select('id').where('name', '=', name)
   const row = await query.where('endedAt', 'is', null).executeTakeFirst()
   if (row === undefined) return
@@ -245,6 +247,7 @@ export async function planFor(
   },
 ) {
   const { source, moment, name, warnings = [] } = of
+  requireName(name)
   const points = await listDatabasePoints(catalog.db, source.id)
   const { candidates, needsPoint } = findWay(points, moment)
   const base = candidates[0]?.base

@@ -1,7 +1,8 @@
 /** Following production: pausing, resuming, ending it; and moving to a local directory. */
 import type { RouteName } from '@openmaas/api/routes/routes'
 import { MaasError } from '@openmaas/kernel/errors'
-import type { Trx } from '../http/handler-context.ts'
+import type { OrderGiver } from '@openmaas/protocols/channel/orders'
+import type { Db } from '../http/handler-context.ts'
 import {
   acceptedJob,
   type HandlerRequest,
@@ -10,10 +11,15 @@ import {
   requestInvalid,
 } from '../http/handler.ts'
 import type { VirtualDatabaseContext } from './handlers.ts'
+import { mountPathOf } from '../job/kinds/database-media.ts'
 import { queueVerb, requireClone, requireOwnLife, requireState } from './queue-verb.ts'
 import { loadVirtualDatabase, type VirtualDatabaseRow } from './rows.ts'
 
-export function makeLifeVerbs(context: VirtualDatabaseContext) {
+export interface LifeContext extends VirtualDatabaseContext {
+  readonly orders: OrderGiver
+}
+
+export function makeLifeVerbs(context: LifeContext) {
   return {
     pauseVirtualDatabase: (request) => sync(context, request, { paused: true }),
     resumeVirtualDatabase: (request) => sync(context, request, { paused: false }),
@@ -56,10 +62,7 @@ function open(context: VirtualDatabaseContext, request: HandlerRequest<'openVirt
   })
 }
 
-async function promote(
-  context: VirtualDatabaseContext,
-  request: HandlerRequest<'promoteVirtualDatabase'>,
-) {
+async function promote(context: LifeContext, request: HandlerRequest<'promoteVirtualDatabase'>) {
   const { params, body, dryRun } = request
   const { directory, bytesPerSecond } = body
   const from = ['running', 'stopped'] as const
@@ -67,6 +70,8 @@ async function promote(
     const row = await loadVirtualDatabase(context.catalog.db, params.virtualDatabaseId)
     requireFit(row)
     requireState(row, from)
+    await requireFreeDirectory(context.catalog.db, row, directory)
+    await lookAtDirectory(context, request, row)
     const warnings = [
       `All of it is copied to ${directory} of its host while it runs; then it stops for a moment.`,
       'It has no lifetime, no bookmarks and no refresh from then on, and its clone is ejected.',
@@ -94,13 +99,28 @@ function requireFit(row: VirtualDatabaseRow): void {
   requireClone(row)
 }
 
+/** The host looks at a directory and at the size of what would move. */
+const LOOK_TIMEOUT_MS = 60_000
+
+/** @throws MaasError DIRECTORY_UNFIT, FS_NO_SPACE: as the job would say it, before there is one */
+async function lookAtDirectory(
+  { orders }: LifeContext,
+  { body, requestId, signal }: HandlerRequest<'promoteVirtualDatabase'>,
+  { id, engine, hostId, mediumId }: VirtualDatabaseRow,
+): Promise<void> {
+  const directory = mountPathOf(mediumId ?? id)
+  const order = { engine, id, directory, to: body.directory, phase: 'look' } as const
+  const options = { key: `promote-look:${requestId}`, timeoutMs: LOOK_TIMEOUT_MS, signal }
+  await orders.order(hostId, 'database.relocate', { ...order, bytesPerSecond: null }, options)
+}
+
 /** What is on the host's disk is seen there; two that are on their way see each other here. */
 async function requireFreeDirectory(
-  trx: Trx,
+  db: Db,
   { hostId }: VirtualDatabaseRow,
   directory: string,
 ): Promise<void> {
-  const others = await trx
+  const others = await db
     .selectFrom('virtualDatabase')
     .select(['name', 'directory'])
     .where('hostId', '=', hostId)

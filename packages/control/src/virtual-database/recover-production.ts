@@ -4,7 +4,13 @@
  */
 import { ownerOf } from '@openmaas/api/permissions'
 import { consentTo } from '../auth/consent.ts'
-import { findSourceDatabase } from '../database/source-database.ts'
+import type { OrderGiver } from '@openmaas/protocols/channel/orders'
+import { requireSilence } from '../database/look.ts'
+import {
+  connectionOf,
+  findSourceDatabase,
+  loadSourceDatabase,
+} from '../database/source-database.ts'
 import type { Moment } from '../database/moment.ts'
 import { labelsOf } from '../http/columns.ts'
 import { requireInScope } from '../http/gate.ts'
@@ -20,16 +26,19 @@ import { showVirtualDatabase } from './rows.ts'
 /** Everybody waits. */
 const PRIORITY = 200
 
-export function makeRecoverProduction(context: VirtualDatabaseContext) {
+export interface RecoverContext extends VirtualDatabaseContext {
+  readonly orders: OrderGiver
+  /** The opening half of the vault. */
+  readonly openSecret: (secretId: string) => Promise<string>
+}
+
+export function makeRecoverProduction(context: RecoverContext) {
   return {
     recoverProduction: (request) => recover(context, request),
   } satisfies Handlers
 }
 
-async function recover(
-  context: VirtualDatabaseContext,
-  request: HandlerRequest<'recoverProduction'>,
-) {
+async function recover(context: RecoverContext, request: HandlerRequest<'recoverProduction'>) {
   const { body, principal, dryRun } = request
   const { confirm: _, reason: __, approvalId: ___, ...asked } = body
   const moment = momentOf(body, context.clock.wallMs())
@@ -46,6 +55,8 @@ async function recover(
   const action = 'recoverProduction'
   const { id, name } = source
   const consent = await consentTo(context, request, { action, id, name, params: asked })
+  // Before anything is written down; the job looks again right before it starts the instance.
+  await requireProductionSilent(context, request, source)
   return context.catalog.transaction(async (trx) => {
     await consent.use(trx)
     // It has the accounts of production, and none of its own.
@@ -72,6 +83,19 @@ async function recover(
     })
     return acceptedJob(jobId, { virtualDatabaseId: row.id })
   })
+}
+
+/** @throws MaasError PRODUCTION_ANSWERS */
+async function requireProductionSilent(
+  { catalog, orders, openSecret }: RecoverContext,
+  { body, requestId, signal }: HandlerRequest<'recoverProduction'>,
+  source: SourceRow,
+): Promise<void> {
+  const database = await loadSourceDatabase(catalog.db, source.id)
+  const connection = await connectionOf(database, openSecret)
+  const { kind: engine } = source
+  const key = `silence:${requestId}`
+  await requireSilence(orders, { hostId: body.hostId, engine, connection, key, signal })
 }
 
 /** @returns undefined when there is no standby, or another moment is wanted */

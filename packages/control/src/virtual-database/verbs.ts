@@ -3,22 +3,24 @@ import { makeControlId } from '@openmaas/api/ids'
 import { ownerOf } from '@openmaas/api/permissions'
 import type { BodyOf } from '@openmaas/api/routes/routes'
 import { MaasError } from '@openmaas/kernel/errors'
+import { formatBytes } from '@openmaas/kernel/units'
 import { type Consent, consentTo } from '../auth/consent.ts'
 import { findWay, type Moment } from '../database/moment.ts'
 import { listDatabasePoints } from '../database/points.ts'
 import { labelsOf } from '../http/columns.ts'
 import { requireInScope } from '../http/gate.ts'
 import { recordChange, type Trx } from '../http/handler-context.ts'
+import { requireName } from '../http/names.ts'
 import { acceptedJob, type HandlerRequest, type Handlers, planned } from '../http/handler.ts'
 import { virtualDatabaseRequest } from '../job/kinds/virtual-database-params.ts'
 import { loadSource } from '../sources/list.ts'
 import { describeConnection, describeWithoutUser } from './connection.ts'
-import { insertRow, momentOf, targetFor, type VirtualDatabaseContext } from './handlers.ts'
+import { insertRow, momentOf, targetFor } from './handlers.ts'
 import { checkLifetime, checkQuota, requireStillOffered } from './offer.ts'
-import { makeLifeVerbs } from './life-verbs.ts'
+import { type LifeContext, makeLifeVerbs } from './life-verbs.ts'
 import { requestPoint } from './point-first.ts'
 import { queueVerb, requireClone, requireOwnLife, requireState } from './queue-verb.ts'
-import { makeRecoverProduction } from './recover-production.ts'
+import { makeRecoverProduction, type RecoverContext } from './recover-production.ts'
 import {
   accountsOf,
   listenOf,
@@ -29,10 +31,8 @@ import {
   type VirtualDatabaseRow,
 } from './rows.ts'
 
-export interface VerbContext extends VirtualDatabaseContext {
-  /** The opening half of the vault, for what its owner may see. */
-  openSecret(secretId: string): Promise<string>
-}
+/** What opens secrets does so for what its owner may see, and for production itself. */
+export type VerbContext = LifeContext & RecoverContext
 
 export function makeVirtualDatabaseVerbs(context: VerbContext) {
   return {
@@ -52,9 +52,18 @@ export function makeVirtualDatabaseVerbs(context: VerbContext) {
 
 const REFRESHABLE: readonly VirtualDatabaseRow['state'][] = ['running', 'stopped', 'lost']
 
-function refresh(context: VerbContext, request: HandlerRequest<'refreshVirtualDatabase'>) {
-  const { params, body } = request
+async function refresh(context: VerbContext, request: HandlerRequest<'refreshVirtualDatabase'>) {
+  const { params, body, dryRun } = request
   const moment = momentOf(body, context.clock.wallMs())
+  if (dryRun) {
+    const { db } = context.catalog
+    const row = await loadVirtualDatabase(db, params.virtualDatabaseId)
+    requireState(row, REFRESHABLE)
+    requireClone(row)
+    if (moment.kind !== 'newest') requireOwnLife(row)
+    findWay(await listDatabasePoints(db, row.sourceId), moment)
+    return planned('show another moment of production', row, lossOf(row))
+  }
   return context.catalog.transaction(async (trx) => {
     const row = await loadVirtualDatabase(trx, params.virtualDatabaseId)
     requireState(row, REFRESHABLE)
@@ -88,6 +97,14 @@ function refresh(context: VerbContext, request: HandlerRequest<'refreshVirtualDa
   })
 }
 
+/** What a new clone in its place does not have. */
+function lossOf({ writtenBytes, liveSync, ...row }: VirtualDatabaseRow): string[] {
+  if (liveSync === 1) return []
+  const since = new Date(row.lastRefreshAt ?? row.readyAt ?? row.createdAt).toISOString()
+  const size = writtenBytes === null ? '' : `: ${formatBytes(writtenBytes)}`
+  return [`What was written to it since ${since} is lost${size}.`]
+}
+
 /** Of a bookmark, or of how it was made or refreshed. */
 async function resetOf(trx: Trx, row: VirtualDatabaseRow, bookmarkId: string | null) {
   const target = targetOf(row)
@@ -111,12 +128,14 @@ async function resetOf(trx: Trx, row: VirtualDatabaseRow, bookmarkId: string | n
 }
 
 function reset(context: VerbContext, request: HandlerRequest<'resetVirtualDatabase'>) {
-  const { params, body } = request
+  const { params, body, dryRun } = request
   return context.catalog.transaction(async (trx) => {
     const row = await loadVirtualDatabase(trx, params.virtualDatabaseId)
     requireState(row, REFRESHABLE)
     requireClone(row)
     requireOwnLife(row)
+    const back = await resetOf(trx, row, body.bookmarkId)
+    if (dryRun) return planned('go back to how it was', row, lossOf(row))
     const jobId = await queueVerb(trx, context, request, {
       row,
       action: 'resetVirtualDatabase',
@@ -124,7 +143,7 @@ function reset(context: VerbContext, request: HandlerRequest<'resetVirtualDataba
       from: REFRESHABLE,
       to: 'resetting',
       params: {
-        ...(await resetOf(trx, row, body.bookmarkId)),
+        ...back,
         wasRunning: row.state === 'running',
       },
     })
@@ -297,8 +316,9 @@ async function reveal(context: VerbContext, request: HandlerRequest<'revealConne
   return { body: { ...described, accounts, readOnly: row.liveSync === 1 } }
 }
 
-/** Reset goes to a bookmark by its name. @throws MaasError NAME_TAKEN */
+/** Reset goes to a bookmark by its name. @throws MaasError NAME_TAKEN, REQUEST_INVALID */
 async function requireFreeBookmark(trx: Trx, row: VirtualDatabaseRow, name: string): Promise<void> {
+  requireName(name)
   const known = await trx
     .selectFrom('bookmark')
     .select('id')

@@ -243,7 +243,8 @@ export const DATABASE_ORDERS = {
     params: z.object({
       ...place,
       to: text,
-      phase: z.enum(['copy', 'finish']),
+      /** `look`: whether `to` can take it; nothing is made. */
+      phase: z.enum(['look', 'copy', 'finish']),
       bytesPerSecond: count.nullable().default(null),
     }),
     result: z.object({

@@ -6,6 +6,7 @@ import { MaasError } from '@openmaas/kernel/errors'
 import type { Result } from '@openmaas/protocols/channel/orders'
 import { sourceOptions } from '@openmaas/api/resources/source'
 import { makePointTags } from '../../catalog/point-tags.ts'
+import { requireFit } from '../../database/look.ts'
 import {
   connectionOf,
   loadSourceDatabase,
@@ -175,9 +176,6 @@ async function check(
     { engine: of.engine, connection },
     { key: context.key('check'), timeoutMs: ORDER_TIMEOUT_MS, signal: context.signal },
   )
-  const missing = answer.checks.filter(({ ok }) => !ok)
-  if (missing.length === 0) return answer
-  const checks = missing.map(({ name, message, remedy }) => `${name}: ${message} ${remedy}`.trim())
-  const message = `the database cannot be protected yet: ${missing[0]!.message}`
-  throw new MaasError('DATABASE_UNFIT', message, { checks })
+  requireFit(answer)
+  return answer
 }
