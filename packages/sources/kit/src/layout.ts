@@ -57,7 +57,7 @@ export function volumeLayout(directory: string, id: string, options: RunRoot = {
     data: join(directory, 'data'),
     log: join(directory, 'log'),
     state: join(directory, 'openmaas.json'),
-    run: join(options.runRoot ?? defaultRunRoot(), id),
+    run: join(runRootOf(options), id),
   }
 }
 
@@ -66,7 +66,8 @@ export function socketDirectory(layout: VolumeLayout): string {
   return join(layout.run, 'socket')
 }
 
-function defaultRunRoot(): string {
+export function runRootOf({ runRoot }: RunRoot): string {
+  if (runRoot !== undefined) return runRoot
   const uid = process.getuid?.() ?? 0
   return uid === 0 ? '/run/openmaas-db' : join(tmpdir(), `openmaas-${uid}`, 'db')
 }

@@ -14,8 +14,6 @@ import {
   closeSync,
   constants,
   fchownSync,
-  ftruncateSync,
-  lstatSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -194,22 +192,6 @@ export function killProcess(pid: number, signal: NodeJS.Signals): boolean {
 
 export function serverLog(place: ServerPlace): string {
   return join(place.run, `${place.name}.log`)
-}
-
-/** A server that finds production away says so every second, for days. */
-const LOG_SIZE_MAX = 8 * 1024 * 1024
-
-/** Empties a log that has grown too large; who writes to it appends, and goes on at its begin. */
-export function trimServerLog(place: ServerPlace): void {
-  const path = serverLog(place)
-  const found = lstatSync(path, { throwIfNoEntry: false })
-  if (found?.isFile() !== true || found.size <= LOG_SIZE_MAX) return
-  const log = openSync(path, O_NOFOLLOW | O_WRONLY)
-  try {
-    ftruncateSync(log)
-  } finally {
-    closeSync(log)
-  }
 }
 
 /** The end of its log, for errors; empty when there is none. */

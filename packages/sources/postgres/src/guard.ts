@@ -13,7 +13,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DatabaseParams } from '@openmaas/protocols/channel/database-orders'
-import { findServer, trimServerLog } from '@openmaas/source-kit/server-process'
+import { findServer } from '@openmaas/source-kit/server-process'
 import { type Queries, withConnection } from './connection.ts'
 import { listPowerful } from './administrator.ts'
 import { prepareSlot, stopWhenPaused } from './follow.ts'
@@ -77,7 +77,6 @@ export class StandbyGuard {
   /** One look. @returns whether the slot was given up */
   async look(params: Guarded, heals = true): Promise<boolean> {
     const place = placeOf(params, this.#options)
-    trimServerLog(place.server)
     return await withConnection(params.connection, async (production) => {
       if (await this.#giveUp(place, params, production)) return true
       if (heals) await this.#heal(place, params, production)
