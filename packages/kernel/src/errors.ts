@@ -126,6 +126,7 @@ export const ERRORS = {
   FREEZE_NOT_FOUND: { category: 'not_found', en: 'Freeze the medium again with a new request, then seal that.', zh: '请以新的请求重新冻结该介质,然后再封存。' },
   MEDIUM_GROW_OFFLINE: { category: 'conflict', en: 'This host grows the file system only while it is not mounted: detach the medium, then attach it with "grow". For volumes of databases that is done by itself, the standby stopped for seconds.', zh: '此主机只能在卸载状态下扩展该文件系统:请先卸载介质,再以 grow 方式附加。数据库的卷会自动完成,备库停止数秒。' },
   MEDIUM_ATTACH_FAILED: { category: 'unavailable', en: 'Nothing was left behind; the details say which step failed.', zh: '已全部清理;详情指出失败的步骤。' },
+  MEDIUM_MOUNT_LOST: { category: 'unavailable', en: 'Whoever works on the medium mounts it anew by itself; if it stays so, look at its node, and into the log of the kernel of this host for errors of the disk.', zh: '使用该介质的作业会自动重新挂载;若仍未恢复,请检查其节点以及本机内核日志中的磁盘错误。' },
   MEDIUM_ENGINE_UNREACHABLE: { category: 'unavailable', en: 'The keeper restarts the engine within a second; if not, run "openmaas plug --resume" with the medium.', zh: '守护进程会在一秒内重启引擎;否则请运行 openmaas plug --resume。' },
   OVERLAY_INVALID: { category: 'corrupt', en: 'The overlay is damaged; the recovery point itself is untouched and can be plugged again.', zh: '覆盖层已损坏;恢复点本身未受影响,可重新挂接。' },
   OVERLAY_FULL: { category: 'exhausted', en: 'The medium has used its quota: free space in it, or plug the point again with a larger quota.', zh: '介质已用完配额:请在其中释放空间,或以更大的配额重新挂接。' },

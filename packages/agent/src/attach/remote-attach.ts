@@ -24,7 +24,7 @@ import {
   growUnmounted,
   makeFileSystem,
 } from './file-system.ts'
-import { mountFuse } from './fuse-mount.ts'
+import { listMounts, mountFuse } from './fuse-mount.ts'
 import { type MountRequest, runMountProcess } from './mount-process.ts'
 import { resizeDisk } from './resize-disk.ts'
 import type { RemoteSecrets } from './remote-main.ts'
@@ -78,7 +78,8 @@ export async function attachRemote(
   const { data } = options
   const known = loadRemote(directoryOf(data, request.mediumId))
   if (known !== undefined) {
-    if (stateOf(data, known) === 'attached') return describeAttached(known)
+    const isThere = stateOf(data, known) === 'attached' && isMounted(known)
+    if (isThere) return describeAttached(known)
     // What a detach has left to be written back is waited for.
     const force = known.state !== 'detaching' || !isAlive(data, known)
     await takeDown(data, known, { force, signal })
@@ -268,6 +269,11 @@ function startServing(directory: string, record: RemoteRecord, secrets: RemoteSe
 
 function stateOf(data: string, record: RemoteRecord): 'attached' | 'interrupted' {
   return record.state === 'attached' && isAlive(data, record) ? 'attached' : 'interrupted'
+}
+
+/** Somebody may have unmounted it: then it is attached anew. */
+function isMounted({ mountPath, device }: RemoteRecord): boolean {
+  return mountPath === null || listMounts().some(({ source }) => source === device)
 }
 
 /** True while a process serves it, or will again. */

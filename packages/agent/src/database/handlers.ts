@@ -4,12 +4,15 @@
  */
 import { errorToMessage } from '@openmaas/kernel/error-message'
 import { makeLog } from '@openmaas/kernel/log'
+import { Rounds } from '@openmaas/kernel/rounds'
 import type { PluginVerb } from '@openmaas/protocols/channel/database-orders'
 import type { CheckedParams, OrderHandlers, Result } from '@openmaas/protocols/channel/orders'
+import { trimRunLogs } from '@openmaas/source-kit/run-logs'
 import { runProgram } from '@openmaas/source-kit/run-program'
 import type { PluginContext, PluginMethod } from '@openmaas/source-kit/plugin'
 import { type AgentSettings, checkPath, requireSetting } from '../session/settings.ts'
 import type { DatabasePlugins } from './plugins.ts'
+import { onMounts, unusableStatus, whyUnusable } from './mount-state.ts'
 import { discard, Relocations } from './relocate.ts'
 import { Turns } from './turns.ts'
 import { VolumeGuard } from './volume-guard.ts'
@@ -38,8 +41,9 @@ export function makeDatabaseHandlers(options: DatabaseHandlerOptions): OrderHand
   const activate = inTurn<'database.activate'>('activate')
   const seed = inTurn<'database.seed'>('seed')
   const follow = inTurn<'database.follow'>('follow')
-  const unfollow = inTurn<'database.unfollow'>('unfollow')
+  const unfollow = inTurn<'database.unfollow'>('unfollow', { ends: true })
   const guard = new VolumeGuard({ plugins, turns })
+  boundLogs()
   return {
     'database.discover': (_, context) => discover(plugins, contextOf(context)),
     'database.check': (params, context) =>
@@ -51,31 +55,36 @@ export function makeDatabaseHandlers(options: DatabaseHandlerOptions): OrderHand
     'database.follow': starting<'database.follow'>(settings, async (params, context) => {
       const checked = { ...params, directory: checkPath(settings, params.directory) }
       const { engine, id, directory, connection } = checked
-      const room = await roomOf(directory)
-      if (room !== null && isFull(room)) {
-        await guard.stop(checked)
-        const asked = { engine, id, directory, connection }
-        return withRoom(await plugins.of(engine).status(asked, contextOf(context)), room)
-      }
-      const status = await follow(params, context)
-      guard.watch(checked)
-      return withRoom(status, await roomOf(directory))
+      return onMounts([directory], async () => {
+        const room = await roomOf(directory)
+        if (room !== null && isFull(room)) {
+          await guard.stop(checked)
+          const asked = { engine, id, directory, connection }
+          return withRoom(await plugins.of(engine).status(asked, contextOf(context)), room)
+        }
+        const status = await follow(params, context)
+        guard.watch(checked)
+        return withRoom(status, await roomOf(directory))
+      })
     }),
     // Only looks; a seed of hours must not keep it waiting.
     'database.status': async (params, context) => {
       const checked = { ...params, directory: checkPath(settings, params.directory) }
-      const status = await plugins.of(params.engine).status(checked, contextOf(context))
+      const plugin = plugins.of(params.engine)
+      const why = await whyUnusable(checked.directory)
+      if (why !== null) return unusableStatus(checked.directory, why)
+      const status = await plugin.status(checked, contextOf(context))
       return withRoom(status, await roomOf(checked.directory))
     },
-    'database.mark': inTurn<'database.mark'>('mark', ({ directory }, { signal }) =>
-      flush(directory, signal),
-    ),
+    'database.mark': inTurn<'database.mark'>('mark', {
+      after: ({ directory }, { signal }) => flush(directory, signal),
+    }),
     // Never forbidden: what runs must be able to end.
     'database.unfollow': (params, context) => {
       guard.release(params.id)
       return unfollow(params, context)
     },
-    'database.deactivate': inTurn<'database.deactivate'>('deactivate'),
+    'database.deactivate': inTurn<'database.deactivate'>('deactivate', { ends: true }),
     'database.activate': starting<'database.activate'>(settings, (params, context) => {
       const logDirectories = params.logDirectories.map((path) => checkPath(settings, path))
       return activate({ ...params, logDirectories }, context)
@@ -83,6 +92,18 @@ export function makeDatabaseHandlers(options: DatabaseHandlerOptions): OrderHand
     'database.verify': inTurn<'database.verify'>('verify'),
     ...makeMoving(options, turns),
   }
+}
+
+/** A server that logs 50 MB a second has written 100 MB more than it may until the next look. */
+const LOG_LOOK_MS = 2000
+
+/** As long as the agent lives. */
+function boundLogs(): void {
+  const onError = (error: unknown): void => {
+    log.error('logs cannot be bounded', { message: errorToMessage(error).message })
+  }
+  const round = (): Promise<void> => Promise.resolve(trimRunLogs())
+  new Rounds({ everyMs: LOG_LOOK_MS, round, onError }).start()
 }
 
 /** What starts something here is up to this host's own settings. */
@@ -103,7 +124,7 @@ function makeMoving({ plugins, settings }: DatabaseHandlerOptions, turns: Turns)
       const directory = checkPath(settings, params.directory)
       const checked = { ...params, directory, to: checkPath(settings, params.to) }
       return turns.take(params.id, context.signal, () =>
-        relocations.relocate(plugin, checked, contextOf(context)),
+        onMounts([directory], () => relocations.relocate(plugin, checked, contextOf(context))),
       )
     },
     'database.discard': (params, context) => {
@@ -115,11 +136,17 @@ function makeMoving({ plugins, settings }: DatabaseHandlerOptions, turns: Turns)
   }
 }
 
+interface Turn {
+  readonly after?: (params: CheckedParams<PlaceVerb>, context: OrderContext) => Promise<void>
+  /** What runs must be able to end, also where its disk is gone. */
+  readonly ends?: boolean
+}
+
 /** Handlers of which no two work on one database at once. */
 function makeInTurn({ plugins, settings }: DatabaseHandlerOptions, turns: Turns) {
   return <V extends PlaceVerb>(
     method: MethodOf<V>,
-    after?: (params: CheckedParams<PlaceVerb>, context: OrderContext) => Promise<void>,
+    { after, ends = false }: Turn = {},
   ): Handler<V> =>
     (params, context) => {
       const { engine, id, directory } = params as CheckedParams<PlaceVerb>
@@ -129,11 +156,15 @@ function makeInTurn({ plugins, settings }: DatabaseHandlerOptions, turns: Turns)
         asked: CheckedParams<V>,
         told: PluginContext,
       ) => Promise<Result<V>>
-      return turns.take(id, context.signal, async () => {
-        const result = await ask(checked, contextOf(context))
-        await after?.(checked as CheckedParams<PlaceVerb>, context)
-        return result
-      })
+      const { logDirectories = [] } = params as { readonly logDirectories?: readonly string[] }
+      const places = ends ? [] : [checked.directory, ...logDirectories]
+      return turns.take(id, context.signal, () =>
+        onMounts(places, async () => {
+          const result = await ask(checked, contextOf(context))
+          await after?.(checked as CheckedParams<PlaceVerb>, context)
+          return result
+        }),
+      )
     }
 }
 

@@ -36,6 +36,22 @@ describe('a runner of orders', () => {
     expect(calls).toBe(1)
   })
 
+  test('does again what sees to it that something is so, whatever it answered before', async () => {
+    let calls = 0
+    const { frames, runner } = run({
+      'medium.detach': () => {
+        calls += 1
+        return Promise.resolve({ detached: calls === 1 })
+      },
+    })
+    const detach = { key: 'k', verb: 'medium.detach', params: { mediumId: 'mdm_1', force: true } }
+    for (const count of [1, 2]) {
+      runner.take(detach)
+      await waitFor('it is done', () => frames.length === count)
+    }
+    expect(frames).toMatchObject([{ result: { detached: true } }, { result: { detached: false } }])
+  })
+
   test('answers what it does not know, what is malformed and what fails', async () => {
     const { frames, runner } = run({
       'host.list': () => Promise.reject(new MaasError('FS_DENIED', 'no', { path: '/x' })),

@@ -8,7 +8,7 @@ import type { Clock } from '@openmaas/kernel/clock'
 import { MaasError } from '@openmaas/kernel/errors'
 import { encodeFrame, toWireError } from './frames.ts'
 import type { HostFrame } from './frames.ts'
-import { orderProgress, ORDERS } from './orders.ts'
+import { orderProgress, ORDERS, STANDING_VERBS } from './orders.ts'
 import type { CheckedParams, OrderHandlers, OrderProgress, Result, Verb } from './orders.ts'
 import { TakenOrders } from './taken-orders.ts'
 
@@ -144,7 +144,7 @@ export class OrderRunner {
   async #run(run: Run): Promise<void> {
     const { key } = run.order
     let frame: string
-    let keep = true
+    let keep = !STANDING_VERBS.has(run.verb)
     try {
       const result = await this.#handle(run)
       frame = encodeFrame({ type: 'result', key, result })

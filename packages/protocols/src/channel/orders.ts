@@ -404,6 +404,18 @@ export type Params<V extends Verb> = z.input<(typeof ORDERS)[V]['params']>
 export type CheckedParams<V extends Verb> = z.output<(typeof ORDERS)[V]['params']>
 export type Result<V extends Verb> = z.output<(typeof ORDERS)[V]['result']>
 
+/**
+ * Orders that see to it that something is so. Their answers are not kept: what was so a minute ago
+ * may not be so any more, by a kill or by another of these orders, and who finds it so still has
+ * done nothing.
+ */
+export const STANDING_VERBS: ReadonlySet<Verb> = new Set<Verb>([
+  'medium.serve',
+  'medium.attach',
+  'medium.detach',
+  'medium.withdraw',
+])
+
 /** Sent at most twice a second by whoever works on an order. */
 export const orderProgress = z.object({
   phase: text,
@@ -420,7 +432,8 @@ export type OrderProgress = z.infer<typeof orderProgress>
 export interface OrderGiver {
   /**
    * @param options.key the same key asks for the same work: an order that is already under way
-   *   or just done is not begun again, its answer is given (agents keep answers for ten minutes)
+   *   or just done is not begun again, its answer is given (agents keep answers for ten minutes,
+   *   but not those of STANDING_VERBS)
    * @throws MaasError HOST_OFFLINE, ORDER_TIMEOUT, CANCELLED, or what the host answered
    */
   order<V extends Verb>(

@@ -30,6 +30,7 @@ import {
   plugPlace,
   unplugPlace,
 } from './database-media.ts'
+import { AGAIN, withMounts } from './mounted-again.ts'
 import { ORDER_TIMEOUT_MS } from './services.ts'
 import type { KindServices } from './services.ts'
 
@@ -249,24 +250,10 @@ export async function recoverClone(
     if (told === undefined) continue
     const { base, log } = candidate
     try {
-      const instance = await context.orders.order(
-        base.hostId,
-        'database.activate',
-        {
-          ...wish,
-          directory: mountPathOf(base.mediumId),
-          logDirectories: log === null ? [] : [mountPathOf(log.mediumId)],
-          target: chosen.target,
-        },
-        {
-          key: context.key(`activate:${base.mediumId}`),
-          timeoutMs: RECOVER_TIMEOUT_MS,
-          signal: context.signal,
-          onProgress: context.progress,
-        },
-      )
+      const wanted = { candidate, target: chosen.target, wish }
+      const instance = await activateOn(services, context, wanted)
       // What led to the target is in the clone by now.
-      if (log !== null) await unplugPlace(context, log, { force: true })
+      if (log !== null) await letGo(context, log)
       return { candidate, told, instance }
     } catch (error) {
       if (isLast || !isMaasError(error, 'DATABASE_TARGET_UNREACHABLE')) throw error
@@ -277,6 +264,49 @@ export async function recoverClone(
     }
   }
   throw new MaasError('DATABASE_TARGET_UNREACHABLE', 'no recovery point leads there')
+}
+
+async function activateOn(
+  services: KindServices,
+  context: AnyContext,
+  of: {
+    readonly candidate: ChosenCandidate
+    readonly target: RecoveryTarget
+    readonly wish: InstanceWish
+  },
+): Promise<RunningInstance> {
+  const { candidate, target, wish } = of
+  const { base, log } = candidate
+  const { engine, id } = wish
+  const directory = mountPathOf(base.mediumId)
+  const logDirectories = log === null ? [] : [mountPathOf(log.mediumId)]
+  const media = (): Promise<MediumPlace[]> => Promise.resolve(log === null ? [base] : [base, log])
+  const ending = { engine, id, base, immediate: true, suffix: AGAIN }
+  const stop = (): Promise<void> => deactivateAt(context, ending)
+  return withMounts(services, context, { media, stop }, (suffix) =>
+    context.orders.order(
+      base.hostId,
+      'database.activate',
+      { ...wish, directory, logDirectories, target },
+      {
+        key: context.key(`activate:${base.mediumId}${suffix}`),
+        timeoutMs: RECOVER_TIMEOUT_MS,
+        signal: context.signal,
+        onProgress: context.progress,
+      },
+    ),
+  )
+}
+
+/** The instance runs: what is left of its log is cleared away by reconciliation. */
+async function letGo(context: AnyContext, log: MediumPlace): Promise<void> {
+  try {
+    await unplugPlace(context, log, { force: true })
+  } catch (error) {
+    context.signal.throwIfAborted()
+    const { code, message } = errorToMessage(error)
+    context.log('warning', code, message)
+  }
 }
 
 /** @returns undefined when its point has expired since it was chosen; then nothing is plugged */
@@ -304,6 +334,8 @@ export interface Ending {
   readonly base: Pick<MediumPlace, 'mediumId' | 'hostId'>
   readonly immediate: boolean
   readonly tolerant?: boolean
+  /** Of the key, where a step stops it more than once. */
+  readonly suffix?: string
   /** Of one that was promoted; null: it stands on the clone. */
   readonly directory?: string | null
   /** Production, where it keeps something for one that follows. */
@@ -312,10 +344,10 @@ export interface Ending {
 
 /** Stops what runs on the clone. A host that is away runs nothing that can be reached. */
 export async function deactivateAt(context: AnyContext, of: Ending): Promise<void> {
-  const { engine, id, base, immediate, tolerant = false, forget = null } = of
+  const { engine, id, base, immediate, tolerant = false, suffix = '', forget = null } = of
   const directory = of.directory ?? mountPathOf(base.mediumId)
   const place = { engine, id, directory }
-  const key = context.key(`deactivate:${directory}`)
+  const key = context.key(`deactivate:${directory}${suffix}`)
   const timeoutMs = ORDER_TIMEOUT_MS
   try {
     if (forget !== null) await forgetStandby(context, base.hostId, { place, forget })

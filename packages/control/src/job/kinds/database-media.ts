@@ -51,6 +51,8 @@ export interface PlugWish {
   readonly grow?: boolean
   /** Of the attaching. */
   readonly timeoutMs?: number
+  /** Of the keys, where a step plugs the same medium more than once. */
+  readonly suffix?: string
 }
 
 /**
@@ -61,7 +63,7 @@ export async function plugPlace(
   services: KindServices,
   context: AnyContext,
   place: MediumPlace,
-  { format, grow = false, timeoutMs: attachMs = ORDER_TIMEOUT_MS }: PlugWish = {},
+  { format, grow = false, timeoutMs: attachMs = ORDER_TIMEOUT_MS, suffix = '' }: PlugWish = {},
 ): Promise<PluggedPlace> {
   const { mediumId, poolId, nodeId, hostId, sourceId } = place
   const { snapshotId, sourceName, quotaBytes } = place
@@ -81,7 +83,7 @@ export async function plugPlace(
       bytesPerSecond: null,
       local: isLocal ? { mountPath: null } : null,
     },
-    { ...options, key: context.key(`serve:${mediumId}`) },
+    { ...options, key: context.key(`serve:${mediumId}${suffix}`) },
   )
   const exportName = served.exportName ?? mediumId
   const wanted = { hostId, nodeId, poolId, sourceId, mediumId, exportName }
@@ -97,7 +99,7 @@ export async function plugPlace(
       grow,
       nbd,
     },
-    { ...options, timeoutMs: attachMs, key: context.key(`attach:${mediumId}`) },
+    { ...options, timeoutMs: attachMs, key: context.key(`attach:${mediumId}${suffix}`) },
   )
   const protocol = isLocal ? 'local' : 'nbd'
   return { poolMediumId: served.poolMediumId, device: attached.device, protocol }

@@ -45,6 +45,8 @@ export class FakeDatabases {
   readonly directories = new Map<string, string>()
   /** Production's clock against the host's, by source; not measured where it is not here. */
   readonly clocks = new Map<string, { readonly offsetMs: number; readonly errorMs: number }>()
+  /** Mount points whose file system takes no writes until it is mounted anew. */
+  readonly readOnly = new Set<string>()
   /** Slots that production keeps. */
   readonly slots = new Set<string>()
 
@@ -227,7 +229,8 @@ export class FakeDatabases {
 
   #mounted(hostId: string, directory: string): void {
     const isMounted = [...this.#hosts.attached.keys()].some((id) => mountPathOf(id) === directory)
-    if (!isMounted) throw new MaasError('FS_NOT_FOUND', `nothing at ${directory} of ${hostId}`)
+    if (isMounted && !this.readOnly.has(directory)) return
+    throw new MaasError('MEDIUM_MOUNT_LOST', `nothing at ${directory} of ${hostId}`)
   }
 }
 

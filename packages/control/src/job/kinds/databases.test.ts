@@ -4,6 +4,7 @@ import { loadVirtualDatabase } from '../../virtual-database/rows.ts'
 import { FakeClock } from '@openmaas/testkit/fake-clock'
 import { SeededRandom } from '@openmaas/kernel/random'
 import { addDatabase, addVirtualDatabase } from './databases.test-support.ts'
+import { mountPathOf } from './database-media.ts'
 import { failSometimes } from './hosts.test-support.ts'
 import { protectDatabaseRequest } from './protect-database.ts'
 import { listCare } from '../../schedule/database-care.ts'
@@ -178,6 +179,45 @@ describe('a virtual database', () => {
     expect(leftovers(site, 1)).toEqual({ served: 1, attached: 1, instances: 1 })
   })
 
+  test('is plugged anew when an answer was lost after a first point was tried in vain', async () => {
+    const site = await makeRunning()
+    await site.pass(60)
+    await site.run(protect)
+    const [, last] = await points(site)
+    site.hosts.databases.unreachable.add(last!.snapshotId)
+    let lost = 0
+    site.hosts.fail = (each) => {
+      if (each !== 'database.activate' || (lost += 1) !== 2) return undefined
+      return 'HOST_OFFLINE' // Its agent was killed: the next attempt asks under the same keys.
+    }
+    const of = { moment: { kind: 'transaction', id: '742' } }
+    const made = await site.run(verb('make-virtual-database', { of }))
+    expect(made).toMatchObject({ state: 'succeeded', problemJson: null })
+    expect(await load(site)).toMatchObject({ pointId: (await points(site))[0]!.id })
+    expect(leftovers(site, 1)).toEqual({ served: 1, attached: 1, instances: 1 })
+  })
+
+  test('whose clone is unmounted, or takes no writes, is mounted anew and started', async () => {
+    const site = await makeRunning()
+    const { hosts } = site
+    const loseOnce = (lose: (mediumId: string) => void): void => {
+      let isLost = false
+      hosts.fail = (each, params) => {
+        if (each !== 'database.activate' || isLost) return undefined
+        isLost = true
+        lose((params as { directory: string }).directory.split('/').at(-1)!)
+        return undefined
+      }
+    }
+    loseOnce((mediumId) => hosts.attached.delete(mediumId))
+    expect((await site.run(verb('make-virtual-database', newest))).state).toBe('succeeded')
+    loseOnce((mediumId) => hosts.databases.readOnly.add(mountPathOf(mediumId)))
+    expect((await site.run(verb('start-virtual-database'))).state).toBe('succeeded')
+    expect(hosts.databases.readOnly.size).toBe(0)
+    expect(await load(site)).toMatchObject({ state: 'running', port: 20_000 })
+    expect(leftovers(site, 1)).toEqual({ served: 1, attached: 1, instances: 1 })
+  })
+
   test('that cannot be made leaves nothing behind, and says why', async () => {
     const site = await makeRunning()
     site.hosts.fail = (each) => (each === 'database.activate' ? 'DATABASE_START_FAILED' : undefined)
@@ -288,6 +328,27 @@ describe('after a boot of the host', () => {
     await site.run(verb('stop-virtual-database', { immediate: false }))
     const kinds = (await listCare(db, null, true)).map(({ kind }) => kind)
     expect(kinds).toEqual(['follow-database'])
+  })
+
+  test('a volume whose file system met an error is mounted anew, and followed on', async () => {
+    const site = await makeSite()
+    await site.run(protect)
+    const { databases } = site.hosts
+    const [mediumId] = [...site.hosts.attached.keys()]
+    const heals = [protect, ...(await listCare(site.catalog.db, [HOST], true))]
+    expect(heals).toHaveLength(2)
+    for (const request of heals) {
+      databases.readOnly.add(mountPathOf(mediumId!))
+      databases.following.clear()
+      const counted = site.hosts.counts.get('database.unfollow') ?? 0
+      const job = await site.run(request)
+      expect(job).toMatchObject({ state: 'succeeded', problemJson: null })
+      expect([...databases.following.keys()]).toEqual([SOURCE])
+      // It was stopped before its disk went away under it.
+      expect(site.hosts.counts.get('database.unfollow')).toBe(counted + 1)
+    }
+    expect(site.hosts.counts.get('database.seed')).toBe(1)
+    expect(site.hosts.attached.size).toBe(1)
   })
 
   test('one that does not start is lost, and found again', async () => {

@@ -1,6 +1,7 @@
 /**
  * follow-database: the standby of a source is put right, without a point: after a boot of its host,
- * or when it has stopped. The volume is attached again, the standby follows again.
+ * or when it has stopped. The volume is attached again, the standby follows again. A volume whose
+ * file system met an error is mounted anew first.
  */
 import { z } from 'zod'
 import type { DatabaseStatus } from '@openmaas/protocols/channel/database-orders'
@@ -10,6 +11,7 @@ import type { JobDefinition, StepContext } from '../definition.ts'
 import type { JobRequest } from '../queue.ts'
 import { mountPathOf, notePlugged, type PluggedPlace, plugPlace } from './database-media.ts'
 import { loadMedium } from './medium-rows.ts'
+import { knownPlace, onVolume, withMounts } from './mounted-again.ts'
 import { ORDER_TIMEOUT_MS } from './services.ts'
 import type { KindServices } from './services.ts'
 
@@ -43,12 +45,7 @@ export function followDatabaseRequest(source: {
 }
 
 async function attach(services: KindServices, context: Context): Promise<PluggedPlace> {
-  const { mediumId } = context.params
-  const medium = await loadMedium(context.catalog.db, mediumId)
-  const { poolId, nodeId, hostId, sourceId, name: sourceName } = medium
-  const place = { mediumId, poolId, nodeId, hostId, sourceId, sourceName }
-  // Its node knows what it stands on.
-  return plugPlace(services, context, { ...place, snapshotId: '', quotaBytes: null })
+  return plugPlace(services, context, await knownPlace(context, context.params.mediumId))
 }
 
 async function follow(services: KindServices, context: Context): Promise<DatabaseStatus> {
@@ -58,12 +55,16 @@ async function follow(services: KindServices, context: Context): Promise<Databas
   const connection = await connectionOf(row, (secretId) => services.openSecret(secretId))
   const { retainedLimitBytes } = row
   const synchronous = row.synchronous === 1
-  const place = { engine, id, directory: mountPathOf(mediumId) }
-  return context.orders.order(
-    hostId,
-    'database.follow',
-    { ...place, connection, retainedLimitBytes, synchronous },
-    { key: context.key(), timeoutMs: ORDER_TIMEOUT_MS, signal: context.signal },
+  const order = { engine, id, directory: mountPathOf(mediumId), connection }
+  const options = { timeoutMs: ORDER_TIMEOUT_MS, signal: context.signal }
+  const volume = onVolume(context, { engine, id, hostId, mediumId })
+  return withMounts(services, context, volume, (suffix) =>
+    context.orders.order(
+      hostId,
+      'database.follow',
+      { ...order, retainedLimitBytes, synchronous },
+      { ...options, key: context.key(suffix === '' ? undefined : suffix) },
+    ),
   )
 }
 

@@ -6,7 +6,9 @@ import { MaasError } from '@openmaas/kernel/errors'
 import type { ErrorCode } from '@openmaas/kernel/errors'
 import type { Clock } from '@openmaas/kernel/clock'
 import type { SeededRandom } from '@openmaas/kernel/random'
+import { STANDING_VERBS } from '@openmaas/protocols/channel/orders'
 import type { OrderGiver, Params, Result, Verb } from '@openmaas/protocols/channel/orders'
+import { mountPathOf } from './database-media.ts'
 import { FakeDatabases } from './databases.test-support.ts'
 import { policySpec } from '@openmaas/api/policy'
 import type { PolicySpecInput } from '@openmaas/api/policy'
@@ -81,6 +83,8 @@ export class FakeHosts implements OrderGiver {
       this.tick()
     })
     const { answer } = order
+    const isKept = answer?.error === undefined && !STANDING_VERBS.has(verb)
+    if (!isKept && this.#orders.get(key) === order) this.#orders.delete(key)
     if (answer?.error !== undefined) throw answer.error
     return answer?.result as Result<V>
   }
@@ -125,11 +129,16 @@ export class FakeHosts implements OrderGiver {
       }
       case 'medium.attach': {
         const attach = params as Params<'medium.attach'>
+        const known = this.served.get(attach.mediumId)
+        if (known === undefined) throw new MaasError('NBD_EXPORT_UNKNOWN', 'not served')
         this.attached.set(attach.mediumId, attach)
         return { device: '/dev/loop2', mountPath: attach.mountPath }
       }
-      case 'medium.detach':
-        return { detached: this.attached.delete((params as Params<'medium.detach'>).mediumId) }
+      case 'medium.detach': {
+        const { mediumId } = params as Params<'medium.detach'>
+        this.databases.readOnly.delete(mountPathOf(mediumId))
+        return { detached: this.attached.delete(mediumId) }
+      }
       case 'medium.limit':
         return {}
       case 'medium.resize': {

@@ -99,8 +99,8 @@ export function makeMakeVirtualDatabase(services: KindServices): JobDefinition {
       },
       lookStep(services),
     ],
-    // A person waits: better to hear soon that a host is away than to wait for it.
-    attemptMax: 2,
+    // A person waits: a host that restarts is waited for, one that is away is soon told.
+    attemptMax: 3,
     deadlineMs: 24 * 3_600_000,
     conclude: ({ activate: { instance, candidate } }) => ({
       result: { port: instance.port, version: instance.version, pointId: candidate.pointId },

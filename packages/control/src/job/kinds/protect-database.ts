@@ -29,6 +29,7 @@ import { prepareDatabase } from './prepare-database.ts'
 import type { PreparedDatabase } from './prepare-database.ts'
 import { makeProtectRequest } from './protect-request.ts'
 import type { ProtectWish, SourceToProtect } from './protect-request.ts'
+import { onVolume, withMounts } from './mounted-again.ts'
 import { recordPoint } from './record-point.ts'
 import { requireStandby } from './require-standby.ts'
 import { DATA_TIMEOUT_MS, ORDER_TIMEOUT_MS } from './services.ts'
@@ -75,6 +76,14 @@ const placeOf = ({ params, results: { prepare } }: Context) => ({
   id: params.sourceId,
   directory: prepare.directory,
 })
+
+const volumeOf = (context: Context) => {
+  const { engine, hostId, mediumId } = context.results.prepare
+  return onVolume(context, { engine, id: context.params.sourceId, hostId, mediumId })
+}
+
+const keyOf = (context: Context, suffix: string): string =>
+  context.key(suffix === '' ? undefined : suffix)
 
 async function connection(services: KindServices, context: Context) {
   const row = await loadSourceDatabase(context.catalog.db, context.params.sourceId)
@@ -133,16 +142,18 @@ async function seed(services: KindServices, context: Context): Promise<Results['
   if (isSeeded) return null
   const asked = await connection(services, context)
   const wanted = { ...placeOf(context), connection: asked.connection }
-  return context.orders.order(
-    hostId,
-    'database.seed',
-    { ...wanted, ...(renews && { renew: context.job.id }) },
-    {
-      key: context.key(),
-      timeoutMs: DATA_TIMEOUT_MS,
-      signal: context.signal,
-      onProgress: context.progress,
-    },
+  return withMounts(services, context, volumeOf(context), (suffix) =>
+    context.orders.order(
+      hostId,
+      'database.seed',
+      { ...wanted, ...(renews && { renew: context.job.id }) },
+      {
+        key: keyOf(context, suffix),
+        timeoutMs: DATA_TIMEOUT_MS,
+        signal: context.signal,
+        onProgress: context.progress,
+      },
+    ),
   )
 }
 
@@ -154,17 +165,16 @@ async function follow(services: KindServices, context: Context): Promise<Databas
   }
   const asked = await connection(services, context)
   const { retainedLimitBytes, synchronous } = asked.row
-  const status = await context.orders.order(
-    hostId,
-    'database.follow',
-    {
-      ...placeOf(context),
-      connection: asked.connection,
-      retainedLimitBytes,
-      synchronous: synchronous === 1,
-    },
-    options,
-  )
+  const order = {
+    ...placeOf(context),
+    connection: asked.connection,
+    retainedLimitBytes,
+    synchronous: synchronous === 1,
+  }
+  const status = await withMounts(services, context, volumeOf(context), (suffix) => {
+    const key = keyOf(context, suffix)
+    return context.orders.order(hostId, 'database.follow', order, { ...options, key })
+  })
   await requireStandby(context, { ...asked, engine, hostId }, status)
   return status
 }

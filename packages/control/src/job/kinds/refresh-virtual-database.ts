@@ -191,7 +191,7 @@ export function makeRefreshVirtualDatabase(services: KindServices): JobDefinitio
     params,
     slots: slotsOf,
     steps: [...placeSteps(services), ...switchSteps(services)],
-    attemptMax: 2,
+    attemptMax: 3,
     deadlineMs: 24 * 3_600_000,
     conclude: ({ activate: { instance, candidate }, clear: { left } }) => ({
       warning: left,

@@ -8,9 +8,10 @@ import {
   type VirtualDatabaseRow,
 } from '../../virtual-database/rows.ts'
 import { defineJob } from '../definition.ts'
-import type { JobDefinition, StepContext } from '../definition.ts'
+import type { JobDefinition } from '../definition.ts'
 import { mountPathOf, notePlugged, type PluggedPlace, plugPlace } from './database-media.ts'
 import { loadMedium, problemOf } from './medium-rows.ts'
+import { knownPlace } from './mounted-again.ts'
 import { ORDER_TIMEOUT_MS } from './services.ts'
 import type { KindServices } from './services.ts'
 import { noteReleased, type Released, releaseClone } from './release-clone.ts'
@@ -30,19 +31,6 @@ const stopParams = z.object({
 })
 type StartParams = z.infer<typeof startParams>
 type StopParams = z.infer<typeof stopParams>
-
-/** A clone that a boot or a crash has taken from its host is plugged again. */
-async function plugAgain(
-  services: KindServices,
-  context: StepContext<StartParams, unknown>,
-  mediumId: string,
-) {
-  const medium = await loadMedium(context.catalog.db, mediumId)
-  const { poolId, nodeId, hostId, sourceId, quotaBytes, name: sourceName } = medium
-  // Its node knows the medium already, and what it stands on.
-  const place = { mediumId, poolId, nodeId, hostId, sourceId, sourceName, quotaBytes }
-  return plugPlace(services, context, { ...place, snapshotId: '' })
-}
 
 /** Between the look that found it and this turn somebody may have stopped it. */
 function requireWanted(row: VirtualDatabaseRow, { again }: StartParams): void {
@@ -72,7 +60,8 @@ export function makeStartVirtualDatabase(services: KindServices): JobDefinition 
           requireWanted(row, context.params)
           // One that was promoted stands on a local directory.
           if (row.directory !== null || row.mediumId === null) return null
-          return plugAgain(services, context, row.mediumId)
+          // A clone that a boot or a crash has taken from its host is plugged again.
+          return plugPlace(services, context, await knownPlace(context, row.mediumId))
         },
         apply: async (trx, { params: { virtualDatabaseId: id }, clock }, told) => {
           const { mediumId } = await loadVirtualDatabase(trx, id)

@@ -190,7 +190,7 @@ export function makeVerifyDatabase(services: KindServices): JobDefinition {
         apply: (trx, context) => settleMedia(trx, context, context.results.choose, null),
       },
     ],
-    attemptMax: 2,
+    attemptMax: 3,
     deadlineMs: 2 * VERIFY_TIMEOUT_MS,
     conclude: ({ verify: { ok, checks }, choose: { pointId } }) => ({
       warning: !ok,
