@@ -8,7 +8,7 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { DatabaseStatus } from '@openmaas/protocols/channel/database-orders'
-import { findServer } from '@openmaas/source-kit/server-process'
+import { findServer, killProcess, sessionMembers } from '@openmaas/source-kit/server-process'
 import { layoutOf } from '@openmaas/source-mysql/volume'
 import { requires } from '@openmaas/testkit/requires'
 import { waitFor } from '@openmaas/testkit/wait-for'
@@ -100,6 +100,27 @@ requires({ root: true, programs: ['mariadbd', 'mariadb-backup'] }, () => {
         (await fixture.rows({ ...ADMINISTRATOR, port })).includes(500_000)
       await waitFor('the row is in the virtual database', seen, HEAL)
       await expect(fixture.write({ ...ADMINISTRATOR, port })).rejects.toThrow('read-only')
+    } finally {
+      await plugin.deactivate({ ...clone, immediate: true }, CONTEXT)
+    }
+  })
+
+  test('a virtual database that was just killed is waited for, and started when it must be', async () => {
+    const { plugin, connection, runRoot } = fixture
+    await plugin.mark({ ...place(), connection }, CONTEXT)
+    const directory = await fixture.copyVolume(fixture.volume)
+    const clone = { engine: 'mysql', id: `vdb_${'8'.repeat(26)}`, directory }
+    const { run } = layoutOf(clone, { programDirectories: [], runRoot })
+    const members = (): number[] => sessionMembers(findServer({ run, name: 'server' })!.pid)
+    const activate = (port: number | null) =>
+      plugin.activate({ ...clone, ...ACTIVATION, port, follow: null }, CONTEXT)
+    try {
+      const { port } = await activate(null)
+      // The server alone: its keeper has it up again within a second.
+      killProcess(members()[1]!, 'SIGKILL')
+      expect(await activate(port)).toMatchObject({ port })
+      for (const pid of members()) killProcess(pid, 'SIGKILL')
+      expect(await activate(port)).toMatchObject({ port })
     } finally {
       await plugin.deactivate({ ...clone, immediate: true }, CONTEXT)
     }

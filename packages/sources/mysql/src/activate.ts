@@ -17,7 +17,7 @@ import type { ReplayPlan } from './binlog/plan.ts'
 import { followProduction } from './follow.ts'
 import { awaitApplied } from './mark.ts'
 import { checkOwner, grantOwner } from './grant.ts'
-import { connectLocal, placeOf, startPrivate, stopPrivate } from './private-server.ts'
+import { placeOf, startPrivate, stopPrivate, waitUntilReady } from './private-server.ts'
 import { replay } from './replay.ts'
 import { instanceOptions, recoveryOptions, socketOf } from './server-options.ts'
 import type { Session } from './session.ts'
@@ -33,6 +33,8 @@ type RecoveredTo = Result['recoveredTo']
 
 /** Somebody else took the free port between the look and the start. */
 const START_ATTEMPTS_MAX = 3
+/** One that is killed so often while it is asked is told as such. */
+const ASK_ATTEMPTS_MAX = 3
 
 /** In the run directory while the instance runs: a repeated order finds its answer. */
 const activation = z.object({
@@ -53,18 +55,40 @@ export async function activate(
   checkTarget(params.target, volume.dialect.gtids)
   const running = findActivation(volume)
   if (running !== null && running.follows === (params.follow !== null)) {
-    if (params.follow !== null) await steer(volume, params, context.signal)
-    return describe(volume, running)
+    const found = await lookAtRunning(volume, running, { params, signal: context.signal })
+    if (found !== null) return found
   }
   // One that was left half way: what it did is done again, or is found done.
   await stopPrivate(volume.layout, { immediate: false })
   if (isReplayed(volume, params)) await recover(volume, params, context)
-  return describe(volume, await open(volume, { params, settings }, context))
+  return describe(volume, await open(volume, { params, settings }, context), context.signal)
+}
+
+/**
+ * One that was killed is started again by its keeper, and recovers: it is waited for.
+ *
+ * @returns null when it does not come back: then it is started anew
+ */
+async function lookAtRunning(
+  volume: Volume,
+  running: Activation,
+  { params, signal }: { readonly params: Params; readonly signal: AbortSignal },
+): Promise<Result | null> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      if (params.follow !== null) await steer(volume, params, signal)
+      return await describe(volume, running, signal)
+    } catch (error) {
+      if (isMaasError(error, 'DATABASE_START_FAILED')) return null
+      const isLast = attempt === ASK_ATTEMPTS_MAX
+      if (isLast || !isMaasError(error, 'DATABASE_UNREACHABLE')) throw error
+    }
+  }
 }
 
 /** Of one that follows: it goes on, or stands still with all that has come. */
 async function steer(volume: Volume, params: Params, signal: AbortSignal): Promise<void> {
-  await using session = await connectLocal(volume.layout)
+  await using session = await waitUntilReady(volume.layout, signal)
   await followOrPause(session, volume, params, signal)
 }
 
@@ -246,8 +270,12 @@ async function settle(
   return recoveredTo
 }
 
-async function describe(volume: Volume, { port, recoveredTo }: Activation): Promise<Result> {
-  await using session = await connectLocal(volume.layout)
+async function describe(
+  volume: Volume,
+  { port, recoveredTo }: Activation,
+  signal: AbortSignal,
+): Promise<Result> {
+  await using session = await waitUntilReady(volume.layout, signal)
   return {
     pid: Number(readFileSync(join(volume.layout.run, 'server.pid'), 'utf8')),
     version: volume.programs.version.number,

@@ -104,7 +104,12 @@ export async function startPrivate(server: PrivateServer, start: StartOptions): 
   }
 }
 
-async function waitUntilReady(layout: VolumeLayout, signal: AbortSignal): Promise<Session> {
+/**
+ * Waits for one that was started, now or before: its keeper starts it again when it was killed.
+ *
+ * @throws MaasError DATABASE_START_FAILED, CANCELLED
+ */
+export async function waitUntilReady(layout: VolumeLayout, signal: AbortSignal): Promise<Session> {
   const deadline = performance.now() + START_MS
   for (;;) {
     if (signal.aborted) throw new MaasError('CANCELLED', 'the start was cancelled', {})

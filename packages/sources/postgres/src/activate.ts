@@ -10,19 +10,19 @@
  */
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { MaasError } from '@openmaas/kernel/errors'
+import { isMaasError, MaasError } from '@openmaas/kernel/errors'
 import type { DatabaseParams, RunningInstance } from '@openmaas/protocols/channel/database-orders'
 import { freePort, isPortFree } from '@openmaas/source-kit/free-port'
 import { makeLayout, socketDirectory } from '@openmaas/source-kit/layout'
 import type { PluginContext } from '@openmaas/source-kit/plugin'
 import { findServer, stopServer } from '@openmaas/source-kit/server-process'
-import { type Queries, withConnection } from './connection.ts'
+import type { Queries } from './connection.ts'
 import { type ControlData, readControlData } from './control-data.ts'
 import { listPowerful, makeAdministrator } from './administrator.ts'
 import { productionAccess, productionMaps, settingsHere } from './as-production.ts'
 import { followLive } from './live-sync.ts'
 import { readInstance } from './instance.ts'
-import { localConnection, type Place, placeOf, type PostgresOptions } from './place.ts'
+import { type Place, placeOf, type PostgresOptions } from './place.ts'
 import { Programs } from './programs.ts'
 import {
   checkReachable,
@@ -35,6 +35,7 @@ import { commonSettings, type ServerSettings, standbyMinima } from './server-set
 import { writeServerFiles } from './server-settings.ts'
 import {
   adoptVolume,
+  askInstance,
   logSize,
   postmasterPid,
   prepareData,
@@ -53,6 +54,8 @@ type ActivateParams = DatabaseParams<'database.activate'>
 
 /** Replay reads some 100 MB of log a second; hours of it are the exception, and allowed. */
 const RECOVER_MS = 6 * 60 * 60_000
+/** Of one that ends under our hands: the second finds it ended, and starts it. */
+const ATTEMPTS_MAX = 3
 
 export interface Activation {
   readonly params: ActivateParams
@@ -69,18 +72,24 @@ export async function activate(
   options: PostgresOptions,
 ): Promise<RunningInstance> {
   const place = placeOf(params, options)
-  const state = loadState(place.layout)
-  const programs = new Programs(state.major, place.programs)
   checkUserSettings(params.settings)
-  const running = runsHere(place)
-  const port = await choosePort(params, state, running)
-  const activation = { params, context, place, programs, state, port }
-  try {
-    return await bringUp(activation, running)
-  } catch (error) {
-    // One that ran before is its users', whatever failed now.
-    if (!running) await stopServer(place.server, { signal: 'SIGQUIT', timeoutMs: STOP_MS })
-    throw error
+  for (let attempt = 1; ; attempt += 1) {
+    const state = loadState(place.layout)
+    const programs = new Programs(state.major, place.programs)
+    const running = runsHere(place)
+    const port = await choosePort(params, state, running)
+    const activation = { params, context, place, programs, state, port }
+    try {
+      return await bringUp(activation, running)
+    } catch (error) {
+      // One that ran before is its users', whatever failed now.
+      if (!running) await stopServer(place.server, { signal: 'SIGQUIT', timeoutMs: STOP_MS })
+      // What was found running were the last processes of one that was killed with its keeper.
+      const isAway =
+        isMaasError(error, 'DATABASE_UNREACHABLE') || isMaasError(error, 'DATABASE_START_FAILED')
+      const hasEnded = running && isAway && findServer(place.server) === null
+      if (!hasEnded || attempt === ATTEMPTS_MAX) throw error
+    }
   }
 }
 
@@ -211,12 +220,11 @@ async function open(activation: Activation): Promise<RunningInstance> {
   if (findServer(place.server) === null) {
     writeServerFiles(place, { settings, remote: 'reject', superuser: state.superuser })
     await startPostgres(place, programs)
-    const waiting = { place, superuser: state.superuser, port, signal: context.signal, logFrom }
-    await waitForAnswer({ ...waiting, timeoutMs: RECOVER_MS })
   }
-  const connection = localConnection(place, state.superuser, port)
-  return await withConnection(connection, async (queries: Queries) => {
-    const { superuser } = state
+  // One that runs may be recovering: its keeper starts it again when it was killed.
+  const { superuser } = state
+  const waiting = { place, superuser, port, signal: context.signal, logFrom }
+  return await askInstance({ ...waiting, timeoutMs: RECOVER_MS }, async (queries: Queries) => {
     const entry = { settings, remote: 'scram-sha-256', superuser } as const
     if (params.asProduction === true) {
       const own = { access: productionAccess(place), maps: productionMaps(place) }

@@ -17,7 +17,7 @@ import { type Queries, withConnection } from './connection.ts'
 import { readInstance } from './instance.ts'
 import { localConnection, slotName } from './place.ts'
 import { ensureSlot } from './slot.ts'
-import { ensureStandby, postmasterPid, reloadServer, waitForAnswer } from './standby.ts'
+import { askInstance, ensureStandby, postmasterPid, reloadServer } from './standby.ts'
 import { standbyStatus } from './standby-status.ts'
 import { type PostgresState, saveState } from './state.ts'
 
@@ -52,14 +52,12 @@ export async function followLive(
   saveState(place.layout, followed)
   const { listen, settings, paused = false } = params
   const local = localConnection(place, state.superuser, port)
-  const ask = <T>(work: (queries: Queries) => Promise<T>) => withConnection(local, work)
-  const known = running ? await ask(listPowerful).catch(() => null) : null
+  const known = running ? await withConnection(local, listPowerful).catch(() => null) : null
   const open = { listen, port, settings, paused, refused: known }
   const logFrom = await ensureStandby(place, state, { connection, slot, open })
   const waiting = { place, superuser: state.superuser, port, signal: context.signal, logFrom }
-  if (!(await waitForAnswer({ ...waiting, timeoutMs: ANSWER_MS }))) {
-    throw new MaasError('DATABASE_START_FAILED', 'the standby does not answer')
-  }
+  const ask = <T>(work: (queries: Queries) => Promise<T>) =>
+    askInstance({ ...waiting, timeoutMs: ANSWER_MS }, work)
   const refused = await ask(listPowerful)
   await ensureStandby(place, state, { connection, slot, open: { ...open, refused } })
   reloadServer(place)

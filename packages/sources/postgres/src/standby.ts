@@ -22,7 +22,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { MaasError } from '@openmaas/kernel/errors'
+import { isMaasError, MaasError } from '@openmaas/kernel/errors'
+import { fsError } from '@openmaas/kernel/fs-errors'
 import { writePrivateFile } from '@openmaas/kernel/private-file'
 import type { DatabaseConnection } from '@openmaas/protocols/channel/database-orders'
 import { makeLayout, ownTree } from '@openmaas/source-kit/layout'
@@ -35,7 +36,7 @@ import {
   startServer,
   stopServer,
 } from '@openmaas/source-kit/server-process'
-import { withConnection, writeConnectionString } from './connection.ts'
+import { type Queries, withConnection, writeConnectionString } from './connection.ts'
 import { type ControlData, readControlData } from './control-data.ts'
 import { localConnection, type Place, SOCKET_PORT } from './place.ts'
 import { Programs } from './programs.ts'
@@ -52,6 +53,8 @@ import type { PostgresState } from './state.ts'
 /** A fast shutdown writes what is dirty; then it is killed, which recovery is made for. */
 export const STOP_MS = 60_000
 const POLL_MS = 50
+/** One that is killed so often while it is asked is told as such. */
+const ASK_ATTEMPTS_MAX = 3
 /** Of the server's log that is looked through for why it does not run. */
 const LOG_LOOK_MAX = 64 * 1024
 
@@ -206,12 +209,23 @@ export function adoptVolume(place: Place): void {
  */
 export function runsHere(place: Place): boolean {
   const pid = postmasterPid(place)
-  if (pid === null) return findServer(place.server) !== null
-  const cwd = readlinkSync(`/proc/${pid}/cwd`)
+  const cwd = pid === null ? null : workingDirectory(pid)
+  if (pid === null || cwd === null) return findServer(place.server) !== null
   // One that has just been started is not in its directory yet.
   if (cwd === '/' || cwd === realpathSync(place.layout.data)) return true
   const message = `the server of ${place.id} runs on ${cwd}; deactivate it first`
   throw new MaasError('DATABASE_RUNNING', message, { pid, directory: cwd })
+}
+
+/** @returns null when it has ended meanwhile */
+function workingDirectory(pid: number): string | null {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`)
+  } catch (error) {
+    const { code = 'EIO', path } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ESRCH') return null
+    throw fsError(code, 'readlink', path ?? '', error)
+  }
 }
 
 /** A server's working directory is its data directory. */
@@ -253,9 +267,10 @@ export interface Answering {
  */
 export async function waitForAnswer(server: Answering): Promise<boolean> {
   const { place, superuser, port, timeoutMs, signal, logFrom } = server
-  const deadline = performance.now() + timeoutMs
+  const begunMs = performance.now()
   const connection = localConnection(place, superuser, port)
   for (;;) {
+    const tookMs = performance.now() - begunMs
     if (signal.aborted) throw new MaasError('CANCELLED', 'starting the server was cancelled')
     try {
       await withConnection(connection, (queries) => queries.value('select 1'))
@@ -263,17 +278,53 @@ export async function waitForAnswer(server: Answering): Promise<boolean> {
     } catch (error) {
       if (!(error instanceof MaasError)) throw error
       const failure = await startFailure(place, logFrom)
-      if (failure !== null) throw failure
+      if (failure !== null && !(tookMs < MOMENT_MS && isMomentary(place, failure))) throw failure
       if (error.code !== 'DATABASE_UNREACHABLE') throw error
     }
-    if (performance.now() > deadline) return false
+    if (tookMs > timeoutMs) return false
     await delay(POLL_MS)
   }
 }
 
+/**
+ * Asks the server once it answers, and again when it ends meanwhile: its keeper starts it anew.
+ *
+ * @throws MaasError DATABASE_START_FAILED, CANCELLED, and what the work throws
+ */
+export async function askInstance<T>(
+  server: Answering,
+  work: (queries: Queries) => Promise<T>,
+): Promise<T> {
+  const connection = localConnection(server.place, server.superuser, server.port)
+  for (let attempt = 1; ; attempt += 1) {
+    if (!(await waitForAnswer(server))) {
+      const message = `the server did not answer within ${server.timeoutMs} ms`
+      throw new MaasError('DATABASE_START_FAILED', message, { log: serverLog(server.place.server) })
+    }
+    try {
+      return await withConnection(connection, work)
+    } catch (error) {
+      if (attempt === ASK_ATTEMPTS_MAX || !isMaasError(error, 'DATABASE_UNREACHABLE')) throw error
+    }
+  }
+}
+
+/** Processes of a server that was killed hold its name and memory for a moment. */
+const MOMENTARY =
+  /pre-existing shared memory block .* is still in use|lock file "[^"]+" already exists/
+/** Until the kernel has taken them away, on a machine under load. */
+const MOMENT_MS = 60_000
+
+/** Its keeper tries again each second. */
+function isMomentary(place: Place, failure: MaasError): boolean {
+  return MOMENTARY.test(failure.message) && findServer(place.server) !== null
+}
+
 /** The server says this last of all; whatever made it end is told before. */
 async function startFailure(place: Place, logFrom: number): Promise<MaasError | null> {
-  const tail = await logSince(place, logFrom)
+  const log = await logSince(place, logFrom)
+  // Of its newest start alone: what made an earlier one end may be over.
+  const tail = log.slice(Math.max(0, log.lastIndexOf('starting PostgreSQL')))
   const gone = findServer(place.server) === null
   if (!gone && !/database system is shut down|could not (?:create|open) lock file/.test(tail)) {
     return null
@@ -281,7 +332,7 @@ async function startFailure(place: Place, logFrom: number): Promise<MaasError | 
   const lines = tail.split('\n').filter((line) => /(?:FATAL|PANIC|ERROR): /.test(line))
   const telling = lines.findLast((line) => !/starting up|shutting down/.test(line))
   const reason = telling?.replace(/^.*?(?:FATAL|PANIC|ERROR): +/, '') ?? 'the server ended'
-  return new MaasError('DATABASE_START_FAILED', reason, { log: tail.slice(-4096) })
+  return new MaasError('DATABASE_START_FAILED', reason, { log: log.slice(-4096) })
 }
 
 export async function logSince(place: Place, from: number): Promise<string> {
