@@ -134,6 +134,21 @@ export class Production {
     await waitFor('production takes writes', over, { timeoutMs: LIMIT_MS })
   }
 
+  /** Its state of now, under that name, for `comeBack`. */
+  async setAside(name: string): Promise<void> {
+    await this.stop()
+    await runProgram(['cp', '-a', this.data, join(this.directory, name)])
+    await this.start()
+  }
+
+  /** As when the machine that was replaced is switched on again, at the same address. */
+  async comeBack(name: string): Promise<void> {
+    await this.stop()
+    rmSync(this.data, { recursive: true })
+    await runProgram(['mv', join(this.directory, name), this.data])
+    await this.start()
+  }
+
   /** Makes a certificate for localhost. @returns it, as its own authority; after a restart */
   async useTls(): Promise<string> {
     const [key, certificate] = ['server.key', 'server.crt'].map((name) => join(this.data, name))

@@ -87,6 +87,7 @@ export interface ProductionView {
   readonly nowMs: number
   readonly current: bigint
   readonly systemIdentifier: string
+  readonly timeline: number
   readonly slot: Slot | null
   /** Our standby is one that commits wait for. */
   readonly synchronous: boolean
@@ -96,6 +97,8 @@ const PRODUCTION = `
   select extract(epoch from clock_timestamp()) * 1000 as now_ms,
          pg_current_wal_flush_lsn() as current,
          (select system_identifier::text from pg_control_system()) as identifier,
+         -- That of its last checkpoint may be older, just after a failover.
+         ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int as timeline,
          exists (select from pg_stat_replication where application_name = $1
                   and sync_state in ('sync', 'quorum')) as synchronous`
 
@@ -105,6 +108,7 @@ export async function readProduction(production: Queries, slot: string): Promise
     nowMs: Number(row?.['now_ms']),
     current: lsn(String(row?.['current'])),
     systemIdentifier: String(row?.['identifier']),
+    timeline: Number(row?.['timeline']),
     synchronous: row?.['synchronous'] === true,
     slot: await readSlot(production, slot),
   }
@@ -213,7 +217,7 @@ async function judge(evidence: Evidence): Promise<Verdict> {
   if (standby !== null && isFollowing(standby, production)) {
     return { state: 'following', reason: '', mustReseed: false }
   }
-  const broken = await provenBreak(place)
+  const broken = (await provenBreak(place)) ?? (await goneBack(evidence))
   if (broken !== null) return { state: 'broken', reason: broken, mustReseed: true }
   const reasons = [state.givenUp ?? '', trouble, await stoppedReason(place, standby)]
   return { state: 'stopped', reason: reasons.filter(Boolean).join('; '), mustReseed: false }
@@ -246,6 +250,24 @@ async function stoppedReason(place: Place, standby: StandbyView | null): Promise
 async function sinceStreaming(place: Place): Promise<string> {
   const log = await serverLogTail(place.server, LOG_LOOK_MAX)
   return log.slice(Math.max(0, log.lastIndexOf('started streaming WAL')))
+}
+
+/** Nobody can follow back: timelines that are on the way to a higher one have lower numbers. */
+const BEHIND = /highest timeline \d+ of the primary is behind recovery timeline (\d+)/
+
+/**
+ * The standby followed what was started in production's place, and the one before answers there
+ * now. Both have to be seen: an address that led to it for a moment is no proof.
+ */
+async function goneBack({ place, standby, production }: Evidence): Promise<string | null> {
+  if (production === null) return null
+  const told = BEHIND.exec(await sinceStreaming(place))?.[1]
+  const followed = Math.max(standby?.timeline ?? 0, Number(told ?? 0))
+  if (production.timeline >= followed) return null
+  return (
+    `an older state of production answers there, on timeline ${production.timeline}: the standby ` +
+    `has followed what took its place, on timeline ${followed}, which that one knows nothing of`
+  )
 }
 
 /**
