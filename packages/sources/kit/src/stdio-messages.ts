@@ -27,6 +27,8 @@ export const helloLine = z.object({
     version: z.string().max(100).default(''),
     /** Versions of the engine whose programs this host has, for people to read. */
     programs: z.array(z.string().max(100)).max(64).default([]),
+    /** Of OPTIONAL_METHODS, those it has; what is not among them is for a later agent. */
+    optional: z.array(z.string().max(100)).max(64).default([]),
   }),
 })
 export type Hello = z.output<typeof helloLine>['hello']
@@ -62,7 +64,19 @@ export const PLUGIN_METHODS = Object.keys(DATABASE_ORDERS)
   .filter((verb) => !AGENT_VERBS.has(verb))
   .map((verb) => verb.replace('database.', '')) as readonly PluginMethod[]
 
+/** What a plug-in may leave out, and is no order: the agent asks it by itself. */
+export type OptionalMethod = 'hold' | 'boundLog'
+export const OPTIONAL_METHODS: readonly OptionalMethod[] = ['hold', 'boundLog']
+export type StdioMethod = PluginMethod | OptionalMethod
+
+const OPTIONAL_SCHEMAS: Record<OptionalMethod, { params: z.ZodType; result: z.ZodType }> = {
+  hold: { params: DATABASE_ORDERS['database.follow'].params, result: z.object({}) },
+  // The place, and nothing beside it.
+  boundLog: { params: DATABASE_ORDERS['database.discard'].params, result: z.object({}) },
+}
+
 /** `seed` → the parameters and the result of `database.seed`. */
-export function schemasOf(method: PluginMethod): { params: z.ZodType; result: z.ZodType } {
+export function schemasOf(method: StdioMethod): { params: z.ZodType; result: z.ZodType } {
+  if (method === 'hold' || method === 'boundLog') return OPTIONAL_SCHEMAS[method]
   return DATABASE_ORDERS[`database.${method}`]
 }

@@ -112,6 +112,27 @@ test('a plug-in that says no hello, or another protocol, is refused', async () =
   })
 })
 
+test('a plug-in holds a standby and bounds its log when it says that it can', async () => {
+  expect(await shell('read end')).not.toHaveProperty('hold')
+  plugin?.[Symbol.dispose]()
+  const hello = HELLO.replace('"Shell"', '"Shell","optional":["boundLog","hold","fly"]')
+  const asked = join(directory.path, 'asked')
+  const answer = (id: number): string =>
+    `read line; echo "$line" >> ${asked}; echo '{"id":${id},"result":{}}'`
+  const command = ['sh', '-c', `echo '${hello}'; ${answer(1)}; ${answer(2)}; read end`]
+  plugin = await openStdioPlugin({ command })
+  expect(plugin).not.toHaveProperty('fly')
+  const { engine, id, connection } = seedOf('/x')
+  const place = { engine, id, directory: '/mnt/openmaas/x' }
+  await plugin.boundLog!(place)
+  await plugin.hold!({ ...place, connection, retainedLimitBytes: 7, synchronous: false })
+  const lines = readFileSync(asked, 'utf8').trim().split('\n')
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    { id: 1, method: 'boundLog', params: place },
+    { id: 2, method: 'hold', params: { ...place, retainedLimitBytes: 7 } },
+  ])
+})
+
 test('a line may come in pieces, but not longer than the limit', () => {
   const reader = new LineReader(5)
   expect(reader.push(Buffer.from('ab'))).toEqual([])

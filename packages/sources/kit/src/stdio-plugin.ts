@@ -14,7 +14,7 @@ import { assert } from '@openmaas/kernel/assert'
 import { type ErrorCode, ERRORS, isMaasError, MaasError } from '@openmaas/kernel/errors'
 import { formatBytes } from '@openmaas/kernel/units'
 import { LineReader } from './line-reader.ts'
-import type { PluginContext, PluginMethod, SourcePlugin } from './plugin.ts'
+import type { PluginContext, SourcePlugin } from './plugin.ts'
 import { programEnvironment, STDERR_TAIL_MAX } from './run-program.ts'
 import {
   type AnswerLine,
@@ -22,9 +22,11 @@ import {
   type Hello,
   helloLine,
   LINE_SIZE_MAX,
+  OPTIONAL_METHODS,
   PLUGIN_METHODS,
   schemasOf,
   STDIO_PROTOCOL,
+  type StdioMethod,
 } from './stdio-messages.ts'
 
 /** An interpreter that starts on a machine under load. */
@@ -43,7 +45,7 @@ const MEMORY_LOOK_MS = 1000
 const LAST_WORDS_MAX = 500
 
 /** Where a request has an end in sight. A seed, a recovery and a verification take their time. */
-const METHOD_MS: Partial<Record<PluginMethod, number>> = {
+const METHOD_MS: Partial<Record<StdioMethod, number>> = {
   discover: 120_000,
   check: 120_000,
   status: 120_000,
@@ -51,6 +53,8 @@ const METHOD_MS: Partial<Record<PluginMethod, number>> = {
   deactivate: 300_000,
   unfollow: 300_000,
   follow: 600_000,
+  hold: 300_000,
+  boundLog: 120_000,
 }
 
 export interface StdioCommand {
@@ -64,7 +68,7 @@ export interface StdioCommand {
 }
 
 interface Waiting {
-  readonly method: PluginMethod
+  readonly method: StdioMethod
   readonly context: PluginContext
   readonly resolve: (result: unknown) => void
   readonly reject: (error: Error) => void
@@ -80,7 +84,7 @@ export type StdioPlugin = SourcePlugin & Disposable
  */
 export async function openStdioPlugin(command: StdioCommand): Promise<StdioPlugin> {
   const child = new StdioChild(command)
-  const { engine, title, version } = await child.ready().catch((error: unknown) => {
+  const { engine, title, version, optional } = await child.ready().catch((error: unknown) => {
     child.end()
     throw error
   })
@@ -88,11 +92,20 @@ export async function openStdioPlugin(command: StdioCommand): Promise<StdioPlugi
     method,
     (params: unknown, context: PluginContext) => child.ask(method, params, context),
   ])
+  // Of the agent itself, which nobody cancels.
+  const own = (): PluginContext => ({
+    signal: new AbortController().signal,
+    progress: () => undefined,
+  })
+  const more = OPTIONAL_METHODS.filter((method) => optional.includes(method)).map((method) => [
+    method,
+    async (params: unknown): Promise<void> => void (await child.ask(method, params, own())),
+  ])
   // Of its newest start: what is installed on the host changes.
   const programs = async (): Promise<readonly string[]> => (await child.ready()).programs
   const plugin = { engine, title, version, programs, [Symbol.dispose]: () => child.end() }
-  // Every method of the interface is in PLUGIN_METHODS, and its result passed the schema.
-  return Object.assign(plugin, Object.fromEntries(methods)) as unknown as StdioPlugin
+  // Every method of the interface is among them, and its result passed the schema.
+  return Object.assign(plugin, Object.fromEntries([...methods, ...more])) as unknown as StdioPlugin
 }
 
 class StdioChild {
@@ -115,7 +128,7 @@ class StdioChild {
     return await this.#hello!.promise
   }
 
-  async ask(method: PluginMethod, params: unknown, context: PluginContext): Promise<unknown> {
+  async ask(method: StdioMethod, params: unknown, context: PluginContext): Promise<unknown> {
     const checked = schemasOf(method).params.safeParse(params)
     assert(checked.success, `the parameters of ${method} are what the schema says`)
     if (context.signal.aborted) throw cancelled(method)
@@ -311,6 +324,6 @@ function missing(program: string, cause: unknown): MaasError {
   return new MaasError('MISSING_PROGRAM', `cannot start ${program}`, { program }, { cause })
 }
 
-function cancelled(method: PluginMethod, cause?: unknown): MaasError {
+function cancelled(method: StdioMethod, cause?: unknown): MaasError {
   return new MaasError('CANCELLED', `${method} was cancelled`, {}, { cause })
 }
