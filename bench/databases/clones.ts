@@ -140,8 +140,8 @@ async function measurePoints(site: Site, engine: Engine, sourceId: string): Prom
 }
 
 async function run(root: string): Promise<void> {
-  // Production, the standby's layers before they are sealed, the pool; or a peer's two copies.
-  mustHaveRoom(root, megabytes * MB * 2.5)
+  // Production, the standby's layers before they are sealed, the pool; peers look for themselves.
+  mustHaveRoom(root, megabytes * MB * (values.peers === 'only' ? 1.2 : 2.5))
   await using engine = await makeEngine(values.engine, join(root, 'production'), megabytes)
   note('production on disk', mb(await usedBytes(join(root, 'production'))))
   if (values.peers !== 'only') {
@@ -155,7 +155,6 @@ async function run(root: string): Promise<void> {
     await site.unprotect(sourceId, 'shop')
   }
   if (values.peers === 'no') return
-  mustHaveRoom(root, megabytes * MB * 2.5)
   if (engine instanceof PostgresEngine) await measurePostgresPeers(engine, root, note)
   else await measureMariadbPeers(engine, root, note)
 }

@@ -59,6 +59,11 @@ export class PostgresEngine implements Engine {
     return engine
   }
 
+  /** As it was filled, without its log. */
+  get sizeBytes(): number {
+    return this.#scale * MB_PER_SCALE * 1e6
+  }
+
   get connection() {
     const { port } = this.production
     return { host: '127.0.0.1', port, user: 'openmaas', password: 'let me in' }

@@ -10,7 +10,7 @@ import { withConnection } from '@openmaas/source-postgres/connection'
 import { waitFor } from '@openmaas/testkit/wait-for'
 import { folderOf } from '../../interop/postgres/production.test-support.ts'
 import type { PostgresEngine } from './engine.ts'
-import { usedBytes } from './site.ts'
+import { mustHaveRoom, usedBytes } from './site.ts'
 
 export type Note = (what: string, result: string) => void
 
@@ -30,13 +30,19 @@ export async function measurePostgresPeers(
   note: Note,
 ): Promise<void> {
   const bench = { engine, root, note }
+  mustHaveRoom(root, engine.sizeBytes)
   await measureTemplate(bench)
-  for (const [program, measure] of [
-    ['/usr/bin/pgbackrest', measurePgBackRest],
-    ['/usr/bin/barman', measureBarman],
+  for (const [program, copies, measure] of [
+    ['/usr/bin/pgbackrest', 1.2, measurePgBackRest],
+    ['/usr/bin/barman', 2, measureBarman],
   ] as const) {
-    if (!existsSync(program)) note(program, 'not installed')
-    else await measure(bench).catch((error: unknown) => note(program, String(error).slice(0, 400)))
+    try {
+      if (!existsSync(program)) throw new Error('not installed')
+      mustHaveRoom(root, engine.sizeBytes * copies)
+      await measure(bench)
+    } catch (error) {
+      note(program, String(error).slice(0, 400))
+    }
   }
 }
 
@@ -94,6 +100,7 @@ async function measurePgBackRest({ engine, root, note }: Bench): Promise<void> {
   await call('restore', `--pg1-path=${place}/data`, '--type=immediate', '--target-action=promote')
   await startAndAsk(place, { restore_command: null })
   await noteCopy(note, 'pgBackRest, restore to the first query', { place, beganMs })
+  rmSync(place, { recursive: true, force: true })
   await production.sql('alter system reset all')
   await production.restart()
 }
