@@ -11,6 +11,7 @@
 import { join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
+import type { Job } from '@openmaas/api/resources/job'
 import type { ConnectionRevealed } from '@openmaas/api/resources/virtual-database'
 import { waitFor } from '@openmaas/testkit/wait-for'
 import { describeMachine, formatMachine, load } from '../machine.ts'
@@ -56,17 +57,31 @@ const mb = (bytes: number): string => `${(bytes / MB).toFixed(bytes < 100 * MB ?
 interface Copy {
   readonly virtualDatabaseId: string
   readonly connection: ConnectionRevealed
+  /** How long each step of its job took, in seconds. */
+  readonly steps: Readonly<Record<string, number>>
 }
 
 async function makeCopy(site: Site, engine: Engine, of: { sourceId: string; name: string }) {
   const body = { ...of, hostId: site.hostId }
   const made = await site.api.call('createVirtualDatabase', { body })
   if (!('virtualDatabaseId' in made)) throw new Error('a job was expected')
-  await site.finish(made.jobId)
+  const job = await site.finish(made.jobId)
   const params = { virtualDatabaseId: made.virtualDatabaseId }
   const connection = await site.api.call('revealConnection', { params })
   await firstQuery(engine, connection)
-  return { ...params, connection } satisfies Copy
+  return { ...params, connection, steps: await stepsOf(site, job) } satisfies Copy
+}
+
+async function stepsOf(site: Site, { id: jobId, queuedAt }: Job): Promise<Record<string, number>> {
+  const { steps } = await site.api.call('getJob', { params: { jobId } })
+  const seconds = (from: string | null, until: string | null): number =>
+    (Date.parse(until ?? '') - Date.parse(from ?? '')) / 1000
+  return {
+    wait: seconds(queuedAt, steps[0]?.startedAt ?? null),
+    ...Object.fromEntries(
+      steps.map(({ name, startedAt, endedAt }) => [name, seconds(startedAt, endedAt)]),
+    ),
+  }
 }
 
 const firstQuery = (engine: Engine, connection: ConnectionRevealed): Promise<unknown> =>
@@ -83,6 +98,7 @@ async function drop(site: Site, { virtualDatabaseId }: Copy): Promise<void> {
 
 async function measureSingle(site: Site, engine: Engine, sourceId: string): Promise<void> {
   const times = { newest: [] as number[], refresh: [] as number[], drop: [] as number[] }
+  const steps: Copy['steps'][] = []
   for (let round = 0; round < SINGLE_ROUNDS; round += 1) {
     const name = `single-${round}`
     const [made, copy] = await timed(() => makeCopy(site, engine, { sourceId, name }))
@@ -93,6 +109,7 @@ async function measureSingle(site: Site, engine: Engine, sourceId: string): Prom
       await firstQuery(engine, copy.connection)
     })
     const [dropped] = await timed(() => drop(site, copy))
+    steps.push(copy.steps)
     times.newest.push(made)
     times.refresh.push(refreshed)
     times.drop.push(dropped)
@@ -100,6 +117,9 @@ async function measureSingle(site: Site, engine: Engine, sourceId: string): Prom
   const text = (each: number[]): string =>
     `${median(each).toFixed(1)} s (${each.map((s) => s.toFixed(1)).join(', ')})`
   note('from the request to the first query, newest point', text(times.newest))
+  const of = (name: string): string => median(steps.map((each) => each[name]!)).toFixed(2)
+  const named = Object.keys(steps[0]!).map((name) => `${name} ${of(name)}`)
+  note('of which the steps of its job, in seconds', named.join(', '))
   note('refresh to the newest point, to the first query', text(times.refresh))
   note('drop', text(times.drop))
 }
