@@ -47,12 +47,7 @@ export function JobPage() {
           <h2>{text('steps')}</h2>
           <JobProgressFacts job={job} />
           <Waiting job={job} />
-          <StepList
-            steps={job.steps}
-            nameOf={(step) => step}
-            waiting={text('steps.empty')}
-            testId="steps"
-          />
+          <StepList job={job} waiting={text('steps.empty')} testId="steps" />
         </section>
       </div>
       <JobRates key={jobId} job={job} />

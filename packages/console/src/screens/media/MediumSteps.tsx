@@ -4,7 +4,7 @@ import { Link } from '@tanstack/react-router'
 import Skeleton from 'antd/es/skeleton'
 import type { Medium } from '@openmaas/api/resources/medium'
 import { apiQuery } from '../../api/queries.ts'
-import { hasKey, useText } from '../../i18n/text.ts'
+import { useText } from '../../i18n/text.ts'
 import { ProblemView } from '../../ui/ProblemView.tsx'
 import { StateTag } from '../../ui/StateTag.tsx'
 import { useJobKind } from '../jobs/job-kind.ts'
@@ -33,14 +33,7 @@ export function MediumSteps({ medium }: { readonly medium: Medium }) {
         <Skeleton active paragraph={{ rows: 2 }} />
       )}
       {job.data !== undefined && (
-        <StepList
-          steps={job.data.steps}
-          nameOf={(step) =>
-            hasKey(mediaMessages, `step.${step}`) ? text(`step.${step}` as 'step.serve') : step
-          }
-          waiting={text('steps.waiting')}
-          testId="medium-steps"
-        />
+        <StepList job={job.data} waiting={text('steps.waiting')} testId="medium-steps" />
       )}
       {jobId !== undefined && (
         <p>

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import type { VirtualDatabase } from '@openmaas/api/resources/virtual-database'
 import { apiQuery } from '../../api/queries.ts'
-import { hasKey, useText } from '../../i18n/text.ts'
+import { useText } from '../../i18n/text.ts'
 import { ProblemView } from '../../ui/ProblemView.tsx'
 import { StateTag } from '../../ui/StateTag.tsx'
 import { useJobKind } from '../jobs/job-kind.ts'
@@ -30,14 +30,7 @@ export function DatabaseSteps({ database }: { readonly database: VirtualDatabase
         {kindText(job.data.kind)} <StateTag state={job.data.state} />
       </h2>
       {job.data.endedAt === null && <JobProgressBar job={job.data} />}
-      <StepList
-        steps={job.data.steps}
-        nameOf={(step) =>
-          hasKey(databasesMessages, `step.${step}`) ? text(`step.${step}` as 'step.place') : step
-        }
-        waiting={text('steps.waiting')}
-        testId="database-steps"
-      />
+      <StepList job={job.data} waiting={text('steps.waiting')} testId="database-steps" />
       <p>
         <Link to="/jobs/$jobId" params={{ jobId: job.data.id }} data-testid="database-job">
           {text('steps.job')}
