@@ -7,7 +7,7 @@ import { waitFor } from '@openmaas/testkit/wait-for'
 import type { DatabaseStatus, RunningInstance } from '@openmaas/protocols/channel/database-orders'
 import { findServer, killProcess, sessionMembers } from '@openmaas/source-kit/server-process'
 import { StandbyGuard } from '@openmaas/source-postgres/guard'
-import { placeOf } from '@openmaas/source-postgres/place'
+import { placeOf, slotName } from '@openmaas/source-postgres/place'
 import { PostgresFixture } from './fixture.test-support.ts'
 import { folderOf } from './production.test-support.ts'
 
@@ -112,6 +112,22 @@ requires({ root: true, paths: [folderOf(15) ?? 'PostgreSQL 15'] }, () => {
     await plugin.seed(renewed, CONTEXT)
     await follow()
     await follows()
+  })
+
+  test('a production that cannot be told is named with what it keeps, and the SQL for it', async () => {
+    await seed()
+    const { plugin, connection, production } = fixture
+    await production.stop()
+    const name = slotName(place.id)
+    await expect(
+      plugin.unfollow({ ...place, connection, forget: true }, CONTEXT),
+    ).rejects.toMatchObject({
+      code: 'DATABASE_UNREACHABLE',
+      details: {
+        left: `replication slot ${name}`,
+        remedy: `SELECT pg_drop_replication_slot('${name}');`,
+      },
+    })
   })
 
   test('a virtual database that was just killed is waited for, and started when it must be', async () => {

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import {
   absolutePath,
   count,
+  danger,
   idOf,
   labels,
   nameText,
@@ -124,6 +125,12 @@ export const sourceChange = z.strictObject({
   labels: labels.optional(),
   policyId: idOf('policy').nullable().optional(),
   poolId: idOf('pool').nullable().optional(),
+})
+export const sourceRemoval = danger.extend({
+  force: z
+    .boolean()
+    .optional()
+    .meta({ description: 'Its production is gone for good: nothing waits for it.' }),
 })
 export const protectRequest = z.strictObject({
   /** Kept at least until then. */

@@ -1,6 +1,6 @@
 /** What is protected. */
 import { z } from 'zod'
-import { danger, idOf, idsOf, nameText, pageOf, plan } from '../resources/common.ts'
+import { idOf, idsOf, nameText, pageOf, plan } from '../resources/common.ts'
 import { accepted } from '../resources/job.ts'
 import {
   compliance,
@@ -9,6 +9,7 @@ import {
   sourceChange,
   sourceCreate,
   sourceKind,
+  sourceRemoval,
 } from '../resources/source.ts'
 import { sourceTrend, trendQuery } from '../resources/trend.ts'
 import { defineRoute, flag, labelFilter, listQuery } from './define-route.ts'
@@ -94,7 +95,7 @@ export const sourceRoutes = {
     dryRun: true,
     summary: { en: 'Protect it no longer; its points stay', zh: '停止保护(恢复点保留)' },
     params,
-    body: danger,
+    body: sourceRemoval,
     response: { 200: plan, 204: null },
   }),
   protectSource: defineRoute({

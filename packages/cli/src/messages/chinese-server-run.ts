@@ -65,6 +65,7 @@ export const chineseServerRun: Readonly<Record<keyof typeof englishServerRun, st
   'overview.alerts': '告警',
   'overview.alertsText': '严重 {critical}，警告 {warning}，提示 {info}',
   'database.remedy': '为满足 {name}，请在生产库执行：',
+  'source.ending': '备库由作业结束，其结果会说明生产库上遗留的内容：openmaas job show {id}',
   'database.added': '已创建数据源 {name}:{id}',
   'database.protected': '{name} 已受保护：从现在起任意一秒均可恢复。',
   'vdb.ready': '{name} 已就绪，端口 {port}。',

@@ -44,6 +44,7 @@ export const englishServerHelp = {
   'server.option.lock-until': 'nobody can delete it before',
   'server.option.policy': 'the policy; "none": the one that its labels choose',
   'server.option.disk': 'the path is a block device or an image',
+  'server.option.force-source': 'of a database: production is gone for good, so wait for nothing',
   'server.option.path': 'the path on its host',
   'server.option.rpo': 'the newest point is never older than this, such as 15m',
   'server.option.keep': 'how many points: last, hourly, daily, weekly, monthly, yearly',

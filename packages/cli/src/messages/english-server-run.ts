@@ -67,6 +67,8 @@ export const englishServerRun = {
   'overview.alerts': 'Alerts',
   'overview.alertsText': '{critical} critical, {warning} warnings, {info} notes',
   'database.remedy': 'To make {name} hold, run on production:',
+  'source.ending':
+    'its standby is ended by a job, which says what is left on production: openmaas job show {id}',
   'database.added': '{name} is a source now: {id}',
   'database.protected': '{name} is protected: every second of it can be had from now on.',
   'vdb.ready': '{name} is ready at port {port}.',

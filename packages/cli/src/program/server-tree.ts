@@ -128,10 +128,13 @@ const SOURCES: readonly CommandSpec[] = [
   onServer({
     path: 'source remove',
     usage: '<source>',
-    options: DANGER,
+    options: [...DANGER, { name: 'force', summary: 'server.option.force-source' }],
     summary: 'server.source-remove',
     help: 'server.danger.help',
-    examples: ["source remove home --reason 'host is gone'"],
+    examples: [
+      "source remove home --reason 'host is gone'",
+      "source remove shop --force --reason 'production is gone for good'",
+    ],
     run: () => sources('remove'),
   }),
   onServer({

@@ -16,6 +16,8 @@ export interface DangerousDeed {
   /** What has to be typed again. */
   readonly name: string
   readonly query?: object
+  /** Of the body, beside consent. */
+  readonly wish?: object
 }
 
 export interface Plan {
@@ -60,10 +62,10 @@ export async function reasonOf(server: Server): Promise<string> {
 /** @returns the answer of the server; undefined after --dry-run */
 export async function doDangerous(server: Server, deed: DangerousDeed): Promise<Row | undefined> {
   const { site, input } = server
-  const { route, params, name, query = {} } = deed
+  const { route, params, name, query = {}, wish = {} } = deed
   const approvalId = input.text('approval')
   const isDry = input.has('dry-run')
-  const preview = { confirm: name, reason: input.text('reason') ?? 'preview' }
+  const preview = { ...wish, confirm: name, reason: input.text('reason') ?? 'preview' }
   const { body: plan } = await server.request(route, { params, query, body: preview, dryRun: true })
   if (isDry) {
     if (formatOf(input, site) === 'table') showPlan(server, plan as Plan)
@@ -73,6 +75,6 @@ export async function doDangerous(server: Server, deed: DangerousDeed): Promise<
   if (!site.out.json) showPlan(server, plan as Plan)
   await confirmName(server, name)
   const reason = await reasonOf(server)
-  const body = { confirm: name, reason, ...(approvalId !== undefined && { approvalId }) }
+  const body = { ...wish, confirm: name, reason, ...(approvalId !== undefined && { approvalId }) }
   return (await server.request(route, { params, query, body })).body
 }

@@ -9,12 +9,12 @@ export async function requestUnprotect(
   trx: Trx,
   { jobs }: Pick<HandlerContext, 'jobs'>,
   source: SourceRow,
-  actor: string,
+  wish: { readonly actor: string; readonly force: boolean },
 ): Promise<void> {
   const row = await findSourceDatabase(trx, source.id)
   if (row === undefined) return
   const { mediumId, secretId, connectionJson } = row
   const hostId = standbyHostOf(row, source)
   const of = { engine: source.kind, mediumId, secretId, connectionJson, hostId }
-  await jobs.enqueue(trx, unprotectDatabaseRequest(source, { ...of, actor }))
+  await jobs.enqueue(trx, unprotectDatabaseRequest(source, { ...of, ...wish }))
 }

@@ -271,7 +271,8 @@ async function deleteSource(context: HandlerContext, request: HandlerRequest<'de
     }
     await requireUngrouped(trx, row.id, 'take it out first')
     await trx.deleteFrom('schedule').where('sourceId', '=', row.id).execute()
-    await requestUnprotect(trx, context, current, ownerOf(request.principal))
+    const wish = { actor: ownerOf(request.principal), force: request.body.force ?? false }
+    await requestUnprotect(trx, context, current, wish)
     await trx.deleteFrom('source').where('id', '=', row.id).execute()
     await recordChange(trx, context, request, {
       action: 'deleteSource',

@@ -1,7 +1,11 @@
 /** Ends the standby; with `forget`, production keeps nothing for it either. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { MaasError } from '@openmaas/kernel/errors'
-import type { DatabaseParams, DatabaseResult } from '@openmaas/protocols/channel/database-orders'
+import type {
+  DatabaseConnection,
+  DatabaseParams,
+  DatabaseResult,
+} from '@openmaas/protocols/channel/database-orders'
 import { removeRun } from '@openmaas/source-kit/layout'
 import { stopServer } from '@openmaas/source-kit/server-process'
 import { withConnection } from './connection.ts'
@@ -26,7 +30,20 @@ export async function unfollow(
     throw new MaasError('ORDER_INVALID', message, { id: params.id })
   }
   const name = slotName(params.id)
-  await withConnection(params.connection, async (production) => {
+  try {
+    await dropAtProduction(params.connection, name)
+  } catch (error) {
+    if (!(error instanceof MaasError)) throw error
+    // Whoever gives it up tells what is left, and how it goes.
+    const remedy = `SELECT pg_drop_replication_slot('${name}');`
+    const details = { ...error.details, left: `replication slot ${name}`, remedy }
+    throw new MaasError(error.code, error.message, details, { cause: error })
+  }
+  return {}
+}
+
+async function dropAtProduction(connection: DatabaseConnection, name: string): Promise<void> {
+  await withConnection(connection, async (production) => {
     const deadline = performance.now() + RELEASE_MS
     while ((await readSlot(production, name)) !== null && !(await dropSlot(production, name))) {
       if (performance.now() > deadline) {
@@ -36,5 +53,4 @@ export async function unfollow(
       await delay(POLL_MS)
     }
   })
-  return {}
 }

@@ -105,10 +105,16 @@ export function changedLabels(server: Server, before: Row): Row {
   return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== ''))
 }
 
-export const remove = onServer(async (server, input) => {
+export const remove = onServer(async (server, input, site) => {
   const { body, id } = await loadObject(server, 'source', input.positionals[0]!)
   const name = textOf(body['name'])
-  await doDangerous(server, { route: 'deleteSource', params: { sourceId: id }, name })
+  const wish = input.has('force') ? { force: true } : {}
+  await doDangerous(server, { route: 'deleteSource', params: { sourceId: id }, name, wish })
+  if (input.has('dry-run') || (body['database'] ?? null) === null) return
+  // Its standby and what production keeps for it go by a job, which may have to wait.
+  const query = { 'filter[kind]': 'unprotect-database', 'filter[sourceId]': id }
+  const [job] = (await server.list('listJobs', query, { limit: 1 })).rows
+  if (job !== undefined) site.out.note(site.text('source.ending', { id: textOf(job['id']) }))
 })
 
 async function protectOne(server: Server, name: string): Promise<number> {

@@ -384,7 +384,9 @@ export async function forgetStandby(
     await context.orders.order(hostId, 'database.unfollow', order, options)
   } catch (error) {
     if (!isMaasError(error, 'DATABASE_UNREACHABLE')) throw error
-    const kept = `production is away, and may keep log for ${place.id} until its slot is dropped`
+    const { remedy = '' } = error.details as { readonly remedy?: string }
+    const how = remedy === '' ? 'its slot is dropped' : `this is run there: ${remedy}`
+    const kept = `production is away, and may keep log for ${place.id} until ${how}`
     context.log('warning', error.code, `${kept}: ${error.message}`)
   }
 }

@@ -92,6 +92,10 @@ export class FakeDatabases {
         return this.#mark(params as Params<'database.mark'>)
       case 'database.unfollow': {
         const { id, directory, forget } = params as Params<'database.unfollow'>
+        if (forget && this.productionGone) {
+          const details = { left: `replication slot openmaas_${id}`, remedy: 'SELECT drop' }
+          throw new MaasError('DATABASE_UNREACHABLE', 'nobody answers', details)
+        }
         this.following.delete(id)
         this.instances.delete(directory)
         if (forget) this.slots.delete(id)
