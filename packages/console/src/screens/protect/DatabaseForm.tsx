@@ -12,7 +12,7 @@ import type { DatabaseKind } from '@openmaas/api/resources/database'
 import type { AnswerOf } from '@openmaas/api/routes/routes'
 import { apiCall } from '../../api/queries.ts'
 import { useFormat } from '../../format/use-format.ts'
-import { useText } from '../../i18n/text.ts'
+import { hasKey, useText } from '../../i18n/text.ts'
 import { CopyButton } from '../../ui/CopyButton.tsx'
 import { ProblemView } from '../../ui/ProblemView.tsx'
 import { type Database, toConnection } from './database.ts'
@@ -137,7 +137,7 @@ function Checked({ checked }: { readonly checked: AnswerOf<'checkDatabase'> }) {
             ) : (
               <CloseCircleFilled className="om-state-failed" aria-label={text('database.fails')} />
             )}
-            <span>{message}</span>
+            <CheckText name={name} message={message} isFine={holds && remedy === ''} />
             {remedy !== '' && (
               <div className="om-line om-remedy">
                 <pre className="om-code" tabIndex={0}>
@@ -150,5 +150,29 @@ function Checked({ checked }: { readonly checked: AnswerOf<'checkDatabase'> }) {
         ))}
       </ul>
     </div>
+  )
+}
+
+interface CheckProps {
+  readonly name: string
+  readonly message: string
+  /** It holds, and there is nothing to mend. */
+  readonly isFine: boolean
+}
+
+/** In the reader's language; the server's own words say the numbers. Other plug-ins have these. */
+function CheckText({ name, message, isFine }: CheckProps) {
+  const text = useText(protectMessages)
+  const key = `${isFine ? 'holds' : 'lacks'}.${name}`
+  if (!hasKey(protectMessages, key)) return <span lang="en">{message}</span>
+  return (
+    <span>
+      {text(key as 'holds.role')}
+      {!isFine && (
+        <small className="om-quiet" lang="en">
+          {message}
+        </small>
+      )}
+    </span>
   )
 }
