@@ -7,15 +7,10 @@ import { writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
 import { waitFor } from '@openmaas/testkit/wait-for'
+import type { Ended } from './openmaas.test-support.ts'
 import { startServerSite } from './server-site.test-support.ts'
 import type { ServerSite } from './server-site.test-support.ts'
 import { transcriptEnvironment } from './transcript.ts'
-
-interface Ended {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
 
 let directory: TemporaryDirectory
 let site: ServerSite
@@ -53,8 +48,8 @@ function openmaas(args: readonly string[], interruptAt?: () => boolean): Promise
 }
 
 test.each([
-  ['succeeded', 0, /^$/],
-  ['warning', 6, /warning: the pool is full \(POOL_FULL\)/],
+  ['succeeded', 0, /^Job job_\w+\n$/],
+  ['warning', 6, /^Job job_\w+\nwarning: the pool is full \(POOL_FULL\)/],
   ['failed', 7, /error: the pool is full \(POOL_FULL\)[^]*openmaas job log job_/],
 ])('a job that has %s ends the command with %i', async (end, code, stderr) => {
   const ended = await openmaas(['protect', 'acme-source', '--label', `end=${end}`])

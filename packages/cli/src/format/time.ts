@@ -1,4 +1,4 @@
-/** Times for people, and times as people write them. */
+/** Times for people, and durations as people write them. Times as they write them: when.ts. */
 import type { Text } from '../messages/text.ts'
 
 const SECOND = 1000
@@ -36,36 +36,4 @@ export function parseDuration(text: string): number | undefined {
   if (match === null) return undefined
   const unit = UNITS.find(([pattern]) => pattern.test(match[2]!))
   return unit === undefined ? undefined : Number(match[1]) * unit[1]
-}
-
-/**
- * `2 hours ago`, `yesterday`, `2026-03-01`, `2026-03-01 14:05`, RFC 3339. A date without a time
- * is its end, so that the points of that day count; without a zone it is local.
- *
- * @returns undefined when the text is no time
- */
-export function parseWhen(text: string, nowMs: number): Date | undefined {
-  const words = text.trim()
-  const ago = /^(.*?)\s*(?:ago|前)$/i.exec(words)
-  if (ago !== null) {
-    const duration = parseDuration(ago[1]!)
-    return duration === undefined ? undefined : new Date(nowMs - duration)
-  }
-  if (/^(now|现在)$/i.test(words)) return new Date(nowMs)
-  const today = new Date(nowMs)
-  if (/^(yesterday|昨天)$/i.test(words)) return endOfDay(today, -1)
-  if (/^(today|今天)$/i.test(words)) return endOfDay(today, 0)
-  const date = /^(\d{4})-(\d{2})-(\d{2})$/.exec(words)
-  if (date !== null) {
-    const day = new Date(Number(date[1]), Number(date[2]) - 1, Number(date[3]))
-    return day.getDate() === Number(date[3]) ? endOfDay(day, 0) : undefined
-  }
-  if (!/^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$/.test(words))
-    return undefined
-  const at = new Date(words.replace(' ', 'T'))
-  return Number.isNaN(at.getTime()) ? undefined : at
-}
-
-function endOfDay(day: Date, offsetDays: number): Date {
-  return new Date(day.getFullYear(), day.getMonth(), day.getDate() + offsetDays, 23, 59, 59, 999)
 }

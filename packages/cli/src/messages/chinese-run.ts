@@ -13,6 +13,8 @@ export const chineseRun: Readonly<Record<keyof typeof englishRun, string>> = {
   'age.days': '{count} 天前',
 
   'ask.choices': '[y/N]',
+  'ask.yes': '此操作需要确认：请先查看预览，再给出 --yes',
+  'ask.no': '未作任何更改',
   'passphrase.ask': '存储池口令：',
   'passphrase.new': '新口令：',
   'passphrase.again': '再输入一次：',

@@ -11,6 +11,8 @@ export const englishRun = {
   'age.days': '{count} d ago',
 
   'ask.choices': '[y/N]',
+  'ask.yes': 'this needs a yes: look at the preview, then give --yes',
+  'ask.no': 'nothing was changed',
   'passphrase.ask': 'Passphrase of the pool:',
   'passphrase.new': 'New passphrase:',
   'passphrase.again': 'The same again:',

@@ -30,7 +30,8 @@ export const englishServerHelp = {
   'server.option.reason': 'why; kept in the audit log',
   'server.option.name': 'its name',
   'server.option.at': 'the newest point at or before this time',
-  'server.option.moment': 'this very second, such as "2026-11-17 14:03:07", by the local clock',
+  'server.option.moment':
+    'this very moment, such as "2026-11-17 14:03:07.123+02" or "14:03 last Tuesday"',
   'server.option.pool-name': 'the pool of the server',
   'server.option.enable': 'switch it on',
   'server.option.disable': 'switch it off',
@@ -185,13 +186,16 @@ done, 6 with warnings, 7 failed, 10 damage found, 130 cancelled.`,
     'What is not named stays. --assert takes the place of all assertions there are: each is\n' +
     'asked of every point that is verified, by hand or by policy, and must answer true.',
   'server.option.place': 'where production is now',
+  'server.option.no-check': 'store the connection without trying it first',
   'server.option.no-assert': 'ask nothing of points beside the checks of the engine',
   'server.database-list': 'List the databases that are protected',
   'server.database-range': 'Which seconds of a database can be recovered',
   'server.vdb-create': 'Make a database of any second of a protected one',
   'server.vdb-create.help':
     'Without a moment it shows the newest point. A moment later than that is had by taking a\n' +
-    'point first. The instance keeps its name, port and password through refresh and reset.',
+    'point first. Times without an offset (Z, +02) are local; what was understood is told, and\n' +
+    'digits below a millisecond are cut off, so that nothing later is in it. The instance keeps\n' +
+    'its name, port and password through refresh and reset.',
   'server.vdb-list': 'List virtual databases',
   'server.vdb-show': 'Show a virtual database',
   'server.vdb-connect': 'How to connect to it, with its password',
@@ -200,6 +204,9 @@ done, 6 with warnings, 7 failed, 10 damage found, 130 cancelled.`,
     'eval "$(openmaas vdb connect shop-test --format env)".',
   'server.vdb-refresh': 'Show another moment of production; port and password stay',
   'server.vdb-reset': 'Back to how it was made, or to a bookmark',
+  'server.vdb-rewind.help':
+    'What was written to it since it was made, refreshed or reset is gone: how much that is, is\n' +
+    'told first, and a yes asked for at a terminal. A script gives --yes.',
   'server.vdb-bookmark': 'Remember how it is now; without a name: list its bookmarks',
   'server.vdb-branch': 'Make another one like it',
   'server.vdb-start': 'Start it',

@@ -1,7 +1,8 @@
 /** Recovery points as people name them: by id, by a part of it, by `latest`, by time. */
 import { MaasError } from '@openmaas/kernel/errors'
 import type { SnapshotManifest, SnapshotRow } from '@openmaas/pool/pool/types'
-import { formatLocal, parseWhen } from '../format/time.ts'
+import { formatLocal } from '../format/time.ts'
+import { parseWhen } from '../format/when.ts'
 
 export interface Point {
   readonly row: SnapshotRow

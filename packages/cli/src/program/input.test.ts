@@ -86,7 +86,9 @@ describe('the command line', () => {
   })
 
   test.each([
-    ['512', 512],
+    ['512B', 512],
+    ['1073741824', 2 ** 30],
+    ['0', 0],
     ['10K', 10_240],
     ['1.5G', 1.5 * 2 ** 30],
   ])('reads the size %s', (text, size) => {
@@ -96,6 +98,11 @@ describe('the command line', () => {
   test.each(['ten', '-1', '1X'])('refuses the size "%s"', (text) => {
     const input = parse('plug', 'latest', `--quota=${text}`)
     expect(() => input.size('quota')).toThrowError(usage('--quota wants a size'))
+  })
+
+  test('takes a small number for a unit that was forgotten', () => {
+    const input = parse('plug', 'latest', '--quota', '20')
+    expect(() => input.size('quota')).toThrowError(usage('wants a unit: 20GiB, 20MiB, or 20B'))
   })
 
   test.each(['0', '17', '1.5', 'x'])('refuses %s lanes', (text) => {

@@ -10,6 +10,9 @@ import { MaasError } from '@openmaas/kernel/errors'
 import { parseBytes } from '@openmaas/kernel/units'
 import type { CommandSpec, OptionSpec } from './spec.ts'
 
+/** Less is no size of anything that is asked for, and more is written by programs. */
+const BARE_BYTES_MIN = 1024 ** 2
+
 /** Values of options as given, and the arguments that are no options. */
 export class Input {
   readonly positionals: readonly string[]
@@ -55,13 +58,16 @@ export class Input {
     throw new MaasError('USAGE', `--${name} wants ${expected}, not "${value}"`, { option: name })
   }
 
-  /** Bytes, as in `10G`. */
+  /** Bytes, as in `10G`. A small number without a unit is a unit that was forgotten. */
   size(name: string): number | undefined {
     const value = this.text(name)
     if (value === undefined) return undefined
     const size = parseBytes(value)
-    if (size !== undefined) return size
-    const message = `--${name} wants a size such as 512M or 10G, not "${value}"`
+    const isBare = /^\s*\d+\s*$/.test(value) && (size ?? 0) > 0 && (size ?? 0) < BARE_BYTES_MIN
+    if (size !== undefined && !isBare) return size
+    const message = isBare
+      ? `--${name} wants a unit: ${value}GiB, ${value}MiB, or ${value}B for bytes`
+      : `--${name} wants a size such as 512M or 10G, not "${value}"`
     throw new MaasError('USAGE', message, { option: name })
   }
 

@@ -85,13 +85,16 @@ export class Output {
     this.line(separator === '[' ? '[]' : ']')
   }
 
-  /** On a terminal with a heading; into a pipe tab separated and without one. */
+  /**
+   * On a terminal with a heading; into a pipe tab separated and without one, unless somebody asked
+   * for a table there.
+   */
   table(
     columns: readonly Column[],
     rows: readonly (readonly string[])[],
-    options: { readonly heading: boolean } = { heading: true },
+    options: { readonly heading: boolean; readonly aligned?: boolean } = { heading: true },
   ): void {
-    if (!this.isTerminal) {
+    if (!(options.aligned ?? this.isTerminal)) {
       for (const row of rows) this.line(row.join('\t'))
       return
     }

@@ -2,6 +2,7 @@
 import { toMaasError } from '@openmaas/kernel/error-message'
 import type { MaasError } from '@openmaas/kernel/errors'
 import { printable } from '../format/width.ts'
+import { chineseProblem } from '../messages/chinese-problems.ts'
 import type { Language } from '../messages/language.ts'
 import type { Text } from '../messages/text.ts'
 import type { Output } from './output.ts'
@@ -30,13 +31,22 @@ export function reportError(error: unknown, out: Output, options: ReportOptions)
     return exitCode
   }
   const label = out.paint('red', options.text('error.label'))
-  out.error(`${label} ${printable(message)} (${code})`)
+  const said = options.language === 'zh' ? chineseProblem(known) : message
+  out.error(`${label} ${printable(said)} (${code})`)
+  for (const line of remediesOf(known.details)) out.error(`  ${line}`)
   out.error(`${out.paint('dim', options.text('hint.label'))} ${hint}`)
   // A bug is reported with its trace in any case: there may be no second time.
   if (options.verbose || code === 'INTERNAL') {
     for (const line of describeCauses(error, known)) out.error(line)
   }
   return exitCode
+}
+
+/** Of a database that cannot be protected yet: each thing that is missing, with its SQL. */
+export function remediesOf(details: Readonly<Record<string, unknown>> | undefined): string[] {
+  const checks = details?.['checks']
+  if (!Array.isArray(checks)) return []
+  return checks.flatMap((each) => String(each).split('\n')).map((line) => printable(line))
 }
 
 function describeCauses(error: unknown, known: MaasError): string[] {

@@ -27,6 +27,7 @@ const life = async (
 const TO_HOST: OptionSpec = { name: 'to', value: '<host>', summary: 'server.option.to-host' }
 const FORCE: OptionSpec = { name: 'force', summary: 'option.force' }
 const DRY_RUN: OptionSpec = { name: 'dry-run', summary: 'option.dry-run' }
+const YES: OptionSpec = { name: 'yes', short: 'y', summary: 'option.yes' }
 const BOOKMARK: OptionSpec = {
   name: 'bookmark',
   value: '<bookmark>',
@@ -146,6 +147,7 @@ const DATABASES: readonly CommandSpec[] = [
       SELF_SERVICE,
       ASSERT,
       { name: 'no-assert', summary: 'server.option.no-assert' },
+      { name: 'no-check', summary: 'server.option.no-check' },
       { name: 'volume-size', value: '<size>', summary: 'server.option.volume-grow' },
       VOLUME_MAX,
       ...WAIT,
@@ -213,7 +215,7 @@ const VDBS: readonly CommandSpec[] = [
     usage: '<vdb>',
     summary: 'server.vdb-show',
     examples: ['vdb show shop-test'],
-    run: () => vdbs('show'),
+    run: async () => (await import('../server-client/verbs/vdb-show.ts')).show,
   }),
   onServer({
     path: 'vdb connect',
@@ -227,17 +229,19 @@ const VDBS: readonly CommandSpec[] = [
   onServer({
     path: 'vdb refresh',
     usage: '<vdb>',
-    options: [...MOMENT, FORMAT, ...WAIT],
+    options: [...MOMENT, FORMAT, DRY_RUN, YES, ...WAIT],
     summary: 'server.vdb-refresh',
-    examples: ['vdb refresh shop-test', "vdb refresh shop-test --at '1 h ago'"],
+    help: 'server.vdb-rewind.help',
+    examples: ['vdb refresh shop-test', "vdb refresh shop-test --at '1 h ago' --yes"],
     run: () => vdbs('refresh'),
   }),
   onServer({
     path: 'vdb reset',
     usage: '<vdb>',
-    options: [BOOKMARK, FORMAT, ...WAIT],
+    options: [BOOKMARK, FORMAT, DRY_RUN, YES, ...WAIT],
     summary: 'server.vdb-reset',
-    examples: ['vdb reset shop-test', 'vdb reset shop-test --bookmark before'],
+    help: 'server.vdb-rewind.help',
+    examples: ['vdb reset shop-test', 'vdb reset shop-test --bookmark before --yes'],
     run: () => vdbs('reset'),
   }),
   onServer({

@@ -93,12 +93,10 @@ class LineEditor {
  */
 export async function confirm(site: Site, question: string): Promise<void> {
   if (!canAsk() || site.out.json) {
-    throw new MaasError('USAGE', 'this needs a yes: look at the preview, then give --yes', {
-      option: 'yes',
-    })
+    throw new MaasError('USAGE', site.text('ask.yes'), { option: 'yes' })
   }
   const answer = await ask(site, `${question} ${site.text('ask.choices')} `, { secret: false })
   if (!/^(y|yes|是|好)$/i.test(answer.trim())) {
-    throw new MaasError('CANCELLED', 'nothing was changed')
+    throw new MaasError('CANCELLED', site.text('ask.no'))
   }
 }

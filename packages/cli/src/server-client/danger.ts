@@ -44,11 +44,10 @@ export async function confirmName(server: Server, name: string): Promise<void> {
   const { site, input } = server
   if (input.has('yes')) return
   if (!canAsk() || site.out.json) {
-    const message = 'this needs a yes: look at it with --dry-run, then give --yes'
-    throw new MaasError('USAGE', message, { option: 'yes' })
+    throw new MaasError('USAGE', site.text('usage.yes'), { option: 'yes' })
   }
   const answer = await ask(site, site.text('danger.type', { name }), { secret: false })
-  if (answer.trim() !== name) throw new MaasError('CANCELLED', 'nothing was changed')
+  if (answer.trim() !== name) throw new MaasError('CANCELLED', site.text('ask.no'))
 }
 
 export async function reasonOf(server: Server): Promise<string> {
@@ -56,7 +55,7 @@ export async function reasonOf(server: Server): Promise<string> {
   const given = input.text('reason')
   if (given !== undefined) return given
   if (canAsk()) return ask(site, site.text('danger.reason'), { secret: false })
-  throw new MaasError('USAGE', 'this needs a reason: --reason TEXT', { option: 'reason' })
+  throw new MaasError('USAGE', site.text('usage.reason'), { option: 'reason' })
 }
 
 /** @returns the answer of the server; undefined after --dry-run */

@@ -8,7 +8,9 @@ import { type ErrorCode, ERRORS, MaasError } from '@openmaas/kernel/errors'
 import { formatBytes, formatDuration } from '@openmaas/kernel/units'
 import { parseDuration } from '../format/time.ts'
 import { fit, printable } from '../format/width.ts'
+import { chineseProblem } from '../messages/chinese-problems.ts'
 import type { Input } from '../program/input.ts'
+import { remediesOf } from '../program/report-error.ts'
 import type { Site } from '../program/site.ts'
 import type { Row, Server } from './server.ts'
 import { formatOf, showRow } from './show.ts'
@@ -118,11 +120,10 @@ function hintOf(code: string, { language }: Site): string | undefined {
   return Object.hasOwn(ERRORS, code) ? ERRORS[code as ErrorCode][language] : undefined
 }
 
-/** Of a database that cannot be protected yet: each thing that is missing, with its SQL. */
-function remediesOf({ details }: NonNullable<Job['problem']>): string[] {
-  const checks = details?.['checks']
-  if (!Array.isArray(checks)) return []
-  return checks.flatMap((each) => String(each).split('\n')).map((line) => printable(line))
+/** Its id first of all: whatever becomes of this program, the job can be found again. */
+function announce(jobId: string, { out, text }: Site): void {
+  if (out.json) out.error(JSON.stringify({ jobId }))
+  else out.note(text('job.begun', { id: jobId }))
 }
 
 /** Says how it ended. @returns the exit code */
@@ -132,8 +133,9 @@ export function concludeJob(job: Job, site: Site): number {
   if (problem !== null && job.state !== 'succeeded') {
     const label = job.state === 'warning' ? 'warning.label' : 'error.label'
     const color = job.state === 'warning' ? 'yellow' : 'red'
-    out.error(`${out.paint(color, text(label))} ${printable(problem.message)} (${problem.code})`)
-    for (const line of remediesOf(problem)) out.error(`  ${line}`)
+    const said = site.language === 'zh' ? chineseProblem(problem) : problem.message
+    out.error(`${out.paint(color, text(label))} ${printable(said)} (${problem.code})`)
+    for (const line of remediesOf(problem.details)) out.error(`  ${line}`)
     const hint = problem.hint ?? hintOf(problem.code, site)
     if (hint !== undefined) out.error(`${out.paint('dim', text('hint.label'))} ${printable(hint)}`)
   }
@@ -161,12 +163,14 @@ function timeoutOf(input: Input): number | undefined {
  * Follows a job that a command has begun: waits unless --no-wait, then shows it.
  *
  * @param done data and sentences of a job that came to something; else the job itself is shown
+ * @param options whoever asked for this very job knows its id
  * @returns the exit code
  */
 export async function followJob(
   server: Server,
   started: Row | { readonly jobId: string },
   done?: (job: JobDetail) => Promise<void> | void,
+  options: { readonly isKnown: boolean } = { isKnown: false },
 ): Promise<number> {
   const { site, input } = server
   const { jobId } = started as { readonly jobId: string }
@@ -178,6 +182,7 @@ export async function followJob(
     } else showRow({ ...(started as Row), id: jobId }, { site, input })
     return 0
   }
+  if (!options.isKnown) announce(jobId, site)
   let job: JobDetail
   try {
     job = await watchJob(server, jobId, { timeoutMs })

@@ -3,7 +3,7 @@ import { idPattern } from '@openmaas/api/ids'
 import type { ControlKind } from '@openmaas/api/ids'
 import type { RouteName } from '@openmaas/api/routes/routes'
 import { MaasError } from '@openmaas/kernel/errors'
-import { parseWhen } from '../format/time.ts'
+import { formatMoment, isCut, parseWhen } from '../format/when.ts'
 import { textOf } from './server.ts'
 import type { Row, Server } from './server.ts'
 
@@ -31,13 +31,13 @@ export const KINDS = {
 export type KindName = keyof typeof KINDS
 
 function notFound(noun: string, text: string): MaasError {
-  return new MaasError('OBJECT_NOT_FOUND', `there is no ${noun} "${text}"`, { name: text })
+  return new MaasError('OBJECT_NOT_FOUND', `there is no ${noun} "${text}"`, { noun, name: text })
 }
 
 function ambiguous(noun: string, text: string, rows: readonly Row[]): MaasError {
   const candidates = rows.map((row) => textOf(row['id']))
   const message = `"${text}" names more than one ${noun}: ${candidates.join(', ')}`
-  return new MaasError('OBJECT_AMBIGUOUS', message, { name: text, candidates })
+  return new MaasError('OBJECT_AMBIGUOUS', message, { noun, name: text, candidates })
 }
 
 /** @throws MaasError OBJECT_NOT_FOUND, OBJECT_AMBIGUOUS */
@@ -65,11 +65,24 @@ const isAgent = (row: Row): boolean => row['kind'] === 'agent'
 
 /** A time as people write it, in RFC 3339. @throws MaasError USAGE */
 export function timeOf(text: string, server: Server, option: string): string {
-  const at = parseWhen(text, server.site.clock.wallMs())
+  const { clock, text: say } = server.site
+  const at = parseWhen(text, clock.wallMs())
   if (at !== undefined) return at.toISOString()
-  const example = '"2 hours ago" or "2026-03-01 14:05"'
-  const message = `--${option} wants a time such as ${example}, not "${text}"`
-  throw new MaasError('USAGE', message, { option })
+  throw new MaasError('USAGE', say('usage.time', { option, value: text }), { option })
+}
+
+/**
+ * The value of `--at`, and a line that tells how it was understood, before anything begins.
+ *
+ * @throws MaasError USAGE
+ */
+export function momentTold(text: string, server: Server): string {
+  const { out, text: say } = server.site
+  const at = timeOf(text, server, 'at')
+  const moment = formatMoment(new Date(at))
+  // With --json what stands on stderr is JSON.
+  if (!out.json) out.note(say(isCut(text) ? 'moment.atCut' : 'moment.at', { moment }))
+  return at
 }
 
 /**
@@ -84,11 +97,16 @@ export async function findPointId(server: Server, text: string, at?: string): Pr
   const name = (sign > 0 ? text.slice(0, sign) : text).replace(/^latest:/, '')
   const when = at ?? (sign > 0 ? text.slice(sign + 1) : undefined)
   const sourceId = await findId(server, 'source', name)
-  const until = when === undefined ? {} : { 'filter[until]': timeOf(when, server, 'at') }
+  const until = when === undefined ? {} : { 'filter[until]': untilOf(when, server, at) }
   const query = { 'filter[sourceId]': sourceId, 'filter[state]': 'available', sort: '-takenAt' }
   const { rows } = await server.list('listPoints', { ...query, ...until }, { limit: 1 })
   if (rows[0] === undefined) throw notFound('point of the source', text)
   return textOf(rows[0]['id'])
+}
+
+/** What is written behind @ is told only when it is given as --at. */
+function untilOf(when: string, server: Server, at: string | undefined): string {
+  return at === undefined ? timeOf(when, server, 'at') : momentTold(when, server)
 }
 
 /** A medium by id, by name, or by where it is mounted. */

@@ -44,6 +44,11 @@ export function formatOf(input: Input, site: Site): Format {
   return chosen ?? (site.out.json ? 'json' : 'table')
 }
 
+/** For people: on a terminal, and wherever a table is asked for by its name. */
+export function isForPeople(input: Input, site: Site): boolean {
+  return site.out.isTerminal || ['table', 'wide'].includes(input.text('output') ?? '')
+}
+
 export function fieldOf(row: Row, path: string): unknown {
   let value: unknown = row
   for (const part of path.split('.')) {
@@ -58,9 +63,13 @@ function joinLabels(value: unknown): string {
   return entries.map(([key, each]) => `${key}=${textOf(each)}`).join(',')
 }
 
-/** One value: for people on a terminal, bare into a pipe. */
-export function formatCell(value: unknown, kind: CellKind, site: Site, names: Names): string {
-  const { out, text, clock } = site
+/** One value: with its unit for people, bare for programs. */
+function formatCell(
+  value: unknown,
+  kind: CellKind,
+  { site, input, names = NO_NAMES }: ShowOptions,
+): string {
+  const { text, clock } = site
   if (value === null || value === undefined || value === '') return ''
   if (kind === 'labels') return joinLabels(value)
   if (kind === 'list') return (value as readonly unknown[]).map(String).join(',')
@@ -69,7 +78,7 @@ export function formatCell(value: unknown, kind: CellKind, site: Site, names: Na
     return ids.map((id) => printable(names.get(textOf(id)) ?? textOf(id))).join(',')
   }
   if (kind === 'reference') return printable(names.get(textOf(value)) ?? textOf(value))
-  if (!out.isTerminal) return textOf(value)
+  if (!isForPeople(input, site)) return textOf(value)
   if (kind === 'bytes') return formatBytes(Number(value))
   if (kind === 'count') return Number(value).toLocaleString('en-US')
   if (kind === 'duration') return formatDuration(Number(value))
@@ -95,10 +104,10 @@ function showTable(
   rows: readonly Row[],
   options: ShowOptions,
 ): void {
-  const { site, input, names = NO_NAMES } = options
+  const { site, input } = options
   const shown = columns.filter((column) => column.wide !== true || formatOf(input, site) === 'wide')
   const cells = rows.map((row) =>
-    shown.map(({ field, kind = 'text' }) => formatCell(fieldOf(row, field), kind, site, names)),
+    shown.map(({ field, kind = 'text' }) => formatCell(fieldOf(row, field), kind, options)),
   )
   const { out, text } = site
   const right = new Set<CellKind>(['bytes', 'count', 'duration'])
@@ -106,7 +115,8 @@ function showTable(
     title: text(title),
     align: right.has(kind) ? 'right' : 'left',
   }))
-  out.table(titles, cells, { heading: !input.has('no-headers') })
+  const aligned = isForPeople(input, site)
+  out.table(titles, cells, { heading: !input.has('no-headers'), aligned })
 }
 
 export interface ShowOptions {
@@ -132,14 +142,40 @@ export function showRows(
   else showTable(columns, rows, options)
 }
 
-/** One object: every field on a line of its own. */
+/** One object: every field on a line of its own; numbers and times also as people say them. */
 export function showRow(row: Row, options: ShowOptions): void {
   const { site, input, idField = 'id' } = options
   const { out } = site
   const format = formatOf(input, site)
   if (format === 'json') out.value(row)
   else if (format === 'name') out.line(textOf(row[idField]))
+  else if (format !== 'yaml' && isForPeople(input, site)) out.line(annotated(yamlOf(row), site))
   else out.line(printableLines(yamlOf(row)))
+}
+
+const MEASURED = /^\s*(?:- )?\w*?(?<unit>Bytes|Ms|Seconds|At|Until): "?(?<value>[^"\s]+)"?$/
+
+/** As comments, so that it stays YAML: `writtenBytes: 12582912  # 12.0 MiB`. */
+function annotated(yaml: string, site: Site): string {
+  const lines = yaml.split('\n').map((line) => {
+    const { unit = '', value = '' } = MEASURED.exec(line)?.groups ?? {}
+    const said = unit === '' ? '' : inWords(unit, value, site)
+    return said === '' ? printable(line) : `${printable(line)}  # ${said}`
+  })
+  return lines.join('\n')
+}
+
+function inWords(unit: string, value: string, { text, clock }: Site): string {
+  if (unit === 'At' || unit === 'Until') {
+    const at = Date.parse(value)
+    if (Number.isNaN(at)) return ''
+    const ageMs = clock.wallMs() - at
+    return ageMs < 0 ? formatLocal(new Date(at)) : formatAge(ageMs, text)
+  }
+  const count = Number(value)
+  if (Number.isNaN(count)) return ''
+  if (unit === 'Bytes') return formatBytes(count)
+  return formatDuration(unit === 'Ms' ? count : count * 1000)
 }
 
 function printableLines(text: string): string {

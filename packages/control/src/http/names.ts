@@ -19,7 +19,7 @@ const RULED: ReadonlySet<Named> = new Set(['consistencyGroup', 'policy', 'source
  */
 export function requireName(name: string): void {
   if (isObjectName(name)) return
-  throw new MaasError('REQUEST_INVALID', OBJECT_NAME_RULE, { pointer: '/name', name })
+  throw new MaasError('REQUEST_INVALID', OBJECT_NAME_RULE, { pointer: '/name', name, rule: 'name' })
 }
 
 /**

@@ -181,7 +181,7 @@ export const change = onServer(async (server, input, site) => {
     throw new MaasError('USAGE', 'either --assert or --no-assert', { option: 'no-assert' })
   }
   const database = {
-    ...(Object.keys(connection).length > 0 && { connection }),
+    ...(Object.keys(connection).length > 0 && { connection, check: !input.has('no-check') }),
     ...(synchronous !== undefined && { synchronous: synchronous === 'yes' }),
     ...(selfService !== undefined && { selfService }),
     ...(retainedLimitBytes !== undefined && { retainedLimitBytes }),

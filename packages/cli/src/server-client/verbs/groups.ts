@@ -5,7 +5,7 @@ import { parseDuration } from '../../format/time.ts'
 import { doDangerous } from '../danger.ts'
 import { followJob } from '../job-watch.ts'
 import { listOf, loadNames, loadObject, showList, showOf } from '../lists.ts'
-import { findId, timeOf } from '../names.ts'
+import { findId, momentTold } from '../names.ts'
 import { onServer, textOf } from '../server.ts'
 import type { Row, Server } from '../server.ts'
 import { labelsOf, showRow } from '../show.ts'
@@ -106,7 +106,7 @@ export const vdb = onServer(async (server, input, site) => {
     name: input.text('name') ?? textOf(group['name']),
     hostId: await findId(server, 'host', input.text('to') ?? hostname()),
     labels: labelsOf(input, 'label'),
-    ...(at !== undefined && { at: timeOf(at, server, 'at') }),
+    ...(at !== undefined && { at: momentTold(at, server) }),
     ...(groupPointId !== undefined && { groupPointId }),
     ...(lifetimeSeconds !== undefined && { lifetimeSeconds }),
     ...(quotaBytes !== undefined && { quotaBytes }),

@@ -69,11 +69,12 @@ async function jobOf(server: Server): Promise<string> {
   return textOf(id)
 }
 
-export const watch = onServer(async (server) => {
+export const watch = onServer(async (server, input, site) => {
   const jobId = await jobOf(server)
-  return followJob(server, { jobId }, (job) => {
-    server.site.out.note(server.site.text('job.ended', { id: job.id, kind: job.kind }))
-  })
+  const told = (job: Row): void => {
+    site.out.note(site.text('job.ended', { id: textOf(job['id']), kind: textOf(job['kind']) }))
+  }
+  return followJob(server, { jobId }, told, { isKnown: input.positionals[0] === jobId })
 })
 
 export const log = onServer(async (server, input, site) => {

@@ -1,5 +1,5 @@
 /** What the verbs of virtual databases share: which one, which moment, how it is shown. */
-import { findId, timeOf } from '../names.ts'
+import { findId, momentTold } from '../names.ts'
 import { textOf } from '../server.ts'
 import type { Row, Server } from '../server.ts'
 import { showRow } from '../show.ts'
@@ -15,7 +15,7 @@ export function momentOf(server: Server): Row {
   const transaction = input.text('transaction')
   const position = input.text('position')
   return {
-    ...(at !== undefined && { at: timeOf(at, server, 'at') }),
+    ...(at !== undefined && { at: momentTold(at, server) }),
     ...(transaction !== undefined && { transaction }),
     ...(position !== undefined && { position }),
   }

@@ -32,7 +32,8 @@ export const promote = onServer(async (server, input, site) => {
     const message = '"openmaas vdb promote" wants --directory'
     throw new MaasError('USAGE', message, { option: 'directory' })
   }
-  const params = { virtualDatabaseId: await find(server) }
+  const virtualDatabaseId = await find(server)
+  const params = { virtualDatabaseId }
   const bytesPerSecond = input.size('rate')
   const body = { directory, ...(bytesPerSecond !== undefined && { bytesPerSecond }) }
   if (input.has('dry-run')) {
@@ -44,6 +45,10 @@ export const promote = onServer(async (server, input, site) => {
   return followJob(server, started, ({ result }) => {
     const { pauseMs, sizeBytes } = (result ?? {}) as { pauseMs?: number; sizeBytes?: number }
     const size = formatBytes(sizeBytes ?? 0)
+    if (!site.out.isTerminal) {
+      site.out.line(`${virtualDatabaseId}\t${directory}`)
+      return
+    }
     if (typeof pauseMs !== 'number') {
       site.out.say(site.text('vdb.promotedStopped', { directory, size }))
       return

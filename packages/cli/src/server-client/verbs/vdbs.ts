@@ -3,12 +3,14 @@ import { hostname } from 'node:os'
 import { idPattern } from '@openmaas/api/ids'
 import type { JobDetail } from '@openmaas/api/resources/job'
 import { MaasError } from '@openmaas/kernel/errors'
-import { parseDuration } from '../../format/time.ts'
+import { formatBytes } from '@openmaas/kernel/units'
+import { formatLocal, parseDuration } from '../../format/time.ts'
 import { assertionsOf } from '../assertions.ts'
-import { canAsk } from '../../program/terminal.ts'
+import { canAsk, confirm } from '../../program/terminal.ts'
 import { confirmName, reasonOf, showPlan } from '../danger.ts'
+import { printable } from '../../format/width.ts'
 import { followJob } from '../job-watch.ts'
-import { listOf, showOf } from '../lists.ts'
+import { listOf } from '../lists.ts'
 import { findId, findPointId } from '../names.ts'
 import { onServer, textOf } from '../server.ts'
 import type { Row, Server, ServerRun } from '../server.ts'
@@ -17,7 +19,6 @@ import { find, momentOf, showConnection, showReady } from './vdb-common.ts'
 import { recoverProduction } from './vdb-life.ts'
 
 export const list = onServer(listOf('vdb'))
-export const show = onServer(showOf('vdb'))
 
 const BOOKMARKS_MAX = 1000
 
@@ -84,19 +85,47 @@ export const create = onServer(async (server, input, site) => {
 
 export const connect = onServer(async (server) => showConnection(server, await find(server)))
 
-type ReadyVerb = 'refreshVirtualDatabase' | 'resetVirtualDatabase' | 'startVirtualDatabase'
+type RewindVerb = 'refreshVirtualDatabase' | 'resetVirtualDatabase'
 
-/** A verb that ends with a database that is ready. */
-function verb(
-  route: ReadyVerb,
+/** A verb that ends with a database that is ready, and whose own writes since are gone. */
+function rewind(
+  route: RewindVerb,
   bodyOf: (server: Server, id: string) => Promise<Row> | Row,
 ): ServerRun {
-  return async (server) => {
+  return async (server, input, site) => {
     const virtualDatabaseId = await find(server)
     const body = await bodyOf(server, virtualDatabaseId)
-    const { body: started } = await server.request(route, { params: { virtualDatabaseId }, body })
+    const params = { virtualDatabaseId }
+    const { body: plan } = await server.request(route, { params, body, dryRun: true })
+    if (input.has('dry-run') && formatOf(input, site) !== 'table') {
+      showRow(plan, { site, input })
+      return 0
+    }
+    const question = await tellLoss(server, virtualDatabaseId)
+    if (input.has('dry-run')) return 0
+    if (question !== undefined && !input.has('yes')) await confirm(site, question)
+    const { body: started } = await server.request(route, { params, body })
     return followJob(server, started, () => showReady(server, virtualDatabaseId))
   }
+}
+
+/** @returns what to ask; undefined for one that follows production: it has nothing of its own */
+async function tellLoss(server: Server, virtualDatabaseId: string): Promise<string | undefined> {
+  const { out, text } = server.site
+  const { body } = await server.request('getVirtualDatabase', { params: { virtualDatabaseId } })
+  const name = printable(textOf(body['name']))
+  if (body['liveSync'] === true) {
+    if (server.input.has('dry-run')) out.note(text('vdb.losesNothing', { name }))
+    return undefined
+  }
+  const at = textOf(body['lastRefreshAt'] ?? body['readyAt'] ?? body['createdAt'])
+  const since = formatLocal(new Date(at))
+  const written = body['writtenBytes']
+  if (!out.json) {
+    if (typeof written !== 'number') out.note(text('vdb.losesUnknown', { name, since }))
+    else out.note(text('vdb.loses', { name, since, size: formatBytes(written) }))
+  }
+  return text('vdb.loseAsk', { name })
 }
 
 async function bookmarkOf(server: Server, id: string, text = server.input.text('bookmark')) {
@@ -109,13 +138,19 @@ async function bookmarkOf(server: Server, id: string, text = server.input.text('
   throw new MaasError('OBJECT_NOT_FOUND', `there is no bookmark "${text}"`, { name: text })
 }
 
-export const refresh = onServer(verb('refreshVirtualDatabase', momentOf))
-export const start = onServer(verb('startVirtualDatabase', () => ({})))
+export const refresh = onServer(rewind('refreshVirtualDatabase', momentOf))
 export const reset = onServer(
-  verb('resetVirtualDatabase', async (server, id) => ({
+  rewind('resetVirtualDatabase', async (server, id) => ({
     bookmarkId: await bookmarkOf(server, id),
   })),
 )
+
+export const start = onServer(async (server) => {
+  const virtualDatabaseId = await find(server)
+  const params = { virtualDatabaseId }
+  const { body: started } = await server.request('startVirtualDatabase', { params, body: {} })
+  return followJob(server, started, () => showReady(server, virtualDatabaseId))
+})
 
 export const stop = onServer(async (server, input, site) => {
   const virtualDatabaseId = await find(server)
