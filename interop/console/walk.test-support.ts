@@ -31,6 +31,8 @@ const VERBS: readonly (readonly [testId: RegExp, permission: Permission])[] = [
   [/^save-settings$/, 'setting.write'],
   [/^support-bundle$/, 'support.read'],
   [/^create-database$|^way-database$/, 'virtual-database.create'],
+  [/^recover-production-here$/, 'virtual-database.recover'],
+  [/^way-back$/, 'virtual-database.promote'],
 ]
 
 const ENABLED = 'button[data-testid]:enabled, a[data-testid]'

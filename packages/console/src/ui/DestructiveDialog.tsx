@@ -37,10 +37,14 @@ interface Props {
 /** As the API wants it. */
 const REASON_LENGTH_MIN = 3
 
+export const NO_DANGER: Danger = { confirm: '', reason: '' }
+
+export const isTyped = ({ confirm, reason }: Danger, name: string): boolean =>
+  confirm === name && reason.trim().length >= REASON_LENGTH_MIN
+
 export function DestructiveDialog({ title, name, plan, perform, onClose }: Props) {
   const text = useText(uiMessages)
-  const [confirm, setConfirm] = useState('')
-  const [reason, setReason] = useState('')
+  const [danger, setDanger] = useState(NO_DANGER)
   const planned = useQuery({
     queryKey: ['plan', title, name],
     queryFn: () => plan({ confirm: name, reason: title }),
@@ -48,17 +52,20 @@ export function DestructiveDialog({ title, name, plan, perform, onClose }: Props
     gcTime: 0,
   })
   const performing = useMutation({
-    mutationFn: () => perform({ confirm, reason: reason.trim() }),
+    mutationFn: () => perform({ ...danger, reason: danger.reason.trim() }),
     onSuccess: onClose,
   })
-  const isReady = confirm === name && reason.trim().length >= REASON_LENGTH_MIN
   return (
     <Modal
       open
       title={title}
       okText={title}
       cancelText={text('danger.cancel')}
-      okButtonProps={{ danger: true, disabled: !isReady, loading: performing.isPending }}
+      okButtonProps={{
+        danger: true,
+        disabled: !isTyped(danger, name),
+        loading: performing.isPending,
+      }}
       onOk={() => performing.mutate()}
       onCancel={onClose}
     >
@@ -68,24 +75,39 @@ export function DestructiveDialog({ title, name, plan, perform, onClose }: Props
         {planned.isError && <ProblemView error={planned.error} />}
         {planned.data !== undefined && <PlanView plan={planned.data} />}
       </section>
+      <DangerFields name={name} value={danger} onChange={setDanger} />
+      {performing.isError && <ProblemView error={performing.error} />}
+    </Modal>
+  )
+}
+
+interface FieldsProps {
+  readonly name: string
+  readonly value: Danger
+  readonly onChange: (value: Danger) => void
+}
+
+export function DangerFields({ name, value, onChange }: FieldsProps) {
+  const text = useText(uiMessages)
+  return (
+    <>
       <label>
         {text('danger.confirm', { name })}
         <Input
-          value={confirm}
-          onChange={(event) => setConfirm(event.target.value)}
+          value={value.confirm}
+          onChange={(event) => onChange({ ...value, confirm: event.target.value })}
           data-testid="confirm-name"
         />
       </label>
       <label>
         {text('danger.reason')}
         <Input
-          value={reason}
-          onChange={(event) => setReason(event.target.value)}
+          value={value.reason}
+          onChange={(event) => onChange({ ...value, reason: event.target.value })}
           data-testid="confirm-reason"
         />
       </label>
-      {performing.isError && <ProblemView error={performing.error} />}
-    </Modal>
+    </>
   )
 }
 

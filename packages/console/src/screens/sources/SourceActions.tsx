@@ -1,4 +1,4 @@
-import { useState } from 'react'
+import { lazy, Suspense, useState } from 'react'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, type LinkProps } from '@tanstack/react-router'
 import Button from 'antd/es/button'
@@ -10,6 +10,12 @@ import { useText } from '../../i18n/text.ts'
 import { DestructiveDialog, type Plan } from '../../ui/DestructiveDialog.tsx'
 import { ProblemView } from '../../ui/ProblemView.tsx'
 import { sourcesMessages } from './messages/text.ts'
+
+/** What it is made of is loaded when production is gone, not with every page of a source. */
+const RecoverDialog = lazy(async () => {
+  const loaded = await import('../virtual-databases/recover-production/RecoverDialog.tsx')
+  return { default: loaded.RecoverDialog }
+})
 
 export function SourceActions({ source }: { readonly source: Source }) {
   const text = useText(sourcesMessages)
@@ -38,6 +44,9 @@ export function SourceActions({ source }: { readonly source: Source }) {
         <Button loading={pause.isPending} onClick={() => pause.mutate()} data-testid="pause">
           {text(source.paused ? 'resume' : 'pause')}
         </Button>
+      )}
+      {isDatabaseKind(source.kind) && may('virtual-database.recover') && (
+        <RecoverProduction source={source} />
       )}
       {isDatabaseKind(source.kind) && may('virtual-database.create') && (
         <Link
@@ -69,6 +78,23 @@ export function SourceActions({ source }: { readonly source: Source }) {
       )}
       {error !== null && <ProblemView error={error} />}
       {isRemoving && <RemoveDialog source={source} onClose={() => setRemoving(false)} />}
+    </>
+  )
+}
+
+function RecoverProduction({ source }: { readonly source: Source }) {
+  const text = useText(sourcesMessages)
+  const [isAsking, setAsking] = useState(false)
+  return (
+    <>
+      <Button danger onClick={() => setAsking(true)} data-testid="recover-production-here">
+        {text('recoverProduction')}
+      </Button>
+      {isAsking && (
+        <Suspense>
+          <RecoverDialog source={source} onClose={() => setAsking(false)} />
+        </Suspense>
+      )}
     </>
   )
 }

@@ -19,6 +19,7 @@ import { LiveSync } from './LiveSync.tsx'
 import { databasesMessages } from './messages/text.ts'
 import { OwnTimeline } from './OwnTimeline.tsx'
 import { type DatabaseTab, virtualDatabaseQuery } from './queries.ts'
+import { StandsForProduction } from './recover-production/StandsForProduction.tsx'
 import { virtualDatabaseRoute } from './routes.ts'
 import { ForTests } from './ForTests.tsx'
 import './virtual-databases.css'
@@ -91,6 +92,7 @@ function Overview({ database }: Pick<BodyProps, 'database'>) {
   return (
     <div className="om-columns">
       <div className="om-stack">
+        <StandsForProduction database={database} />
         {database.endedAt === null && <ConnectionPanel database={database} />}
         {database.liveSync && database.endedAt === null && <LiveSync database={database} />}
         {may('job.read') && <DatabaseSteps database={database} />}

@@ -8,6 +8,7 @@ import { proposeName, refreshOf, toAutoRefresh, toCreateBody } from './new-datab
 import { judgeTime, momentText, NEWEST, toMomentBody } from './new-database/moment.ts'
 import { shareIn, usefulZooms, viewOf } from './new-database/range-view.ts'
 import { momentsOf } from './own-timeline.ts'
+import { firstRecovery, productionPlace, toRecoverWish } from './recover-production/recover-form.ts'
 import { shellWord, snippetOf, SNIPPETS } from './snippets.ts'
 import { canDo, type Verb } from './states.ts'
 import { totalsOf } from './totals.ts'
@@ -15,6 +16,37 @@ import { totalsOf } from './totals.ts'
 const DAY_MS = 86_400_000
 const now = new Date(2026, 10, 22, 15, 30)
 const iso = (ms: number): string => new Date(now.getTime() + ms).toISOString()
+
+describe('a point started where production stood', () => {
+  const of = (host: string) =>
+    ({ name: 'shop', database: { connection: { host, port: 5433 } } }) as never
+
+  test('is proposed on its port, and on the network where production was', () => {
+    expect(firstRecovery(of('db1'))).toMatchObject({ name: 'shop-now', port: 5433, isOpen: true })
+    expect(firstRecovery(of('127.0.0.1')).isOpen).toBe(false)
+    expect(productionPlace(of('db1'))).toBe('db1:5433')
+    expect(firstRecovery({ name: 'shop', database: null })).toMatchObject({ port: null })
+  })
+
+  test('is asked for only when nothing is missing', () => {
+    const there = { sourceId: 'src_1', hostId: 'hst_1', moment: {} }
+    const form = { ...firstRecovery(of('db1')), settings: 'work_mem = 8MB' }
+    expect(toRecoverWish(form, there)).toEqual({
+      sourceId: 'src_1',
+      hostId: 'hst_1',
+      name: 'shop-now',
+      port: 5433,
+      listen: ['0.0.0.0'],
+      settings: { work_mem: '8MB' },
+    })
+    const atPoint = { ...there, moment: { pointId: 'pnt_1' } }
+    expect(toRecoverWish(form, atPoint)).not.toHaveProperty('sourceId')
+    expect(toRecoverWish({ ...form, port: null }, there)).toBeNull()
+    expect(toRecoverWish(form, { ...there, hostId: null })).toBeNull()
+    expect(toRecoverWish(form, { ...there, moment: null })).toBeNull()
+    expect(toRecoverWish({ ...form, settings: 'nonsense' }, there)).toBeNull()
+  })
+})
 
 describe('what a refresh takes away', () => {
   const made = { liveSync: false, createdAt: iso(-DAY_MS), readyAt: iso(-1000) }

@@ -39,6 +39,7 @@ export const en = {
   pause: 'Pause',
   resume: 'Resume',
   virtualDatabase: 'Virtual database',
+  recoverProduction: 'Recover production here …',
   recover: 'Recover',
   remove: 'Stop protecting',
   save: 'Save',

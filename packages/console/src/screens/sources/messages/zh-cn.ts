@@ -40,6 +40,7 @@ export const zhCn: Translation<typeof en> = {
   pause: '暂停',
   resume: '继续',
   virtualDatabase: '虚拟数据库',
+  recoverProduction: '在此恢复生产库…',
   recover: '恢复',
   remove: '停止保护',
   save: '保存',

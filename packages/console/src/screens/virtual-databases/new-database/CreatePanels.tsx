@@ -19,7 +19,7 @@ import { newDatabaseMessages } from './messages/text.ts'
 import { type MomentForm, momentText, NEWEST, toMomentBody } from './moment.ts'
 import { MomentField } from './MomentField.tsx'
 import { PlanPanel } from './PlanPanel.tsx'
-import type { CreateBody, NewDatabaseSearch } from './queries.ts'
+import { askPlan, type CreateBody, type NewDatabaseSearch } from './queries.ts'
 import { zoneOfBrowser } from './RefreshField.tsx'
 
 interface Props {
@@ -127,7 +127,15 @@ export function CreatePanels(props: Props) {
         </section>
       </div>
       <div className="om-panel om-create-plan">
-        <PlanPanel body={draft.planned} />
+        <PlanPanel
+          body={draft.planned}
+          ask={askPlan}
+          onProduction={({ takesPointFirst }) => (
+            <p className="om-quiet">
+              {text(takesPointFirst ? 'plan.production.first' : 'plan.production')}
+            </p>
+          )}
+        />
         {offer === 'off' && <p className="om-state-warning">{text('off.text')}</p>}
         {create.isError && <ProblemView error={create.error} />}
         <Button

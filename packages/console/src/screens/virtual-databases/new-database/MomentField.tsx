@@ -28,12 +28,16 @@ interface Props {
   readonly now: Date
   /** A new one can follow production. */
   readonly canFollow?: true
+  /** Production is gone: there is no moment of now, and this is what the newest one is. */
+  readonly newest?: string
   readonly onChange: (changed: Partial<MomentForm>) => void
 }
 
 export function MomentField(props: Props) {
-  const { sourceId, value, canFollow = false, onChange } = props
-  const kinds = MOMENT_KINDS.filter((kind) => kind !== 'live' || canFollow)
+  const { sourceId, value, canFollow = false, newest, onChange } = props
+  const kinds = MOMENT_KINDS.filter(
+    (kind) => (kind !== 'live' || canFollow) && (kind !== 'now' || newest === undefined),
+  )
   const text = useText(newDatabaseMessages)
   const range = useQuery(recoverRangeQuery(sourceId))
   const points = useQuery(pointsQuery(sourceId))
@@ -61,7 +65,7 @@ interface DetailProps extends Props {
 }
 
 function Details(props: DetailProps) {
-  const { value, range, points } = props
+  const { value, range, points, newest } = props
   const text = useText(newDatabaseMessages)
   const format = useFormat()
   switch (value.kind) {
@@ -71,7 +75,7 @@ function Details(props: DetailProps) {
         <p data-testid="moment-newest">
           {takenAt === undefined
             ? text('moment.newest.none')
-            : text('moment.newest.text', { at: format.exact(takenAt) })}
+            : (newest ?? text('moment.newest.text', { at: format.exact(takenAt) }))}
         </p>
       )
     }

@@ -1,15 +1,16 @@
 /** The dry run: data, time, space, and whether a point is taken first. */
-import { useEffect, useState } from 'react'
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { type ReactNode, useEffect, useState } from 'react'
+import { keepPreviousData, skipToken, useQuery } from '@tanstack/react-query'
 import Skeleton from 'antd/es/skeleton'
 import { useFormat } from '../../../format/use-format.ts'
 import { useText } from '../../../i18n/text.ts'
 import { ProblemView } from '../../../ui/ProblemView.tsx'
 import { newDatabaseMessages } from './messages/text.ts'
-import { type CreateBody, type DatabasePlan, planQuery } from './queries.ts'
+import type { DatabasePlan } from './queries.ts'
 
 /** While somebody types, nothing is planned. */
 const SETTLED_AFTER_MS = 400
+const NONE: ReadonlySet<string> = new Set()
 
 /** The value once it has stayed the same for a while. */
 function useSettled<T>(value: T): T {
@@ -23,12 +24,24 @@ function useSettled<T>(value: T): T {
   return settled
 }
 
-export function PlanPanel({ body }: { readonly body: CreateBody | null }) {
+interface Props<Body> {
+  /** Null while something is missing. */
+  readonly body: Body | null
+  readonly ask: (body: Body, signal: AbortSignal) => Promise<DatabasePlan>
+  /** Warnings that the page says itself, in the reader's language. */
+  readonly said?: ReadonlySet<string>
+  /** What it means for production. */
+  readonly onProduction: (plan: DatabasePlan) => ReactNode
+}
+
+export function PlanPanel<Body>({ body, ask, said = NONE, onProduction }: Props<Body>) {
   const text = useText(newDatabaseMessages)
   const settled = useSettled(body)
   const { data, error, isFetching } = useQuery({
-    ...planQuery(settled ?? ({} as CreateBody)),
-    enabled: settled !== null,
+    queryKey: ['virtual-databases', 'plan', settled] as const,
+    queryFn: settled === null ? skipToken : ({ signal }) => ask(settled, signal),
+    retry: false,
+    staleTime: 0,
     // The button below must not move while somebody is about to press it.
     placeholderData: keepPreviousData,
   })
@@ -40,19 +53,30 @@ export function PlanPanel({ body }: { readonly body: CreateBody | null }) {
       {settled !== null && error === null && data === undefined && (
         <Skeleton active paragraph={{ rows: 3 }} />
       )}
-      {settled !== null && error === null && data !== undefined && <Facts plan={data} />}
+      {settled !== null && error === null && data !== undefined && (
+        <>
+          <Facts plan={data} said={said} />
+          {onProduction(data)}
+        </>
+      )}
     </section>
   )
 }
 
-function Facts({ plan }: { readonly plan: DatabasePlan }) {
+interface FactsProps {
+  readonly plan: DatabasePlan
+  readonly said: ReadonlySet<string>
+}
+
+function Facts({ plan, said }: FactsProps) {
   const text = useText(newDatabaseMessages)
   const format = useFormat()
-  const { dataAt, takesPointFirst, pointId, sizeBytes, expectedMs, usesBytes, warnings } = plan
+  const { dataAt, takesPointFirst, pointId, sizeBytes, expectedMs, usesBytes } = plan
+  const warnings = plan.warnings.filter((warning) => !said.has(warning))
   return (
     <>
       {warnings.map((warning) => (
-        <p key={warning} className="om-state-warning">
+        <p key={warning} className="om-state-warning" lang="en">
           {warning}
         </p>
       ))}
@@ -78,9 +102,6 @@ function Facts({ plan }: { readonly plan: DatabasePlan }) {
         <dt>{text('plan.uses')}</dt>
         <dd>{text('plan.uses.later', { size: format.bytes(usesBytes) })}</dd>
       </dl>
-      <p className="om-quiet">
-        {text(takesPointFirst ? 'plan.production.first' : 'plan.production')}
-      </p>
     </>
   )
 }

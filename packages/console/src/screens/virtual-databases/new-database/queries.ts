@@ -1,5 +1,4 @@
 /** What is asked before a virtual database is made. */
-import { queryOptions } from '@tanstack/react-query'
 import { z } from 'zod'
 import type { AnswerOf, BodyFor } from '@openmaas/api/routes/routes'
 import { apiCall, apiQuery } from '../../../api/queries.ts'
@@ -43,12 +42,6 @@ export type DatabasePlan = Extract<
 >
 
 /** What it would do and use; it changes nothing, although it is a POST. */
-export function planQuery(body: CreateBody) {
-  return queryOptions({
-    queryKey: ['virtual-databases', 'plan', body] as const,
-    queryFn: ({ signal }) =>
-      apiCall('createVirtualDatabase', { body, dryRun: true, signal }) as Promise<DatabasePlan>,
-    retry: false,
-    staleTime: 0,
-  })
+export function askPlan(body: CreateBody, signal: AbortSignal): Promise<DatabasePlan> {
+  return apiCall('createVirtualDatabase', { body, dryRun: true, signal }) as Promise<DatabasePlan>
 }
