@@ -8,8 +8,8 @@ import { ACCOUNTS_PER_SCALE, type Content, contentOfRow } from './content.ts'
 import type { Engine, EngineOptions, Login } from './engine.ts'
 import { sequenceOf } from './load-mariadb.ts'
 
-/** Until a standby that is being restarted receives again. */
-const WAITING_MS = 240_000
+/** Until a standby that is being restarted has received all. */
+const WAITING_MS = 600_000
 /** Of the whole history as text: an hour of it has some megabytes. */
 const TEXT_BYTES_MAX = 1024 ** 3 - 1024
 /** A clone whose engine was killed reads all its rows slowly. */
@@ -20,6 +20,7 @@ const TIMEOUT_MAX = 4_294_967_295
 
 const schema = (accounts: number): string[] => [
   'CREATE DATABASE shop',
+  'USE shop', // Tables of numbers, as below, are in whatever database is used.
   `CREATE TABLE shop.soak_accounts (aid INT PRIMARY KEY, abalance INT NOT NULL,
      filler CHAR(84) NOT NULL DEFAULT '') ENGINE=InnoDB`,
   `INSERT INTO shop.soak_accounts (aid, abalance) SELECT seq, 0 FROM seq_1_to_${accounts}`,
@@ -30,6 +31,7 @@ const schema = (accounts: number): string[] => [
   'INSERT INTO shop.soak_counter VALUES (1, 0, 0)',
   `CREATE TABLE shop.soak_history (seq BIGINT PRIMARY KEY, id BIGINT UNIQUE, aid INT, delta INT,
      at_ms DECIMAL(17, 3), filler CHAR(60) NOT NULL DEFAULT '') ENGINE=InnoDB`,
+  'CREATE TABLE shop.soak_waits (at TIMESTAMP) ENGINE=InnoDB',
   `CREATE USER ${OWNER.user}@'%' IDENTIFIED BY '${OWNER.password}'`,
   `GRANT SELECT ON shop.* TO ${OWNER.user}@'%'`,
 ]
@@ -117,8 +119,11 @@ export class MariadbEngine implements Engine {
     await this.#run('SET GLOBAL rpl_semi_sync_master_wait_point = AFTER_SYNC')
     await this.#run(`SET GLOBAL rpl_semi_sync_master_timeout = ${TIMEOUT_MAX}`)
     await this.#run('SET GLOBAL rpl_semi_sync_master_enabled = ON')
-    const isWaiting = async () => (await this.#status('Rpl_semi_sync_master_status')) === 'ON'
-    await waitFor('production waits', isWaiting, options)
+    // One that is acknowledged from now on means that the standby has all before it, too.
+    await using session = await this.#production.session()
+    await session.run('INSERT INTO shop.soak_waits VALUES (NOW())', [], WAITING_MS)
+    const status = await this.#status('Rpl_semi_sync_master_status')
+    if (status !== 'ON') throw new Error(`production does not wait: ${status}`)
   }
 
   endWaiting(): Promise<void> {
