@@ -36,9 +36,11 @@ async function create(context: VirtualDatabaseContext, request: Request) {
   const { params, body, principal, dryRun } = request
   const { catalog, clock } = context
   checkLifetime(principal, body.lifetimeSeconds)
-  checkQuota(principal, body.quotaBytes)
   const group = await loadGroup(catalog.db, params.groupId)
   const sources = await membersOf(catalog.db, request)
+  for (const { id: sourceId } of sources) {
+    await checkQuota(catalog.db, principal, { sourceId, quotaBytes: body.quotaBytes })
+  }
   await requireHosts(catalog.db, request)
   const atMs = await momentOf(catalog.db, request, clock.wallMs())
   const moment = { kind: 'time', atMs } as const

@@ -12,6 +12,7 @@ import { followDatabaseRequest } from '../job/kinds/follow-database.ts'
 import { growVolumeRequest } from '../job/kinds/grow-volume.ts'
 import { virtualDatabaseRequest } from '../job/kinds/virtual-database-params.ts'
 import type { JobRequest } from '../job/queue.ts'
+import { isWithdrawn, NOT_OFFERED_CODE } from '../virtual-database/offer.ts'
 import { fullProblem } from '../virtual-database/room.ts'
 import { autoRefreshOf, syncOf, type VirtualDatabaseRow } from '../virtual-database/rows.ts'
 import { nextRefresh } from '../virtual-database/schedule.ts'
@@ -58,6 +59,11 @@ export async function beginRefresh(
   now: number,
 ): Promise<JobRequest | null> {
   const nextRefreshAt = nextRefresh(autoRefreshOf(row), now)
+  if (await isWithdrawn(trx, row)) {
+    // Asked again each time: it goes on once its source is offered again.
+    await noteWithdrawn(trx, row, nextRefreshAt)
+    return null
+  }
   const isReady = row.state === 'running' || row.state === 'stopped'
   await trx
     .updateTable('virtualDatabase')
@@ -72,6 +78,23 @@ export async function beginRefresh(
     wasRunning: row.state === 'running',
   }
   return virtualDatabaseRequest('refresh-virtual-database', row, { actor: 'system', params })
+}
+
+/** What is told of it already, such as that it is full, is told on. */
+async function noteWithdrawn(
+  trx: Trx,
+  row: VirtualDatabaseRow,
+  nextRefreshAt: number | null,
+): Promise<void> {
+  const message =
+    'it is not refreshed by itself any more: its source is not offered for self-service now'
+  const problem = { code: NOT_OFFERED_CODE, message, details: { sourceId: row.sourceId } }
+  const isFree = row.problemJson === null
+  await trx
+    .updateTable('virtualDatabase')
+    .set({ nextRefreshAt, ...(isFree && { problemJson: JSON.stringify(problem) }) })
+    .where('id', '=', row.id)
+    .execute()
 }
 
 /**

@@ -5,6 +5,9 @@ import { makeTestServer } from '../http/server.test-support.ts'
 import type { TestServer } from '../http/server.test-support.ts'
 import { addTenant } from '../http/site.test-support.ts'
 import type { Tenant } from '../http/site.test-support.ts'
+import type { JobRequest } from '../job/queue.ts'
+import { beginRefresh } from '../schedule/database-care.ts'
+import { loadVirtualDatabase } from './rows.ts'
 
 const ALL = '/api/v1/virtual-databases'
 const consumer: Principal = {
@@ -57,6 +60,32 @@ async function offer(selfService: 'off' | 'approval' | 'on'): Promise<void> {
       seededAt: null,
       statusJson: null,
       statusAt: null,
+    })
+    .execute()
+}
+
+/** Whose copies are bounded by what is offered. */
+async function addConsumer(): Promise<void> {
+  await site.catalog.db
+    .insertInto('user')
+    .values({
+      id: 'usr_dev',
+      name: 'dev',
+      displayName: '',
+      email: null,
+      passwordHash: null,
+      totpSecret: null,
+      rolesJson: JSON.stringify(consumer.roles),
+      scopeJson: null,
+      state: 'active',
+      mustChangePassword: 0,
+      oidcIssuer: null,
+      oidcSubject: null,
+      failedLogins: 0,
+      lockedUntil: null,
+      createdAt: 0,
+      lastLoginAt: null,
+      version: 1,
     })
     .execute()
 }
@@ -127,6 +156,60 @@ describe('self-service', () => {
     const branch = { name: 'second', hostId: tenant.host, quotaBytes: 1_000_000 }
     expect((await send('dev', 'POST', `${mine}/refresh`, {})).body).toMatchObject(refused)
     expect((await send('dev', 'POST', `${mine}/branch`, branch)).body).toMatchObject(refused)
+  })
+
+  test('that is switched off ends what refreshes by itself, says so, and goes on when it is on', async () => {
+    await offer('on')
+    const { catalog, clock } = site
+    const { db } = catalog
+    const wanted = { ...wish(), autoRefresh: { every: '1h' } }
+    const { body: made } = await send('dev', 'POST', ALL, wanted)
+    const mine = String(made['virtualDatabaseId'])
+    await addConsumer()
+    await db.updateTable('virtualDatabase').set({ state: 'running' }).execute()
+    const refresh = async (): Promise<JobRequest | null> => {
+      const row = await loadVirtualDatabase(db, mine)
+      const now = clock.wallMs()
+      const request = await catalog.transaction((trx) => beginRefresh(trx, row, now))
+      // Looked at again in an hour, whatever came of it.
+      expect((await loadVirtualDatabase(db, mine)).nextRefreshAt).toBe(now + 3_600_000)
+      return request
+    }
+    await db.updateTable('sourceDatabase').set({ selfService: 'off' }).execute()
+    expect(await refresh()).toBeNull()
+    const { body } = await send('dev', 'GET', `${ALL}/${mine}`)
+    expect(body).toMatchObject({
+      state: 'running',
+      problem: {
+        code: 'DATABASE_NOT_OFFERED',
+        message: expect.stringContaining('not refreshed by itself any more'),
+      },
+    })
+    await db.updateTable('sourceDatabase').set({ selfService: 'on' }).execute()
+    expect(await refresh()).toMatchObject({ kind: 'refresh-virtual-database' })
+    // Of somebody who needs no offer it goes on in any case.
+    const running = { state: 'running', createdBy: 'user:usr_boss' } as const
+    await db.updateTable('virtualDatabase').set(running).execute()
+    await db.updateTable('sourceDatabase').set({ selfService: 'off' }).execute()
+    expect(await refresh()).not.toBeNull()
+  })
+
+  test('has no quota beyond the volume of the source', async () => {
+    await offer('on')
+    await site.catalog.db.updateTable('sourceDatabase').set({ volumeBytes: 2_000_000 }).execute()
+    const all = { ...wish(), quotaBytes: 2_000_000 }
+    const { status, body } = await send('dev', 'POST', ALL, { ...all, quotaBytes: 2_000_001 })
+    expect(status).toBe(422)
+    expect(JSON.stringify(body)).toContain('the size of the volume of the source')
+    expect((await send('admin', 'POST', ALL, { ...all, quotaBytes: 4_000_000 })).status).toBe(202)
+    const { body: made } = await send('dev', 'POST', ALL, { ...all, name: 'other' })
+    const mine = `${ALL}/${String(made['virtualDatabaseId'])}`
+    expect((await send('dev', 'POST', `${mine}/extend`, { quotaBytes: 3_000_000 })).status).toBe(
+      422,
+    )
+    expect((await send('dev', 'POST', `${mine}/extend`, { quotaBytes: 1_500_000 })).status).toBe(
+      200,
+    )
   })
 
   test('keeps nothing for good', async () => {

@@ -9,6 +9,7 @@ import { isDatabaseKind } from '@openmaas/api/resources/source'
 import type { RecoveryTarget } from '@openmaas/api/resources/virtual-database'
 import type { BodyOf } from '@openmaas/api/routes/routes'
 import { MaasError } from '@openmaas/kernel/errors'
+import { formatBytes } from '@openmaas/kernel/units'
 import { saveSecret } from '../auth/secret-repository.ts'
 import type { CatalogTables } from '../catalog/schema.ts'
 import type { SealingContext } from '../database/source-database.ts'
@@ -82,12 +83,13 @@ async function create(
   const { body, principal, dryRun } = request
   const { catalog, clock } = context
   checkLifetime(principal, body.lifetimeSeconds)
-  checkQuota(principal, body.quotaBytes)
   const problem = body.autoRefresh === null ? null : refreshProblem(body.autoRefresh)
   if (problem !== null) throw requestInvalid('/autoRefresh', problem)
   const moment = momentOf(body, clock.wallMs())
   checkFollowing(body, moment)
   const source = await sourceOf(context, body)
+  const { quotaBytes } = body
+  await checkQuota(catalog.db, principal, { sourceId: source.id, quotaBytes })
   const labels = { ...labelsOf(source.labelsJson), ...body.labels }
   requireInScope(principal, labels)
   if (dryRun) return planFor(context, { source, moment, name: body.name })
@@ -321,15 +323,17 @@ async function extend(
   const { params, body, principal } = request
   const { lifetimeSeconds, quotaBytes } = body
   if (lifetimeSeconds !== undefined) checkLifetime(principal, lifetimeSeconds)
-  if (quotaBytes !== undefined) checkQuota(principal, quotaBytes)
   return context.catalog.transaction(async (trx) => {
     const row = await loadVirtualDatabase(trx, params.virtualDatabaseId)
     if (row.endedAt !== null || row.state === 'dropping') {
       const details = { virtualDatabaseId: row.id, state: row.state }
       throw new MaasError('VIRTUAL_DATABASE_BUSY', 'it is on its way out', details)
     }
+    const { sourceId } = row
+    if (quotaBytes !== undefined) await checkQuota(trx, principal, { sourceId, quotaBytes })
     if (quotaBytes !== undefined && quotaBytes !== null && quotaBytes < (row.writtenBytes ?? 0)) {
-      throw requestInvalid('/quotaBytes', `it has written ${row.writtenBytes} bytes already`)
+      const written = formatBytes(row.writtenBytes ?? 0)
+      throw requestInvalid('/quotaBytes', `it has written ${written} already`)
     }
     if (quotaBytes !== undefined && quotaBytes !== row.quotaBytes) {
       const wanted = { actor: ownerOf(principal), params: { quotaBytes } }

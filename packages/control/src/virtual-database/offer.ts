@@ -1,7 +1,9 @@
 /** What of a source is offered to whom: data consumers get what its owner has opened to them. */
 import { hasLimitedPlug, ownerOf, type Principal } from '@openmaas/api/permissions'
-import { MaasError } from '@openmaas/kernel/errors'
+import { type ErrorCode, MaasError } from '@openmaas/kernel/errors'
+import { formatBytes } from '@openmaas/kernel/units'
 import { type Consent, requireConsent } from '../auth/consent.ts'
+import { parseRoles } from '../auth/user-repository.ts'
 import { findSourceDatabase } from '../database/source-database.ts'
 import type { Db, HandlerContext } from '../http/handler-context.ts'
 import { requestInvalid } from '../http/handler.ts'
@@ -28,10 +30,23 @@ export function checkLifetime(principal: Principal, lifetimeSeconds: number | nu
   throw requestInvalid('/lifetimeSeconds', 'your role keeps virtual databases for 31 days at most')
 }
 
-/** @throws MaasError REQUEST_INVALID: a clone without a quota could fill the pool */
-export function checkQuota(principal: Principal, quotaBytes: number | null): void {
-  if (!hasLimitedPlug(principal) || quotaBytes !== null) return
-  throw requestInvalid('/quotaBytes', 'your role needs a quota')
+/**
+ * A clone without a quota could fill the pool, and so could one with a quota of any size: nobody
+ * writes more to a copy than the volume that it is a copy of has room for.
+ *
+ * @throws MaasError REQUEST_INVALID
+ */
+export async function checkQuota(
+  db: Db,
+  principal: Principal,
+  of: { readonly sourceId: string; readonly quotaBytes: number | null },
+): Promise<void> {
+  if (!hasLimitedPlug(principal)) return
+  if (of.quotaBytes === null) throw requestInvalid('/quotaBytes', 'your role needs a quota')
+  const most = (await findSourceDatabase(db, of.sourceId))?.volumeBytes ?? null
+  if (most === null || of.quotaBytes <= most) return
+  const message = `your role has ${formatBytes(most)} at most: the size of the volume of the source`
+  throw requestInvalid('/quotaBytes', message)
 }
 
 /**
@@ -50,9 +65,30 @@ export async function requireStillOffered(
   if ((row?.selfService ?? 'off') === 'off') throw notOffered(sourceId)
 }
 
+/** Of a copy that one who may do only that made, whatever was offered then. */
+export async function isWithdrawn(
+  db: Db,
+  row: { readonly sourceId: string; readonly createdBy: string },
+): Promise<boolean> {
+  const userId = /^user:(.+)$/.exec(row.createdBy)?.[1]
+  if (userId === undefined) return false
+  const user = await db
+    .selectFrom('user')
+    .select('rolesJson')
+    .where('id', '=', userId)
+    .executeTakeFirst()
+  if (user === undefined) return false
+  const owner = { actor: row.createdBy, userId, roles: parseRoles(user.rolesJson), scope: null }
+  if (!hasLimitedPlug(owner)) return false
+  const source = await findSourceDatabase(db, row.sourceId)
+  return (source?.selfService ?? 'off') === 'off'
+}
+
+export const NOT_OFFERED_CODE: ErrorCode = 'DATABASE_NOT_OFFERED'
+
 function notOffered(sourceId: string): MaasError {
   const message = 'the source is not offered for self-service'
-  return new MaasError('DATABASE_NOT_OFFERED', message, { sourceId })
+  return new MaasError(NOT_OFFERED_CODE, message, { sourceId })
 }
 
 /**

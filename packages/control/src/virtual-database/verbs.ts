@@ -173,15 +173,16 @@ function stop(context: VerbContext, request: HandlerRequest<'stopVirtualDatabase
 async function branch(context: VerbContext, request: HandlerRequest<'branchVirtualDatabase'>) {
   const { params, body, principal } = request
   checkLifetime(principal, body.lifetimeSeconds)
-  checkQuota(principal, body.quotaBytes)
   const actor = ownerOf(principal)
   return context.catalog.transaction(async (trx) => {
     const parent = await loadVirtualDatabase(trx, params.virtualDatabaseId)
     requireState(parent, ['running', 'stopped'])
     requireClone(parent)
     requireOwnLife(parent)
-    await requireStillOffered(trx, principal, parent.sourceId)
-    const source = await loadSource(trx, parent.sourceId)
+    const { sourceId } = parent
+    await requireStillOffered(trx, principal, sourceId)
+    await checkQuota(trx, principal, { sourceId, quotaBytes: body.quotaBytes })
+    const source = await loadSource(trx, sourceId)
     const labels = { ...labelsOf(parent.labelsJson), ...body.labels }
     requireInScope(principal, labels)
     let { bookmarkId } = body
