@@ -154,14 +154,25 @@ requires(NEEDED, () => {
       expect(found.stdout + found.stderr).toContain("ALTER SYSTEM SET wal_level = 'replica';")
       const place = `127.0.0.1:${production.port}`
       const given = ['--name', 'low', '--password-file', join(root, 'right')]
-      const refused = await openmaas(['database', 'protect', 'postgres', place, ...given])
+      const protectLow = () => openmaas(['database', 'protect', 'postgres', place, ...given])
+      const refused = await protectLow()
       expect(refused).toMatchObject({ exitCode: 7 })
       expect(refused.stderr).toMatch(/cannot be protected yet: wal_level is minimal/)
       expect(refused.stderr).toContain("ALTER SYSTEM SET wal_level = 'replica';")
-      await openmaas(['source', 'remove', 'low', '--yes', '--reason', 'a test'])
+      const slots = () => production.sql('select count(*)::int from pg_replication_slots')
+      expect(await slots()).toBe(0)
       await production.sql('alter system reset all')
       await production.restart()
-      expect(await production.sql('select count(*)::int from pg_replication_slots')).toBe(0)
+      // The same line again goes on with the source that it made.
+      const mended = await protectLow()
+      expect(mended.stderr).toMatch(/low was begun before and has no point yet: that goes on/)
+      expect(mended).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/^src_\w+\n$/) })
+      // With a point it is somebody's, and its name taken.
+      expect((await protectLow()).stderr).toMatch(/low/)
+      const removal = ['source', 'remove', 'low', '--yes', '--reason', 'a test']
+      const removed = await openmaas(removal)
+      expect(removed.stderr).toMatch(/its standby is ended by a job.*openmaas job show job_/)
+      await waitFor('its slot is dropped', async () => (await slots()) === 0, LONG)
     })
 
     test('an engine that no plug-in of the host knows is named, with those there are', async () => {

@@ -74,6 +74,7 @@ export const chineseServerRun: Readonly<Record<keyof typeof englishServerRun, st
   'database.remedy': '为满足 {name}，请在生产库执行：',
   'source.ending': '备库由作业结束，其结果会说明生产库上遗留的内容：openmaas job show {id}',
   'database.added': '已创建数据源 {name}:{id}',
+  'database.begun': '{name} 此前已开始但尚无恢复点：继续进行（{id}）',
   'database.protected': '{name} 已受保护：从现在起任意一秒均可恢复。',
   'vdb.ready': '{name} 已就绪，端口 {port}。',
   'vdb.connect': '连接：openmaas vdb connect {id}',

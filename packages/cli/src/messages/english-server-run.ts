@@ -78,6 +78,7 @@ export const englishServerRun = {
   'source.ending':
     'its standby is ended by a job, which says what is left on production: openmaas job show {id}',
   'database.added': '{name} is a source now: {id}',
+  'database.begun': '{name} was begun before and has no point yet: that goes on ({id})',
   'database.protected': '{name} is protected: every second of it can be had from now on.',
   'vdb.ready': '{name} is ready at port {port}.',
   'vdb.connect': 'Connect with: openmaas vdb connect {id}',

@@ -136,12 +136,47 @@ async function sourceOf(server: Server): Promise<Row> {
   }
 }
 
+/**
+ * Makes the source; or takes up the one that the same line made before, when that has come to no
+ * point yet: then what is said now holds, a mended password above all.
+ */
+async function beginSource(server: Server): Promise<{ source: Row; isNew: boolean }> {
+  const wanted = await sourceOf(server)
+  try {
+    const { body } = await translated(() => server.request('createSource', { body: wanted }))
+    return { source: body, isNew: true }
+  } catch (error) {
+    if (!(error instanceof ProblemError) || error.code !== 'NAME_TAKEN') throw error
+    const query = { 'filter[name]': textOf(wanted['name']) }
+    const [found] = (await server.list('listSources', query, { limit: 1 })).rows
+    if (found === undefined || !isBegunBy(found, wanted)) throw error
+    const { etag, id: sourceId } = await loadObject(server, 'source', textOf(found['id']))
+    const { name: _name, kind: _kind, hostId: _hostId, database, ...rest } = wanted
+    // The job that comes next tries the connection, and says more about it.
+    const body = { ...rest, database: { ...(database as Row), check: false } }
+    const wish = { params: { sourceId }, body, ifMatch: etag }
+    return { source: (await server.request('changeSource', wish)).body, isNew: false }
+  }
+}
+
+/** The same database on the same host. */
+function isBegunBy(found: Row, wanted: Row): boolean {
+  const { host, port } = (wanted['database'] as { connection: { host: string; port: number } })
+    .connection
+  const path = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  const isSame =
+    found['kind'] === wanted['kind'] &&
+    found['hostId'] === wanted['hostId'] &&
+    found['path'] === path
+  return isSame && found['lastPointId'] === null
+}
+
 /** Makes the source, and its first point: the copy and everything that follows from it. */
 export const protect = onServer(async (server, _, site) => {
-  const { body: source } = await server.request('createSource', { body: await sourceOf(server) })
+  const { source, isNew } = await beginSource(server)
   const { out, text } = site
   const [sourceId, name] = [textOf(source['id']), textOf(source['name'])]
-  out.note(text('database.added', { name, id: sourceId }))
+  out.note(text(isNew ? 'database.added' : 'database.begun', { name, id: sourceId }))
   const params = { sourceId }
   const { body: started } = await server.request('protectSource', { params, body: {} })
   return followJob(server, started, () => {
