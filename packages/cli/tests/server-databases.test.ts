@@ -162,6 +162,14 @@ describe('--at', () => {
   })
 })
 
+test('what a server refuses is named as it was written on the command line', async () => {
+  const refused = await openmaas(['vdb', 'extend', NAME, '--quota', '5MiB'])
+  expect(refused.code).toBe(2)
+  expect(refused.stderr).toContain('error: --quota: it has written 12.0 MiB already (REQUEST_INV')
+  const forgotten = await openmaas(['vdb', 'extend', NAME, '--quota', '5'])
+  expect(forgotten.stderr).toContain('--quota wants a unit: 5GiB, 5MiB, or 5B for bytes')
+})
+
 test('a promotion says into a pipe where it stands now', async () => {
   const done = await openmaas(['vdb', 'promote', NAME, '--directory', '/srv/pg/a'])
   expect(done.code, done.stderr).toBe(0)

@@ -316,7 +316,8 @@ export const chineseServerHelp: Readonly<Record<keyof typeof englishServerHelp, 
   'server.export': '以 YAML 文档输出配置',
   'server.export.help': '类别：policies、sources、hosts、webhooks、notifications。不含机密。',
   'server.api': '按名称调用任意 API 操作',
-  'server.api.help': '操作名见 /api/openapi.json。name=value 填入路径或查询参数；返回 JSON。',
+  'server.api.help':
+    '用于没有对应命令的操作：名称见 API 参考。name=value 填入所需参数；返回 JSON。',
   'catalog.rebuild': '用存储池重建已停止服务器的目录库',
   'catalog.rebuild.help': `恢复存储池中最新的目录库副本，以及更新的恢复点；没有副本时，主机、数据源
 和策略由恢复点得出。命令中给出的存储池会先被接管。`,

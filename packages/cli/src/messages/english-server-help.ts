@@ -331,8 +331,8 @@ already; what the documents do not name stays as it is. With --dry-run nothing i
   'server.export.help':
     'Kinds: policies, sources, hosts, webhooks, notifications. Without secrets.',
   'server.api': 'Call any operation of the API by its name',
-  'server.api.help': `Operations are those of /api/openapi.json. name=value fills the path or
-the query; answers are JSON.`,
+  'server.api.help': `For what no command does: the name of an operation as the reference of the
+API has it. name=value fills in what it asks for; answers are JSON.`,
   'catalog.rebuild': 'Rebuild the catalog of a stopped server from its pools',
   'catalog.rebuild.help': `Brings back the newest copy of the catalog that a pool holds, and
 every point that is newer than that; without a copy, hosts, sources and policies come from

@@ -100,5 +100,5 @@ export function onServer(run: ServerRun): Run {
     translated(() => {
       const client = makeClient(chooseTarget(site, input.text('context')), site)
       return run(new Server(client, site, input), input, site)
-    })
+    }, input)
 }

@@ -149,8 +149,16 @@ export function showRow(row: Row, options: ShowOptions): void {
   const format = formatOf(input, site)
   if (format === 'json') out.value(row)
   else if (format === 'name') out.line(textOf(row[idField]))
-  else if (format !== 'yaml' && isForPeople(input, site)) out.line(annotated(yamlOf(row), site))
-  else out.line(printableLines(yamlOf(row)))
+  else if (format === 'yaml') out.line(printableLines(yamlOf(row)))
+  else if (isForPeople(input, site)) out.line(annotated(yamlOf(withCommands(row)), site))
+  else out.line(printableLines(yamlOf(withCommands(row))))
+}
+
+/** Where the API has an address, a person has a command. */
+function withCommands(row: Row): Row {
+  if (!('logUrl' in row)) return row
+  const { logUrl: _, ...rest } = row
+  return { ...rest, log: `openmaas job log ${textOf(row['id'])}` }
 }
 
 const MEASURED = /^\s*(?:- )?\w*?(?<unit>Bytes|Ms|Seconds|At|Until): "?(?<value>[^"\s]+)"?$/

@@ -9,6 +9,7 @@ import {
 } from '@openmaas/api/resources/database'
 import type { Source } from '@openmaas/api/resources/source'
 import { MaasError } from '@openmaas/kernel/errors'
+import { formatBytes } from '@openmaas/kernel/units'
 import {
   type DatabaseConnection,
   databaseStatus,
@@ -87,7 +88,7 @@ export async function changeSourceDatabase(
   const { connection = {}, synchronous, assertions, volumeBytes, ...plain } = of.change
   const { password, ...changes } = connection
   if (volumeBytes !== undefined && volumeBytes < (row.volumeBytes ?? 0)) {
-    const message = `a volume only grows: it has ${row.volumeBytes ?? 0} bytes`
+    const message = `a volume only grows: it has ${formatBytes(row.volumeBytes ?? 0)}`
     throw requestInvalid('/database/volumeBytes', message)
   }
   // One that exists is as large as its row says once the job has made it so.

@@ -1,6 +1,7 @@
 /** Verbs of databases: looked at, protected, listed, and what can be recovered of them. */
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { objectNameFrom } from '@openmaas/api/object-name'
 import { MaasError } from '@openmaas/kernel/errors'
 import { fsError } from '@openmaas/kernel/fs-errors'
 import { assertionsOf } from '../assertions.ts'
@@ -116,7 +117,7 @@ async function sourceOf(server: Server): Promise<Row> {
   const retainedLimitBytes = input.size('retained')
   const volumeMaxBytes = input.size('volume-max')
   return {
-    name: input.text('name') ?? `${kind} ${input.positionals[1] ?? ''}`,
+    name: input.text('name') ?? objectNameFrom(`${kind} ${input.positionals[1] ?? ''}`),
     kind,
     hostId: await hostOf(server),
     labels: labelsOf(input, 'label'),

@@ -1,5 +1,6 @@
 /** Verbs of sources. */
 import { hostname } from 'node:os'
+import { objectNameFrom } from '@openmaas/api/object-name'
 import { doDangerous } from '../danger.ts'
 import { followJob } from '../job-watch.ts'
 import { loadObject, listOf, showOf } from '../lists.ts'
@@ -41,7 +42,8 @@ export const add = onServer(async (server, input, site) => {
   // Without a host: this machine, when it is one that the server knows.
   const path = input.positionals.at(-1)!
   const host = input.positionals.length === 1 ? hostname() : input.positionals[0]!
-  const name = input.text('name') ?? (path.split('/').findLast((part) => part !== '') || 'root')
+  const last = path.split('/').findLast((part) => part !== '') ?? ''
+  const name = input.text('name') ?? (objectNameFrom(last) || 'root')
   const body = {
     name,
     hostId: await findId(server, 'host', host),

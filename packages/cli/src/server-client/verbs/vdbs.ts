@@ -1,6 +1,7 @@
 /** Verbs of virtual databases. */
 import { hostname } from 'node:os'
 import { idPattern } from '@openmaas/api/ids'
+import { objectNameFrom } from '@openmaas/api/object-name'
 import type { JobDetail } from '@openmaas/api/resources/job'
 import { MaasError } from '@openmaas/kernel/errors'
 import { formatBytes } from '@openmaas/kernel/units'
@@ -53,7 +54,7 @@ function nameFor({ input, site }: Server, of: string): string {
   const given = input.text('name')
   if (given !== undefined) return given
   const moment = new Date(site.clock.wallMs()).toISOString().slice(0, 19)
-  return `${input.text('for') ?? of} ${moment}`
+  return objectNameFrom(`${input.text('for') ?? of} ${moment}`)
 }
 
 export const create = onServer(async (server, input, site) => {
