@@ -37,7 +37,7 @@ export function useMay(): (permission: Permission) => boolean {
 
 /** A data consumer: clones only, each with a quota and an end; of everything their own. */
 export function isLimited(me: Me | null): boolean {
-  return me !== null && hasLimitedPlug({ actor: me.actor, roles: me.roles, scope: me.scope })
+  return me !== null && hasLimitedPlug(me)
 }
 
 export function useIsLimited(): boolean {
