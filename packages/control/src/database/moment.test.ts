@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { compareReached } from './log-position.ts'
-import { findWay } from './moment.ts'
+import { findWay, mayHold } from './moment.ts'
 import type { DatabasePoint } from './points.ts'
 import { recoverRangeOf } from './recover-range.ts'
 
@@ -26,6 +26,21 @@ function makePoint(takenAt: number, more: Partial<DatabasePoint['mark']> = {}): 
 const points = [makePoint(10_000), makePoint(70_000), makePoint(130_000)]
 const idsOf = ({ candidates }: ReturnType<typeof findWay>) =>
   candidates.map(({ base, later }) => [base.takenAt, later?.takenAt ?? null])
+
+// Goal: nothing is done for a transaction that cannot be found, wherever that can be known.
+test.each([
+  ['postgres', '0/5000', '1 730:745', '729', true],
+  ['postgres', '0/5000', '1 730:745', '744', true],
+  ['postgres', '0/5000', '1 730:745', '745', false],
+  ['postgres', '0/5000', '1', '745', null],
+  ['postgres', '0/5000', '1 730:745', '0/4FFF', true],
+  ['postgres', '0/5000', '1 730:745', '0/5001', false],
+  ['postgres', '0/5000', '1 730:745', 'before_upgrade', null],
+  ['mysql', '0-1-270', '', '0-1-270', true],
+  ['mysql', '0-1-270', '', '0-1-271', false],
+])('a mark of %s at %s (%s) may hold %s: %s', (engine, position, detail, wanted, expected) => {
+  expect(mayHold({ engine, position, detail }, wanted)).toBe(expected)
+})
 
 describe('the way to a moment', () => {
   test('of a second between two points is the earlier one and the log of the later', () => {

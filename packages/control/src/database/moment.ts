@@ -7,7 +7,7 @@
 import { MaasError } from '@openmaas/kernel/errors'
 import type { RecoveryTarget } from '@openmaas/protocols/channel/database-orders'
 import { compareReached, compareTransaction } from './log-position.ts'
-import type { DatabasePoint } from './points.ts'
+import type { DatabaseMark, DatabasePoint } from './points.ts'
 
 export type Moment =
   | { readonly kind: 'newest' }
@@ -106,6 +106,20 @@ function spanOf(points: readonly DatabasePoint[], wanted: string): [number, numb
   const ended = known.indexOf('ended')
   const begin = Math.max(0, known.lastIndexOf('later') - 1)
   return [begin, ended === -1 ? points.length : ended]
+}
+
+/**
+ * Whether a point with this mark may have what is wanted, by itself or with what came between the
+ * mark and its freeze; null: only a recovery tells.
+ */
+export function mayHold(
+  mark: Pick<DatabaseMark, 'engine' | 'position' | 'detail'>,
+  wanted: string,
+) {
+  const reached = compareReached(mark, wanted)
+  if (reached !== null) return reached
+  const known = compareTransaction(mark, wanted)
+  return known === null ? null : known !== 'later'
 }
 
 function tooOld(wanted: string): MaasError {

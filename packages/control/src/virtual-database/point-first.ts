@@ -12,6 +12,11 @@ import type { SourceRow } from '../sources/list.ts'
 /** Before backups that wait: a person does. */
 const PRIORITY = 100
 
+function wantedOf(moment: Moment): string | null {
+  if (moment.kind === 'transaction') return moment.id
+  return moment.kind === 'position' ? moment.position : null
+}
+
 /**
  * @returns the jobs to wait for
  * @throws MaasError DATABASE_TARGET_UNREACHABLE: no point to come has it either
@@ -34,7 +39,9 @@ export async function requestPoint(
   if (!needsPoint && !always) return []
   // The first is the copy itself, which nobody makes for a day.
   const onDemand = points.length > 0
-  const request = protectDatabaseRequest(source, { actor, priority: PRIORITY, onDemand })
+  // The copy itself is wanted whatever it has.
+  const wanted = onDemand ? wantedOf(moment) : null
+  const request = protectDatabaseRequest(source, { actor, priority: PRIORITY, onDemand, wanted })
   const active = await findActiveJob(trx, request.activeKey!)
   // One that is under way may have marked its moment already, before the one that is wanted. And
   // the key is its own: a run of the policy that is due meanwhile is not taken for done.

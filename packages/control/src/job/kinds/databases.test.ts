@@ -96,6 +96,22 @@ describe('protect-database', () => {
     expect(site.hosts.served.size).toBe(0)
   })
 
+  test('takes no point for what is not in the log of production yet', async () => {
+    const site = await makeRunning()
+    const takenFor = (wanted: string) =>
+      site.run(protectDatabaseRequest(source, { actor: 'user:usr_1', onDemand: true, wanted }))
+    expect(await takenFor('FFFF/0')).toMatchObject({
+      state: 'failed',
+      problemJson: expect.stringContaining('no point was taken for it'),
+    })
+    expect(await points(site)).toHaveLength(1)
+    // Of what only a recovery can tell, and of what is there, one is taken.
+    for (const wanted of ['a name of a restore point', '0/1']) {
+      expect(await takenFor(wanted)).toMatchObject({ state: 'succeeded' })
+    }
+    expect(await points(site)).toHaveLength(3)
+  })
+
   test('goes on with the volume that a failed run has left, and seeds it once', async () => {
     const site = await makeSite()
     site.hosts.fail = (each) => (each === 'database.follow' ? 'DATABASE_REFUSED' : undefined)

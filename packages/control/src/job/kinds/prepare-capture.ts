@@ -30,6 +30,8 @@ export const protectParams = z.object({
   receivedOnly: z.boolean().default(false),
   /** Of a group: its log has to reach beyond that moment. */
   afterMs: z.number().nullable().default(null),
+  /** A transaction or a place in the log: no point is taken that cannot have it. */
+  wanted: z.string().nullable().default(null),
 })
 export type ProtectParams = z.infer<typeof protectParams>
 

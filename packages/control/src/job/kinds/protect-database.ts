@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { DatabaseStatus } from '@openmaas/protocols/channel/database-orders'
 import type { Result } from '@openmaas/protocols/channel/orders'
+import { mayHold } from '../../database/moment.ts'
 import { type DatabaseMark, makeDatabaseTag } from '../../database/points.ts'
 import { VOLUME_GROWTH_MAX } from '../../database/room.ts'
 import { connectionOf, loadSourceDatabase, saveStatus } from '../../database/source-database.ts'
@@ -62,12 +63,14 @@ interface DatabaseWish extends ProtectWish {
   readonly receivedOnly?: boolean
   /** By the clock of production: its log has to reach beyond that moment. */
   readonly afterMs?: number | null
+  /** A transaction or a place in the log that the point is taken for. */
+  readonly wanted?: string | null
 }
 
 /** What `engine.enqueue` takes to protect this database. */
 export function protectDatabaseRequest(source: SourceToProtect, wish: DatabaseWish) {
-  const { onDemand = false, receivedOnly = false, afterMs = null } = wish
-  const params = { onDemand, receivedOnly, afterMs }
+  const { onDemand = false, receivedOnly = false, afterMs = null, wanted = null } = wish
+  const params = { onDemand, receivedOnly, afterMs, wanted }
   return makeProtectRequest('protect-database', source, wish, params)
 }
 
@@ -194,6 +197,7 @@ async function mark(services: KindServices, context: Context): Promise<Results['
         signal: context.signal,
       },
     )
+    requireWanted(context, marked)
     if (afterMs === null || marked.atMs > afterMs) return marked
     const behindMs = Math.ceil(afterMs - marked.atMs)
     if (behindMs > CLOCK_WAIT_MAX_MS || round > CLOCK_ROUNDS_MAX) {
@@ -202,6 +206,20 @@ async function mark(services: KindServices, context: Context): Promise<Results['
     }
     await delay(behindMs + 1, undefined, { signal: context.signal })
   }
+}
+
+/**
+ * A point that cannot have what it is taken for would be taken in vain, and be left behind.
+ *
+ * @throws MaasError DATABASE_TARGET_UNREACHABLE
+ */
+function requireWanted({ params, results }: Context, { position }: Results['mark']): void {
+  const { wanted } = params
+  if (wanted === null) return
+  const mark = { engine: results.prepare.engine, ...position }
+  if (mayHold(mark, wanted) !== false) return
+  const message = `there is no ${wanted} in the log of production yet: no point was taken for it`
+  throw new MaasError('DATABASE_TARGET_UNREACHABLE', message, { wanted, isToCome: true })
 }
 
 async function markOf(db: Db, context: Context): Promise<DatabaseMark> {
@@ -337,7 +355,10 @@ export function makeProtectDatabase(services: KindServices): JobDefinition {
       const more = { poolId, mediumId, consistency, position: position.position, prunedBytes }
       return { result: { ...stored, ...more, atMs, clock, warnings: warnings.slice(0, 20) } }
     },
-    ended: (trx, { params: { sourceId }, job, clock }, { state }) =>
-      recordOutcome(trx, { sourceId, purpose: 'protect', jobId: job.id, state, clock }),
+    ended: async (trx, { params: { sourceId, wanted }, job, clock }, { state, problem }) => {
+      // The source is well: somebody asked for what there is not.
+      if (wanted !== null && problem?.code === 'DATABASE_TARGET_UNREACHABLE') return
+      await recordOutcome(trx, { sourceId, purpose: 'protect', jobId: job.id, state, clock })
+    },
   })
 }
