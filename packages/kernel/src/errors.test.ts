@@ -3,6 +3,8 @@ import { AssertionFailure, assert } from './assert.ts'
 import { ERROR_CATEGORIES, ERRORS, isMaasError, MaasError } from './errors.ts'
 
 const CJK = /[\u4e00-\u9fff]/
+/** Punctuation of the other script beside a Chinese character. */
+const HALF_WIDTH = /[\u4e00-\u9fff][,;:!?(]|[,;:!?)][\u4e00-\u9fff]/
 
 describe('the error table', () => {
   test.each(Object.entries(ERRORS))(
@@ -13,6 +15,7 @@ describe('the error table', () => {
       expect(row.en).toMatch(/^[A-Z].*\.$/)
       expect(row.zh).toMatch(CJK)
       expect(row.zh.endsWith('。')).toBe(true)
+      expect(row.zh).not.toMatch(HALF_WIDTH)
       expect(row.en).not.toMatch(CJK)
     },
   )

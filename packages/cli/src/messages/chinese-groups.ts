@@ -23,7 +23,7 @@ export const chineseGroupsHelp: Readonly<Record<keyof typeof englishGroupsHelp, 
 }
 
 export const chineseGroupsRun: Readonly<Record<keyof typeof englishGroupsRun, string>> = {
-  'group.made': '已创建一致性组 {name}:{id}',
+  'group.made': '已创建一致性组 {name}：{id}',
   'group.protected': '{name} 的全部成员可恢复到 {at}。',
   'group.vdbs': '以下虚拟数据库均为 {at} 的数据：',
   'col.members': '成员',

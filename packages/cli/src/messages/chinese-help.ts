@@ -92,7 +92,7 @@ export const chineseHelp: Readonly<Record<keyof typeof englishHelp, string>> = {
   'restore.help': `从恢复点复制文件。目标中已完整存在的不再复制，因此中断后可以继续。
 多数情况下 "plug" 就够了：只需一秒。`,
   'points.summary': '列出恢复点，最新在前',
-  'points.help': `恢复点可用其 ID 的末尾几个字符、"latest"、"latest:名称" 或时间（如 "2 hours ago"、"2小时前"、
+  'points.help': `恢复点可用其 ID 的末尾几个字符、"latest"、"latest：名称" 或时间（如 "2 hours ago"、"2小时前"、
 "yesterday"、"2026-03-01 14:05"）指定：取该时间或之前最新的一个。`,
   'points-delete.summary': '删除恢复点',
   'points-delete.help': '先显示这些恢复点并询问，再删除。空间由 "pool gc" 释放。',
@@ -144,7 +144,7 @@ export const chineseHelp: Readonly<Record<keyof typeof englishHelp, string>> = {
   OPENMAAS_POOL             存储池，同 --pool
   OPENMAAS_PASSPHRASE_FILE  同 --passphrase-file
   OPENMAAS_LANES            同 --lanes
-  OPENMAAS_LANG             同 --lang;否则看 LC_ALL、LC_MESSAGES、LANG
+  OPENMAAS_LANG             同 --lang；否则看 LC_ALL、LC_MESSAGES、LANG
   OPENMAAS_CONTEXT          同 --context
   OPENMAAS_SERVER           未使用上下文时的服务器：https://backup:8730
   OPENMAAS_TOKEN_FILE       保存该服务器令牌的文件
@@ -168,5 +168,5 @@ export const chineseHelp: Readonly<Record<keyof typeof englishHelp, string>> = {
   'reference.jsonTitle': '供程序使用的输出',
   'reference.json': `数据写到标准输出；进度、提示、警告和错误写到标准错误。写入管道时，表格没有表头，各列以制表符分隔，
 数字和时间为原始值（字节、RFC 3339）。使用 --json 时，命令输出一个 JSON 对象或数组，失败时在标准错误
-输出一个如下所示的对象；错误码见 [errors.md](errors.md)。路径不是 UTF-8 时，\`path\` 之外另有 \`pathBytes\`（base64）。`,
+输出一个如下所示的对象；错误码见 [errors.md]（errors.md）。路径不是 UTF-8 时，\`path\` 之外另有 \`pathBytes\`（base64）。`,
 }

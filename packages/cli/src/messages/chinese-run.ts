@@ -101,7 +101,7 @@ export const chineseRun: Readonly<Record<keyof typeof englishRun, string>> = {
   'eject.done': '{id} 已拔出；写入的内容已丢弃。',
   'eject.kept': '{id} 已拔出；恢复使用：openmaas plug --resume {id}',
 
-  'demo.intro': 'OpenMaaS:每一份备份都是可以插上的磁盘。以下一切都发生在 {path} 中。',
+  'demo.intro': 'OpenMaaS：每一份备份都是可以插上的磁盘。以下一切都发生在 {path} 中。',
   'demo.files': '一些值得保存的文件',
   'demo.filesMade': '{files} 个文件，{size}：信件、照片和一份报告',
   'demo.init': '一个用口令加密的存储池',

@@ -31,6 +31,13 @@ describe('the two languages', () => {
   })
 })
 
+// A colon within quotes is what is typed: 'database: select …'.
+test('Chinese texts have the punctuation of their script', () => {
+  const half = /[\u4e00-\u9fff][,;:!?(]|[,;:!?)][\u4e00-\u9fff]/
+  const wrong = Object.entries(chinese).filter(([, text]) => half.test(text))
+  expect(wrong.map(([key]) => key)).toEqual(['server.option.assert'])
+})
+
 describe.each(LANGUAGES)('help in %s', (_name, messages) => {
   const text = makeText(messages)
 
