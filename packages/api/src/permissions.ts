@@ -296,7 +296,7 @@ export function ownerOf(principal: Principal): string {
 }
 
 /** True for one who may only plug writable clones with a quota and a lifetime. */
-export function hasLimitedPlug(principal: Principal): boolean {
+export function hasLimitedPlug(principal: Pick<Principal, 'roles'>): boolean {
   const plugging = principal.roles.filter((role) => ROLE_PERMISSIONS[role].includes('medium.plug'))
   return plugging.length > 0 && plugging.every((role) => LIMITED_PLUG.has(role))
 }
