@@ -5,7 +5,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import process from 'node:process'
 import type { Point } from '@openmaas/api/resources/point'
 import { requires } from '@openmaas/testkit/requires'
@@ -18,6 +18,28 @@ import { OPENMAAS } from '../support/command-line.ts'
 import { findLeftovers } from '../support/leftovers.ts'
 import { attempt, type Outcome } from '../support/program.ts'
 import { removeSource } from './finish.test-support.ts'
+
+/** As after an error that the kernel cannot mend: nothing is written any more until it is mounted anew. */
+async function breakFileSystem(place: string): Promise<void> {
+  const { stdout } = await attempt(['findmnt', '-n', '-o', 'FSTYPE,SOURCE', place])
+  const [type = '', source = ''] = stdout.trim().split(/\s+/)
+  if (type === 'xfs') {
+    await attempt(['xfs_io', '-x', '-c', 'shutdown', place])
+    return
+  }
+  await attempt(['mount', '-o', 'remount,errors=remount-ro', place])
+  writeFileSync(`/sys/fs/ext4/${basename(source)}/trigger_fs_error`, '1')
+}
+
+function isWritable(place: string): boolean {
+  try {
+    writeFileSync(join(place, 'probe'), '')
+    rmSync(join(place, 'probe'))
+    return true
+  } catch {
+    return false
+  }
+}
 
 const MIB = 1024 ** 2
 const LONG = { timeoutMs: 180_000 }
@@ -229,6 +251,26 @@ requires(NEEDED, () => {
       expect(bad.verifiedAt).toBeNull()
       const shown = await openmaas(['point', 'show', bad.id])
       expect(shown.stdout).toMatch(/verification:\n\s+(?:.*\n)*?\s+state: failed/)
+    })
+
+    test('disks that take no writes since an error are mounted anew, and used on', async () => {
+      expect(await openmaas(['vdb', 'create', 'shop', '--name', 'copy'])).toMatchObject({
+        exitCode: 0,
+      })
+      const { items } = await server.api.call('listVirtualDatabases', {})
+      const made = items.find(({ name }) => name === 'copy')!
+      const { mediumId } = (await server.api.call('getSource', { params: { sourceId: sourceId! } }))
+        .database!
+      const places = [mediumId, made.mediumId].map((id) => `/mnt/openmaas/${id}`)
+      for (const place of places) await breakFileSystem(place)
+      expect(places.map(isWritable)).toEqual([false, false])
+      // The standby, by what takes the next point; the copy, by whoever starts it.
+      await protect()
+      for (const verb of ['stop', 'start']) {
+        expect(await openmaas(['vdb', verb, 'copy'])).toMatchObject({ exitCode: 0 })
+      }
+      expect(places.map(isWritable)).toEqual([true, true])
+      await openmaas(['vdb', 'drop', 'copy', '--yes', '--reason', 'a test'])
     })
 
     test('a port that is taken is called so, and a verification by hand says what failed', async () => {

@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { SourcePlugin } from '@openmaas/source-kit/plugin'
 import { makeAgentHandlers } from '../session/handlers.ts'
 import { agentSettings } from '../session/settings.ts'
-import { whyUnusable } from './mount-state.ts'
+import { listMounts, whyUnusable } from './mount-state.ts'
 import { DatabasePlugins } from './plugins.ts'
 
 const MiB = 1024 ** 2
@@ -111,7 +111,7 @@ describe.skipIf(!canMount)(
       const seen: string[] = []
       const handlers = makeHandlers(seen)
       const { point: directory } = mountDisk('ext4', 32 * MiB)
-      expect(await whyUnusable(directory)).toBeNull()
+      expect(await listMounts()).toContainEqual({ path: directory, why: null })
       const activate = handlers['database.activate']!
       expect(await activate(activation(directory), context)).toMatchObject({ state: 'following' })
       run('mount', '-o', 'remount,ro', directory)
@@ -119,6 +119,8 @@ describe.skipIf(!canMount)(
       const asked = { engine: 'postgres', id: ID, directory, connection: null }
       const status = await handlers['database.status']!(asked, context)
       expect(status.reason).toContain('takes no writes')
+      const told = { path: directory, why: expect.stringContaining('takes no writes') }
+      expect(await listMounts()).toContainEqual(told)
       expect(seen).toEqual(['activate'])
     })
 

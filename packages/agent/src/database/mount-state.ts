@@ -6,7 +6,8 @@
  * Nothing here waits for a disk whose node is away: the table of mounts is the kernel's, and the
  * root of what is mounted is in its memory.
  */
-import { realpath, stat } from 'node:fs/promises'
+import { readdir, realpath, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { isMaasError, MaasError } from '@openmaas/kernel/errors'
 import { fsError } from '@openmaas/kernel/fs-errors'
 import type { DatabaseStatus } from '@openmaas/protocols/channel/database-orders'
@@ -41,6 +42,21 @@ export async function whyUnusable(
   if (mount === undefined) return 'is not mounted'
   const isReadOnly = mount.options.split(',').some((option) => NOT_WRITABLE.has(option))
   return isReadOnly ? 'takes no writes any more: its file system met an error' : null
+}
+
+/** Of every place where a medium of a database belongs on this host. */
+export async function listMounts(): Promise<{ path: string; why: string | null }[]> {
+  let names: string[]
+  try {
+    names = await readdir(MEDIA_ROOT)
+  } catch (error) {
+    const { code = 'EIO' } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return []
+    throw fsError(code, 'readdir', MEDIA_ROOT, error)
+  }
+  const mounts = readMounts()
+  const look = async (path: string) => ({ path, why: await whyUnusable(path, () => mounts) })
+  return Promise.all(names.map((name) => look(join(MEDIA_ROOT, name))))
 }
 
 /**

@@ -12,6 +12,7 @@ import type { entryRow, OrderHandlers, PoolTarget, Verb } from '@openmaas/protoc
 import type { z } from 'zod'
 import { makeDatabaseHandlers } from '../database/handlers.ts'
 import { discover } from './discover.ts'
+import { listMounts } from '../database/mount-state.ts'
 import type { AgentPorts, DataPath } from './ports.ts'
 import { checkPath, requireSetting } from './settings.ts'
 import type { AgentSettings } from './settings.ts'
@@ -48,7 +49,10 @@ export function makeAgentHandlers({ ports, settings }: AgentHandlerOptions): Ord
       },
       // Never forbidden: what is attached must be able to go.
       'medium.detach': (params, context) => media.detach(params, context),
-      'medium.attached': (params, context) => media.attached(params, context),
+      'medium.attached': async (params, context) => ({
+        ...(await media.attached(params, context)),
+        mounts: await listMounts(),
+      }),
       'medium.resize': (params, context) => media.resize(params, context),
     }),
     ...(databases !== undefined && makeDatabaseHandlers({ plugins: databases, settings })),

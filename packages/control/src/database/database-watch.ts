@@ -9,6 +9,7 @@ import type { DatabaseStatus } from '@openmaas/protocols/channel/database-orders
 import type { OrderGiver } from '@openmaas/protocols/channel/orders'
 import type { Catalog } from '../catalog/catalog.ts'
 import { mountPathOf } from '../job/kinds/database-media.ts'
+import { lookAtMounts } from '../virtual-database/mount-watch.ts'
 import { lookAtClones } from '../virtual-database/room.ts'
 import { lookAtFollowing } from '../virtual-database/sync-watch.ts'
 import { connectionOf, saveStatus, type SourceDatabaseRow } from './source-database.ts'
@@ -45,7 +46,7 @@ async function lookAll(options: DatabaseWatchOptions, round: number): Promise<vo
   await Promise.all([
     ...rows.map((row) => lookAt(options, row, round)),
     lookAtFollowing(options, round),
-    lookAtClones(options, round),
+    lookAtClones(options, round).then(() => lookAtMounts(options, round)),
   ])
 }
 

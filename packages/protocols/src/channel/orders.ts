@@ -198,6 +198,11 @@ export const ORDERS = {
           }),
         )
         .max(10_000),
+      /** Where media of databases belong, also those of this host's own node; null: it is well. */
+      mounts: z
+        .array(z.object({ path: text, why: text.nullable() }))
+        .max(10_000)
+        .optional(),
     }),
   },
   /**

@@ -155,7 +155,13 @@ export class FakeHosts implements OrderGiver {
           }),
         }
       case 'medium.attached':
-        return { media: [...this.attached.keys()].map((id) => mediumOf(id)) }
+        return {
+          media: [...this.attached.keys()].map((id) => mediumOf(id)),
+          mounts: [...this.attached.keys()].map((id) => {
+            const path = mountPathOf(id)
+            return { path, why: this.databases.readOnly.has(path) ? 'takes no writes' : null }
+          }),
+        }
       case 'pool.check':
         return { problems: [], checkedBytes: 1000 }
       case 'pool.gc':
