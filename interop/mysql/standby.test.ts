@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { DatabaseStatus } from '@openmaas/protocols/channel/database-orders'
 import { findServer, killProcess, sessionMembers } from '@openmaas/source-kit/server-process'
+import { connectLocal } from '@openmaas/source-mysql/private-server'
 import { layoutOf } from '@openmaas/source-mysql/volume'
 import { requires } from '@openmaas/testkit/requires'
 import { waitFor } from '@openmaas/testkit/wait-for'
@@ -149,6 +150,36 @@ requires({ root: true, programs: ['mariadbd', 'mariadb-backup'] }, () => {
     // What the standby has and production's crash lost would be no copy: so its disk must keep it.
     await fixture.production.start()
     await waitFor('it follows', async () => (await follow()).state === 'following', HEAL)
+  })
+
+  test('a standby that stands still is looked at and goes on while production waits for it', async () => {
+    const { plugin, connection, runRoot, production } = fixture
+    await waitFor('it follows', async () => (await follow(true)).state === 'following', HEAL)
+    await onProduction(
+      'SET GLOBAL rpl_semi_sync_master_wait_point = AFTER_SYNC',
+      'SET GLOBAL rpl_semi_sync_master_timeout = 600000',
+      'SET GLOBAL rpl_semi_sync_master_enabled = ON',
+    )
+    {
+      await using local = await connectLocal(layoutOf(place(), { programDirectories: [], runRoot }))
+      await local.run('STOP SLAVE')
+    }
+    // Two commits that wait hold up every question about production's log files.
+    const commits = [700_001, 700_002, 700_003].map((row) =>
+      onProduction(`INSERT INTO app.load_rows (id) VALUES (${row})`),
+    )
+    await using session = await production.session()
+    const wait = async (): Promise<boolean> => {
+      const sql = `SELECT COUNT(*) FROM information_schema.processlist
+                    WHERE info LIKE 'INSERT INTO app%' AND command = 'Query'`
+      return (await session.value(sql)) === '3'
+    }
+    await waitFor('three commits wait', wait, HEAL)
+    const status = await plugin.status({ ...place(), connection }, CONTEXT)
+    expect(status).toMatchObject({ state: 'stopped', mustReseed: false })
+    expect(await follow(true)).toMatchObject({ state: 'following' })
+    await Promise.all(commits)
+    await session.run('SET GLOBAL rpl_semi_sync_master_enabled = OFF')
   })
 
   test('log that production removed before the standby had it means a new seed', async () => {

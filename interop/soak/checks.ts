@@ -9,6 +9,7 @@ import type { Moment, Patient } from './patient.ts'
 
 /** A point a minute, and time for what is killed meanwhile. */
 const POINT_MS = 240_000
+const POINTS_MAX = 100
 /** Of what may be recovered without a point that is taken for it. */
 const RECENT_MS = 5000
 
@@ -94,6 +95,24 @@ export class Checks {
     const commit = known[this.#random.below(Math.max(1, known.length))]
     if (commit === undefined) throw new Error('no commit is known in the range')
     await this.#compare('transaction', { transaction: commit.transaction! }, ({ count }) =>
+      count === commit.seq ? null : `${commit.seq} expected`,
+    )
+  }
+
+  /** The first transaction behind what a point says that it has: it may be in that point, too. */
+  async boundary(): Promise<void> {
+    const { oracle, engine, patient, sourceId } = this.#site
+    const query = { 'filter[sourceId]': sourceId, limit: POINTS_MAX }
+    const { items } = await patient.ask('the points are listed', (api) =>
+      api.call('listPoints', { query }),
+    )
+    // What was committed while the oldest was taken is older than what can be recovered.
+    const point = items[this.#random.below(Math.max(1, items.length - 1))]!
+    const before = oracle.countUntil(engine.placeOf(point.database!.position))
+    const known = oracle.read().slice(before)
+    const commit = known.find(({ transaction }) => transaction !== null)
+    if (commit === undefined) throw new Error(`no commit is known behind ${point.id}`)
+    await this.#compare('boundary', { transaction: commit.transaction! }, ({ count }) =>
       count === commit.seq ? null : `${commit.seq} expected`,
     )
   }

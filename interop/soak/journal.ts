@@ -1,7 +1,7 @@
 /** What happened, as it happens and in the end: times, faults, jobs that failed. */
 import { appendFileSync, writeFileSync } from 'node:fs'
 
-export const CHECK_KINDS = ['newest', 'second', 'transaction', 'synchronous'] as const
+export const CHECK_KINDS = ['newest', 'second', 'transaction', 'boundary', 'synchronous'] as const
 export type CheckKind = (typeof CHECK_KINDS)[number]
 
 /** A check that gave up could not be made: nothing was compared. */

@@ -7,7 +7,8 @@
  * Production with an oracle log that its load writes; control, node and agent each a process of
  * its own; a point a minute. One victim after another, then at random, is killed with SIGKILL:
  * production, agent, node, control, a virtual database, the standby, all engines. All the while
- * moments are recovered on clones and compared with the oracle. Afterwards, with nobody killed,
+ * moments are recovered on clones and compared with the oracle: the newest point, a random second,
+ * a random transaction, the first transaction behind a point. Afterwards, with nobody killed,
  * until so many seconds and so many transactions (--checks) were recovered and compared, for so
  * many minutes at most (--limit). In the end production is killed in synchronous mode, so often.
  * Exit code 1 when anything is not as promised.
@@ -129,7 +130,7 @@ async function killLoop(site: {
 }
 
 async function checkLoop(checks: Checks, endMs: number): Promise<void> {
-  const kinds = ['newest', 'second', 'transaction', 'second', 'transaction'] as const
+  const kinds = ['newest', 'second', 'transaction', 'boundary', 'second', 'transaction'] as const
   for (let number = 0; Date.now() < endMs; number += 1) {
     await checks.check(kinds[number % kinds.length]!)
     await delay(CHECK_PAUSE_MS)

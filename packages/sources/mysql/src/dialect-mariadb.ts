@@ -1,5 +1,5 @@
 /** MariaDB's replication: global transaction ids by domain (mariadb.com/kb: "gtid"). */
-import { CONNECT_RETRY_SECONDS, NOT_CONFIGURED, secondsOf } from './dialect.ts'
+import { CONNECT_RETRY_SECONDS, isPositive, NOT_CONFIGURED, secondsOf } from './dialect.ts'
 import type { Dialect, FollowSource, ReplicaStatus } from './dialect.ts'
 import { MARIADB_GTIDS, parseMariadbPosition } from './gtid.ts'
 import { numberOf } from './session.ts'
@@ -49,6 +49,7 @@ export const MARIADB: Dialect = {
     const [row] = await production.rows(sql)
     return row?.['Value'] === 'ON'
   },
+  isWaiting,
   synchronousRemedy:
     'SET GLOBAL rpl_semi_sync_master_wait_point = AFTER_SYNC;\n' +
     'SET GLOBAL rpl_semi_sync_master_timeout = 4294967295;\n' +
@@ -98,6 +99,10 @@ function statusOf(row: Row): ReplicaStatus {
   }
 }
 
+function isWaiting(production: Session): Promise<boolean> {
+  return isPositive(production, 'Rpl_semi_sync_master_wait_sessions')
+}
+
 async function proveBroken(production: Session, position: string): Promise<string | null> {
   const ours = parseMariadbPosition(position)
   const theirs = parseMariadbPosition((await MARIADB.position(production)) ?? '')
@@ -109,6 +114,8 @@ async function proveBroken(production: Session, position: string): Promise<strin
       return `the standby is at ${domain}-${server}-${sequence}, which production does not have`
     }
   }
+  // What production waits for, it will not have removed.
+  if (await isWaiting(production)) return null
   const [first] = await production.rows('SHOW BINARY LOGS')
   const file = first?.['Log_name']
   if (file === undefined || file === null) return null

@@ -1,5 +1,5 @@
 /** MySQL's replication: sets of global transaction ids (its manual, "Replication with GTIDs"). */
-import { CONNECT_RETRY_SECONDS, NOT_CONFIGURED, secondsOf } from './dialect.ts'
+import { CONNECT_RETRY_SECONDS, isPositive, NOT_CONFIGURED, secondsOf } from './dialect.ts'
 import type { Dialect, FollowSource, ReplicaStatus } from './dialect.ts'
 import { MYSQL_GTIDS } from './gtid.ts'
 import { numberOf } from './session.ts'
@@ -59,6 +59,7 @@ export const MYSQL: Dialect = {
     const [row] = await production.rows(sql)
     return row?.['Value'] === 'ON'
   },
+  isWaiting: (production) => isPositive(production, 'Rpl_semi_sync_source_wait_sessions'),
   synchronousRemedy:
     "INSTALL PLUGIN rpl_semi_sync_source SONAME 'semisync_source.so';\n" +
     'SET PERSIST rpl_semi_sync_source_timeout = 4294967295;\n' +

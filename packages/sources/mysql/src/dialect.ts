@@ -70,6 +70,11 @@ export interface Dialect {
   proveBroken(production: Session, position: string): Promise<string | null>
   /** Whether production waits for a standby with each commit. */
   isSynchronous(production: Session): Promise<boolean>
+  /**
+   * Whether commits wait for a standby now: the next ones hold the lock of the binlog meanwhile, so
+   * a question about its files would wait as long, and might be what keeps the standby away.
+   */
+  isWaiting(production: Session): Promise<boolean>
   readonly synchronousRemedy: string
   identity(session: Session): Promise<string>
 }
@@ -83,6 +88,12 @@ export interface FollowSource {
 }
 
 export const CONNECT_RETRY_SECONDS = 2
+
+/** Of a number among the status of a server; false where it is unknown. */
+export async function isPositive(session: Session, name: string): Promise<boolean> {
+  const [row] = await session.rows(`SHOW GLOBAL STATUS LIKE '${name}'`)
+  return Number(row?.['Value'] ?? 0) > 0
+}
 
 /** NULL: it does not follow now. */
 export function secondsOf(text: string | null | undefined): number | null {

@@ -96,7 +96,7 @@ async function runningStatus(
     return {
       ...result,
       reason: waits ? result.reason : remedy,
-      ...(await behind(production, replica)),
+      ...((await dialect.isWaiting(production)) ? {} : await behind(production, replica)),
     }
   } catch (error) {
     if (!isMaasError(error, 'DATABASE_UNREACHABLE')) throw error
