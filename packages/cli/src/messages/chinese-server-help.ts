@@ -222,7 +222,7 @@ export const chineseServerHelp: Readonly<Record<keyof typeof englishServerHelp, 
   'server.option.all': '也显示已结束的',
   'server.vdb-verify': '校验恢复点确为可用的数据库',
   'server.vdb-verify.help':
-    '在克隆上启动，执行引擎自身的检查与断言后删除；证据保存在作业中。检查未通过时退出码为 6。',
+    '在克隆上启动，执行引擎自身的检查与断言后删除；证据保存在作业中。检查未通过时退出码为 10。',
   'server.media-list': '列出服务器上的介质',
   'server.media-show': '显示介质',
   'server.media-extend': '延长介质有效期',

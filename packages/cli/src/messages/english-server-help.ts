@@ -232,7 +232,7 @@ done, 6 with warnings, 7 failed, 10 damage found, 130 cancelled.`,
   'server.vdb-verify': 'Prove that a point is a database that works',
   'server.vdb-verify.help':
     'Starts it on a clone, runs the checks of the engine and the assertions, and drops it\n' +
-    'again. The evidence stays with the job. Exit code 6 when a check fails.',
+    'again. The evidence stays with the job. Exit code 10 when a check fails.',
   'server.media-list': 'List the media of a server',
   'server.media-show': 'Show a medium',
   'server.media-extend': 'Keep a medium for longer',
