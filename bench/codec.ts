@@ -22,6 +22,7 @@ import { makeData } from '@openmaas/testkit/data'
 import type { PoolId } from '@openmaas/kernel/ids'
 import type { Fs } from '@openmaas/kernel/fs'
 import type { Primitives } from '@openmaas/pool/chunk/primitives'
+import { median } from './measure.ts'
 
 const REPEATS = 5
 const DATA_SIZE = 32 * MiB
@@ -48,10 +49,6 @@ function makeSink(): Fs {
     makeDirectory: none,
   }
   return sink as unknown as Fs
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 }
 
 function measure(bytes: number, run: () => void): number {

@@ -12,6 +12,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { median } from './measure.ts'
 
 /** 256 MiB: beyond the processor's caches, and small enough for two of them anywhere. */
 const DEVICE_SIZE = 256 * 1024 * 1024
@@ -95,10 +96,6 @@ async function stop(child: ChildProcess): Promise<void> {
   const gone = new Promise((resolve) => child.once('exit', resolve))
   child.kill('SIGTERM')
   await gone
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!
 }
 
 export async function run(rounds = 3, seconds = 3): Promise<NbdMeasurement[]> {
