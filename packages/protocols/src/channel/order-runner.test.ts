@@ -36,20 +36,21 @@ describe('a runner of orders', () => {
     expect(calls).toBe(1)
   })
 
-  test('does again what sees to it that something is so, whatever it answered before', async () => {
+  test('does again what sees to it that something is there, whatever it answered', async () => {
     let calls = 0
     const { frames, runner } = run({
-      'medium.detach': () => {
+      'medium.attach': () => {
         calls += 1
-        return Promise.resolve({ detached: calls === 1 })
+        return Promise.resolve({ device: `/dev/loop${calls}`, mountPath: null })
       },
     })
-    const detach = { key: 'k', verb: 'medium.detach', params: { mediumId: 'mdm_1', force: true } }
+    const params = { mediumId: 'mdm_1', readOnly: false, mountPath: null, nbd: null }
     for (const count of [1, 2]) {
-      runner.take(detach)
+      runner.take({ key: 'k', verb: 'medium.attach', params })
       await waitFor('it is done', () => frames.length === count)
     }
-    expect(frames).toMatchObject([{ result: { detached: true } }, { result: { detached: false } }])
+    const devices = frames.map((frame) => frame.type === 'result' && frame.result)
+    expect(devices).toMatchObject([{ device: '/dev/loop1' }, { device: '/dev/loop2' }])
   })
 
   test('answers what it does not know, what is malformed and what fails', async () => {

@@ -410,16 +410,12 @@ export type CheckedParams<V extends Verb> = z.output<(typeof ORDERS)[V]['params'
 export type Result<V extends Verb> = z.output<(typeof ORDERS)[V]['result']>
 
 /**
- * Orders that see to it that something is so. Their answers are not kept: what was so a minute ago
- * may not be so any more, by a kill or by another of these orders, and who finds it so still has
- * done nothing.
+ * Orders that see to it that something is there. Their answers are not kept: what was there a
+ * minute ago may not be any more, by a kill or by an order that took it away, and who finds it
+ * there still has done nothing. What takes it away is told apart by whether there was something:
+ * its answer is kept.
  */
-export const STANDING_VERBS: ReadonlySet<Verb> = new Set<Verb>([
-  'medium.serve',
-  'medium.attach',
-  'medium.detach',
-  'medium.withdraw',
-])
+export const STANDING_VERBS: ReadonlySet<Verb> = new Set<Verb>(['medium.serve', 'medium.attach'])
 
 /** Sent at most twice a second by whoever works on an order. */
 export const orderProgress = z.object({

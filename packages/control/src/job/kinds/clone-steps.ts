@@ -30,7 +30,7 @@ import {
   plugPlace,
   unplugPlace,
 } from './database-media.ts'
-import { AGAIN, withMounts } from './mounted-again.ts'
+import { againOf, attemptOf, withMounts } from './mounted-again.ts'
 import { ORDER_TIMEOUT_MS } from './services.ts'
 import type { KindServices } from './services.ts'
 
@@ -187,8 +187,9 @@ export async function unplugCandidate(
   context: AnyContext,
   { base, log }: ChosenCandidate,
 ): Promise<void> {
-  if (log !== null) await unplugPlace(context, log, { force: true })
-  await unplugPlace(context, base, { force: true })
+  const options = { force: true, suffix: attemptOf(context) }
+  if (log !== null) await unplugPlace(context, log, options)
+  await unplugPlace(context, base, options)
 }
 
 /** Of a virtual database, or of one that is only tried. */
@@ -259,7 +260,8 @@ export async function recoverClone(
       if (isLast || !isMaasError(error, 'DATABASE_TARGET_UNREACHABLE')) throw error
       context.log('info', error.code, `not behind ${candidate.pointId ?? 'the bookmark'}`)
       const { engine, id } = wish
-      await deactivateAt(context, { engine, id, base, immediate: true })
+      const suffix = attemptOf(context)
+      await deactivateAt(context, { engine, id, base, immediate: true, suffix })
       await unplugCandidate(context, candidate)
     }
   }
@@ -281,7 +283,7 @@ async function activateOn(
   const directory = mountPathOf(base.mediumId)
   const logDirectories = log === null ? [] : [mountPathOf(log.mediumId)]
   const media = (): Promise<MediumPlace[]> => Promise.resolve(log === null ? [base] : [base, log])
-  const ending = { engine, id, base, immediate: true, suffix: AGAIN }
+  const ending = { engine, id, base, immediate: true, suffix: againOf(context) }
   const stop = (): Promise<void> => deactivateAt(context, ending)
   return withMounts(services, context, { media, stop }, (suffix) =>
     context.orders.order(
@@ -301,7 +303,7 @@ async function activateOn(
 /** The instance runs: what is left of its log is cleared away by reconciliation. */
 async function letGo(context: AnyContext, log: MediumPlace): Promise<void> {
   try {
-    await unplugPlace(context, log, { force: true })
+    await unplugPlace(context, log, { force: true, suffix: attemptOf(context) })
   } catch (error) {
     context.signal.throwIfAborted()
     const { code, message } = errorToMessage(error)

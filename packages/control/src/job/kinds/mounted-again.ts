@@ -12,8 +12,13 @@ import type { KindServices } from './services.ts'
 
 type AnyContext = StepContext<unknown, unknown>
 
-/** Of the keys of what is done for the second time. */
-export const AGAIN = ':again'
+/**
+ * Of the keys of what one attempt does and undoes: of the next attempt, which has the keys of this
+ * one after a lost answer, it is something else.
+ */
+export const attemptOf = ({ job }: Pick<AnyContext, 'job'>): string => `:${job.attempt}`
+/** Of the keys of what is done for the second time within an attempt. */
+export const againOf = (context: Pick<AnyContext, 'job'>): string => `:again${attemptOf(context)}`
 
 export interface OnMedia {
   readonly media: () => Promise<readonly MediumPlace[]>
@@ -35,16 +40,17 @@ export async function withMounts<T>(
     context.log('warning', error.code, `${error.message}: it is mounted anew`)
   }
   await stop()
+  const suffix = againOf(context)
   for (const place of await media()) {
     const { mediumId, hostId } = place
     const options = { timeoutMs: ORDER_TIMEOUT_MS, signal: context.signal }
-    const key = context.key(`detach:${mediumId}${AGAIN}`)
+    const key = context.key(`detach:${mediumId}${suffix}`)
     // By force: what could not be written back is lost already, and the engine recovers from it.
     const order = { mediumId, force: true }
     await context.orders.order(hostId, 'medium.detach', order, { ...options, key })
-    await plugPlace(services, context, place, { suffix: AGAIN })
+    await plugPlace(services, context, place, { suffix })
   }
-  return work(AGAIN)
+  return work(suffix)
 }
 
 /** Its node knows the medium already, and what it stands on. */
@@ -67,7 +73,7 @@ export function onVolume(
   const { engine, id, hostId, mediumId } = of
   const place = { engine, id, directory: mountPathOf(mediumId) }
   const options = { timeoutMs: ORDER_TIMEOUT_MS, signal: context.signal }
-  const key = context.key(`stop:${mediumId}${AGAIN}`)
+  const key = context.key(`stop:${mediumId}${againOf(context)}`)
   const order = { ...place, connection: null, forget: false }
   return {
     media: async () => [await knownPlace(context, mediumId)],

@@ -4,7 +4,7 @@ import type { VirtualDatabaseRow } from '../../virtual-database/rows.ts'
 import type { StepContext } from '../definition.ts'
 import { deactivateAt, type InstanceWish, wishOf } from './clone-steps.ts'
 import { type MediumPlace, mountPathOf } from './database-media.ts'
-import { AGAIN, knownPlace, withMounts } from './mounted-again.ts'
+import { againOf, knownPlace, withMounts } from './mounted-again.ts'
 import type { KindServices } from './services.ts'
 
 /** A crash recovery of a busy instance reads its log since the last checkpoint. */
@@ -38,7 +38,7 @@ export async function startInstance(
   if (row.directory !== null) return start('')
   const media = async (): Promise<MediumPlace[]> => [await knownPlace(context, place.mediumId)]
   const { engine, id } = row
-  const ending = { engine, id, base: place, immediate: true, suffix: AGAIN }
+  const ending = { engine, id, base: place, immediate: true, suffix: againOf(context) }
   const stop = (): Promise<void> => deactivateAt(context, ending)
   return withMounts(services, context, { media, stop }, start)
 }
