@@ -2,7 +2,9 @@
  * Names that people give: to sources, policies, groups, virtual databases and bookmarks. They
  * stand in command lines, in addresses such as host/name and name@time, in lists and messages.
  */
-import { NAME_LENGTH_MAX } from './resources/common.ts'
+
+/** Long enough for any name a person would type. */
+export const NAME_LENGTH_MAX = 128
 
 const FIRST = String.raw`\p{L}\p{N}`
 /** Blanks stand within a name only. The brackets are those of both scripts. */

@@ -5,9 +5,10 @@
  */
 import { z } from 'zod'
 import { type ControlKind, idPattern } from '../ids.ts'
+import { NAME_LENGTH_MAX } from '../object-name.ts'
 
-/** Long enough for any name a person would type. */
-export const NAME_LENGTH_MAX = 128
+export { NAME_LENGTH_MAX }
+
 /** PATH_MAX of Linux. */
 export const PATH_LENGTH_MAX = 4096
 export const TEXT_LENGTH_MAX = 4096

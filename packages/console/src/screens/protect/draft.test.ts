@@ -26,6 +26,9 @@ describe('what is about to be protected', () => {
     expect(suggestName('/srv/www', 'web-1', new Set(['www']))).toBe('web-1-www')
     expect(suggestName('/srv/www', 'web-1', new Set(['www', 'web-1-www']))).toBe('web-1-www-2')
     expect(suggestName('/', 'web-1', new Set())).toBe('root')
+    // Of letters that a name has.
+    expect(suggestName('/root/.ssh', 'web-1', new Set())).toBe('ssh')
+    expect(suggestName('[fd00::2]:5432', 'web-1', new Set())).toBe('fd00::2-:5432')
   })
 
   test('cannot be reviewed before it is complete', () => {

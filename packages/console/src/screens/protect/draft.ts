@@ -1,4 +1,5 @@
 /** What is about to be protected: defaults, what is missing, and three ways to say it. */
+import { objectNameFrom } from '@openmaas/api/object-name'
 import { isDatabaseKind } from '@openmaas/api/resources/source'
 import type { BodyFor } from '@openmaas/api/routes/routes'
 import { isRate, rateOf, rulesOf } from '../sources/settings-form.ts'
@@ -9,7 +10,8 @@ export const NO_POLICY = 'none'
 
 /** `/srv/www` → `www`; two of one name are told apart by the host. */
 export function suggestName(path: string, hostName: string, taken: ReadonlySet<string>): string {
-  const last = path.split('/').findLast((part) => part !== '') ?? 'root'
+  const part = path.split('/').findLast((each) => each !== '') ?? ''
+  const last = objectNameFrom(part) || 'root'
   const names = [last, `${hostName}-${last}`]
   for (let number = 2; ; number += 1) {
     const free = names.find((name) => !taken.has(name))

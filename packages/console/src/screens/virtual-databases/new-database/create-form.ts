@@ -1,4 +1,5 @@
 /** What is asked for before a virtual database is made, what is sent, and the same by CLI. */
+import { objectNameFrom } from '@openmaas/api/object-name'
 import type { AutoRefresh } from '@openmaas/api/resources/virtual-database'
 import { shellWord } from '../snippets.ts'
 import type { MomentBody } from './moment.ts'
@@ -34,7 +35,14 @@ const DAY_SECONDS = 86_400
 const QUOTA_LIMITED_GIB = 10
 const REASON_LENGTH_MIN = 3
 
-export function emptyForm(isLimited: boolean): CreateForm {
+/** What a limited role may have at most is the volume of the source; null: it is not known. */
+function limitedQuotaGib(mostBytes: number | null): number {
+  if (mostBytes === null) return QUOTA_LIMITED_GIB
+  // Rounded down: a byte more is refused.
+  return Math.min(QUOTA_LIMITED_GIB, Math.floor((mostBytes / GIB) * 100) / 100)
+}
+
+export function emptyForm(isLimited: boolean, mostBytes: number | null = null): CreateForm {
   return {
     name: null,
     hostId: null,
@@ -42,7 +50,7 @@ export function emptyForm(isLimited: boolean): CreateForm {
     isOpen: false,
     user: 'openmaas',
     lifetimeSeconds: 7 * DAY_SECONDS,
-    quotaGib: isLimited ? QUOTA_LIMITED_GIB : null,
+    quotaGib: isLimited ? limitedQuotaGib(mostBytes) : null,
     refresh: 'off',
     cron: '',
     purpose: '',
@@ -55,7 +63,7 @@ export function emptyForm(isLimited: boolean): CreateForm {
 export function proposeName(sourceName: string, now: Date): string {
   const two = (value: number): string => String(value).padStart(2, '0')
   const day = `${two(now.getMonth() + 1)}${two(now.getDate())}`
-  return `${sourceName}-${day}-${two(now.getHours())}${two(now.getMinutes())}`
+  return objectNameFrom(`${sourceName}-${day}-${two(now.getHours())}${two(now.getMinutes())}`)
 }
 
 const USER = /^[a-z_][a-z0-9_]{0,30}$/
