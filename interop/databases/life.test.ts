@@ -280,8 +280,8 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
         port,
       }
       // As long as production answers, nobody stands in its place.
-      const early = begun(await api.call('recoverProduction', { body: wish }))
-      await expect(finish(api, early.jobId)).rejects.toThrow('PRODUCTION_ANSWERS')
+      const early = api.call('recoverProduction', { body: wish })
+      await expect(early).rejects.toThrow(/production answers at .*: stop it first/)
 
       const application = as('app', 'of old', port)
       const writer = new Writer(application, 100_000)
