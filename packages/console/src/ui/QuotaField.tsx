@@ -2,6 +2,8 @@
 import InputNumber from 'antd/es/input-number'
 
 const QUOTA_GIB_MAX = 1_000_000
+/** Of a small database, whose volume bounds it, less than one. */
+const QUOTA_GIB_MIN = 0.1
 
 interface QuotaFieldProps {
   readonly label: string
@@ -18,7 +20,7 @@ export function QuotaField({ label, none, help, value, onChange, testId }: Quota
     <label>
       {label}
       <InputNumber
-        min={1}
+        min={QUOTA_GIB_MIN}
         max={QUOTA_GIB_MAX}
         value={value}
         placeholder={none}

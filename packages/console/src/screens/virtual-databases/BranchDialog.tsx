@@ -51,7 +51,7 @@ export function BranchDialog({ database, bookmarkId, onClose }: Props) {
   const { id, name: parentName } = database
   const [name, setName] = useState(`${parentName}-branch`)
   const [from, setFrom] = useState(bookmarkId ?? NOW)
-  const [wish, setWish] = useState(() => emptyForm(isLimited))
+  const [wish, setWish] = useState(() => emptyForm(isLimited, database.quotaBytes))
   const { data } = useQuery(bookmarksQuery(id))
   const bookmarks = (data?.items ?? []).filter(({ state }) => state === 'available')
   const { lifetimeSeconds, quotaGib } = wish

@@ -48,6 +48,14 @@ describe('a point started where production stood', () => {
   })
 })
 
+test('the quota that is proposed to a limited role fits into the volume of the source', () => {
+  expect(emptyForm(true).quotaGib).toBe(10)
+  expect(emptyForm(true, 100 * 1024 ** 3).quotaGib).toBe(10)
+  expect(emptyForm(true, 1024 ** 3 + 1).quotaGib).toBe(1)
+  expect(emptyForm(true, 1024 ** 3 / 4).quotaGib).toBe(0.25)
+  expect(emptyForm(false, 1024 ** 3).quotaGib).toBeNull()
+})
+
 describe('what a refresh takes away', () => {
   const made = { liveSync: false, createdAt: iso(-DAY_MS), readyAt: iso(-1000) }
 

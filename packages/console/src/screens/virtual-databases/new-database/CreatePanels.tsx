@@ -64,7 +64,7 @@ function useDraft({ source, hosts, search }: Props) {
   const now = useNow(NOW_EVERY_MS)
   const range = useQuery(recoverRangeQuery(source.id))
   const [moment, setMoment] = useState(() => firstMoment(search))
-  const [form, setForm] = useState(() => emptyForm(isLimited))
+  const [form, setForm] = useState(() => emptyForm(isLimited, source.database?.volumeBytes ?? null))
   const [begun] = useState(() => new Date())
   const offer = isLimited ? (source.database?.selfService ?? 'off') : 'on'
   const ownHostId = source.database?.standbyHostId ?? source.hostId
