@@ -1,5 +1,5 @@
 /** A production PostgreSQL, from its first protection to a virtual database that left no trace. */
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -216,6 +216,40 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
         query: { 'filter[state]': 'dropped' },
       })
       expect(dropped.map(({ purpose }) => purpose)).toContain('job-1')
+    })
+
+    test('says before there is a job what it would meet', async () => {
+      const { api } = server
+      const query = { 'filter[active]': 'true' } as const
+      const { items } = await api.call('listVirtualDatabases', { query })
+      const params = { virtualDatabaseId: items.find(({ name }) => name === 'second')!.id }
+      const look = (directory: string) =>
+        api.call('promoteVirtualDatabase', { params, body: { directory }, dryRun: true })
+      // A disk in memory is none of the host's.
+      await expect(look(join(root, 'promoted'))).rejects.toMatchObject({ code: 'DIRECTORY_UNFIT' })
+      const fit = `/var/tmp/openmaas-promoted-${process.pid}`
+      expect(await look(fit)).toMatchObject({ plan: [{ action: `move it to ${fit}` }] })
+      expect(existsSync(fit)).toBe(false)
+
+      const change = (connection: object) => {
+        const body = { database: { connection } }
+        return api.call('changeSource', { params: { sourceId }, body, ifMatch: '*' })
+      }
+      await expect(change({ port: 1 })).rejects.toMatchObject({ code: 'DATABASE_UNREACHABLE' })
+      await expect(change({ password: 'a typo' })).rejects.toMatchObject({
+        code: 'DATABASE_DENIED',
+      })
+      await change({ password: 'let me in' })
+    })
+
+    test('takes no point for a transaction that production does not know', async () => {
+      const query = { 'filter[sourceId]': sourceId }
+      const countOf = async () => (await server.api.call('listPoints', { query })).items.length
+      const before = await countOf()
+      const body = { name: 'unknown', sourceId, transaction: '4000000000', hostId }
+      const made = begun(await server.api.call('createVirtualDatabase', { body }))
+      await expect(finish(server.api, made.jobId)).rejects.toThrow(/no point was taken for it/)
+      expect(await countOf()).toBe(before)
     })
 
     test('leaves no mount, loop device, process or port of a virtual database', async () => {
