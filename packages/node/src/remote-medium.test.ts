@@ -18,6 +18,7 @@ import { requires } from '@openmaas/testkit/requires'
 import { HOST_ID, Pki } from './data/pki.test-support.ts'
 import { NodeProcess } from './node-process.test-support.ts'
 
+const run = promisify(execFile)
 const refused = (code: string): Error => expect.objectContaining({ code }) as Error
 // Of this process alone: what is attached has a place of its own in /run.
 const MEDIUM = `mnt_remote${process.pid}`
@@ -131,6 +132,24 @@ requires({ programs: ['openssl'], paths: ['/dev/fuse', '/dev/loop-control'], roo
     const gone = await node.order('medium.withdraw', { ...place, force: false })
     expect(gone).toEqual({ withdrawn: true })
     expect((await node.order('medium.served', { poolId })).media).toEqual([])
+  })
+
+  test('a mount that is gone, or takes no writes since an error, is made anew', async () => {
+    await serve()
+    const { device, mountPath } = await attachRemote(options(), request())
+    writeFileSync(`${mountPath!}/before`, 'kept')
+    await run('umount', [mountPath!])
+    expect(await attachRemote(options(), request())).toMatchObject({ mountPath })
+    expect(readFileSync(`${mountPath!}/before`, 'utf8')).toBe('kept')
+    const source = listMounts().find(({ target }) => target === mountPath)!.source
+    expect([device, source].every((path) => path.startsWith('/dev/loop'))).toBe(true)
+    await run('mount', ['-o', 'remount,errors=remount-ro', mountPath!])
+    writeFileSync(`/sys/fs/ext4/${source.slice('/dev/'.length)}/trigger_fs_error`, '1')
+    expect(() => writeFileSync(`${mountPath!}/after`, '')).toThrow(/EROFS/)
+    await detachRemote({ data: site.join('agent') }, { mediumId: MEDIUM, force: true })
+    await attachRemote(options(), request())
+    writeFileSync(`${mountPath!}/after`, 'taken')
+    expect(readFileSync(`${mountPath!}/before`, 'utf8')).toBe('kept')
   })
 
   test('whoever is killed, the disk goes on and keeps what was written', async () => {

@@ -1,7 +1,12 @@
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { SourcePlugin } from '@openmaas/source-kit/plugin'
+import { LOG_SIZE_MAX } from '@openmaas/source-kit/run-logs'
+import { waitFor } from '@openmaas/testkit/wait-for'
 import { makeAgentHandlers } from '../session/handlers.ts'
 import { agentSettings } from '../session/settings.ts'
 import { DatabasePlugins } from './plugins.ts'
@@ -64,6 +69,20 @@ describe('orders about databases', () => {
     // What cannot be flushed is no good moment.
     const gone = mark({ ...here, directory: '/nothing/here' }, context)
     await expect(gone).rejects.toMatchObject({ code: 'DATABASE_PROGRAM_FAILED' })
+  })
+
+  // The agent's own place: nothing else would show that it looks there by itself.
+  test.skipIf(process.getuid?.() !== 0)('bound the logs of all servers of this host', async () => {
+    const run = `/run/openmaas-db/vdb_test${process.pid}`
+    mkdirSync(run, { recursive: true })
+    try {
+      const log = join(run, 'server.log')
+      writeFileSync(log, Buffer.alloc(LOG_SIZE_MAX + 1))
+      makeHandlers([makePlugin([])])
+      await waitFor('it is emptied', () => statSync(log).size === 0, { timeoutMs: 60_000 })
+    } finally {
+      rmSync(run, { recursive: true })
+    }
   })
 
   test('that were cancelled while they waited are not begun', async () => {
