@@ -9,6 +9,7 @@ import { basename, dirname, join } from 'node:path'
 import process from 'node:process'
 import { z } from 'zod'
 import { MaasError } from '@openmaas/kernel/errors'
+import { fsError } from '@openmaas/kernel/fs-errors'
 import { formatBytes } from '@openmaas/kernel/units'
 import { syncDirectory } from '@openmaas/source-kit/layout'
 import { readState, writeState } from '@openmaas/source-kit/state-file'
@@ -156,7 +157,16 @@ function requireLocal(directory: string): void {
   }
 }
 
-const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined
+/** Below a file there is nothing. */
+function isThere(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+  } catch (error) {
+    const { code = 'EIO' } = error as NodeJS.ErrnoException
+    if (code === 'ENOTDIR') return false
+    throw fsError(code, 'lstat', path, error)
+  }
+}
 
 function unfit(directory: string, why: string): MaasError {
   return new MaasError('DIRECTORY_UNFIT', `${directory} ${why}`, { directory })
