@@ -34,6 +34,25 @@ test.each([
     { rule: 'name', name: 'a/b' },
     expect.stringMatching(/^名称须以/),
   ],
+  [
+    'USAGE',
+    'x',
+    { option: 'nmae', unknown: '--nmae', near: 'name' },
+    '没有选项 --nmae；是否为 --name？',
+  ],
+  ['USAGE', 'x', { option: 'at', wants: '<time>' }, '--at 需要一个值：<time>'],
+  [
+    'USAGE',
+    'x',
+    { command: 'vdb show', usage: 'openmaas vdb show <vdb>' },
+    '参数不足；用法：openmaas vdb show <vdb>',
+  ],
+  [
+    'USAGE',
+    'x',
+    { option: 'quota', size: '5' },
+    expect.stringMatching(/^--quota 需要带单位的大小/),
+  ],
 ])('%s is said in Chinese', (code, message, details, expected) => {
   expect(chineseProblem({ code, message, details })).toEqual(expected)
 })

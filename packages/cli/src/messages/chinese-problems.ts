@@ -122,7 +122,23 @@ const clocks: Say = ({ behindMs }, message) =>
     ? `生产库的时钟比一致性组的时刻慢 ${formatDuration(behindMs)}`
     : `生产主机的时钟相差过大（${message}）`
 
+/** What the parser of command lines says. */
+const usage: Say = ({ option, unknown, near, wants, size, choices, extra, usage: line }) => {
+  if (textOf(unknown) !== undefined) {
+    const meant = textOf(near) === undefined ? '' : `；是否为 --${textOf(near)}？`
+    return `没有选项 ${textOf(unknown)}${meant}`
+  }
+  if (textOf(wants) !== undefined) return `--${textOf(option)} 需要一个值：${textOf(wants)}`
+  if (Array.isArray(choices)) return `--${textOf(option)} 只能是 ${choices.join('、')}`
+  if (textOf(size) !== undefined) {
+    return `--${textOf(option)} 需要带单位的大小，如 512M 或 20GiB，而不是“${textOf(size)}”`
+  }
+  if (textOf(extra) !== undefined) return `多余的参数“${textOf(extra)}”；用法：${textOf(line)}`
+  return textOf(line) === undefined ? undefined : `参数不足；用法：${textOf(line)}`
+}
+
 const PROBLEMS: Readonly<Record<string, Say>> = {
+  USAGE: usage,
   CANCELLED: quoting('已取消'),
   OBJECT_NOT_FOUND: notFound,
   OBJECT_AMBIGUOUS: ambiguous,

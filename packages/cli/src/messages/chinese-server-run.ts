@@ -9,6 +9,11 @@ export const chineseServerRun: Readonly<Record<keyof typeof englishServerRun, st
   'list.more': '仅显示前 {limit} 条；用 --limit 显示更多。',
   'usage.time':
     '--{option} 需要一个时刻（如 "2026-11-23 14:03:07+08"、"上周二 14:03"、"2小时前"），而不是“{value}”',
+  'usage.duration': '--{option} 需要一个时长，如 2h，而不是“{value}”',
+  'usage.extend': '“openmaas vdb extend”需要 --ttl 或 --quota',
+  'usage.directory': '“openmaas vdb promote”需要 --directory',
+  'usage.productionPort': '--as-production 需要 --port：应用连接生产库的端口',
+  'usage.change': '“openmaas database change”需要指定更改的内容',
   'usage.yes': '此操作需要确认：请先用 --dry-run 查看，再给出 --yes',
   'usage.reason': '此操作需要说明原因：--reason 文字',
   'moment.at': '时刻：{moment}',

@@ -7,6 +7,11 @@ export const englishServerRun = {
   'list.more': 'Only the first {limit} are shown; --limit shows more.',
   'usage.time':
     '--{option} wants a time ("2026-11-23 14:03:07+02", "14:03 last Tue", "2h ago"), not "{value}"',
+  'usage.duration': '--{option} wants a time such as 2h, not "{value}"',
+  'usage.extend': '"openmaas vdb extend" wants --ttl or --quota',
+  'usage.directory': '"openmaas vdb promote" wants --directory',
+  'usage.productionPort': '--as-production wants --port: where applications look for production',
+  'usage.change': '"openmaas database change" wants what to change',
   'usage.yes': 'this needs a yes: look at it with --dry-run, then give --yes',
   'usage.reason': 'this needs a reason: --reason TEXT',
   'moment.at': 'at {moment}',

@@ -68,7 +68,7 @@ export class Input {
     const message = isBare
       ? `--${name} wants a unit: ${value}GiB, ${value}MiB, or ${value}B for bytes`
       : `--${name} wants a size such as 512M or 10G, not "${value}"`
-    throw new MaasError('USAGE', message, { option: name })
+    throw new MaasError('USAGE', message, { option: name, size: value })
   }
 
   choice<T extends string>(name: string, choices: readonly T[]): T | undefined {
@@ -77,7 +77,7 @@ export class Input {
     const found = choices.find((choice) => choice === value)
     if (found !== undefined) return found
     const message = `--${name} wants ${choices.join(', ')}, not "${value}"`
-    throw new MaasError('USAGE', message, { option: name })
+    throw new MaasError('USAGE', message, { option: name, choices })
   }
 }
 
@@ -153,13 +153,17 @@ function takeValue(option: OptionSpec, spelled: string, rest: string[]): string 
   if (value !== undefined && !(value.startsWith('-') && value.length > 1)) {
     return filled(option, spelled, value)
   }
-  throw usage(`${spelled} wants a value: ${option.value}`, option.name)
+  throw wantsValue(`${spelled} wants a value: ${option.value}`, option)
 }
 
 /** Rule: a variable that a script forgot to set is never taken for the current directory. */
 function filled(option: OptionSpec, spelled: string, value: string): string {
   if (value !== '' || option.optionalValue !== undefined) return value
-  throw usage(`${spelled} wants a value that is not empty: ${option.value}`, option.name)
+  throw wantsValue(`${spelled} wants a value that is not empty: ${option.value}`, option)
+}
+
+function wantsValue(message: string, { name, value }: OptionSpec): MaasError {
+  return new MaasError('USAGE', message, { option: name, wants: value ?? '' })
 }
 
 function usage(message: string, option: string): MaasError {
@@ -173,7 +177,8 @@ function unknownOption(options: readonly OptionSpec[], spelled: string): MaasErr
     options.map((option) => option.name),
   )
   const suggestion = near === undefined ? '' : `; did you mean --${near}?`
-  return usage(`unknown option ${spelled}${suggestion}`, name)
+  const details = { option: name, unknown: spelled, ...(near !== undefined && { near }) }
+  return new MaasError('USAGE', `unknown option ${spelled}${suggestion}`, details)
 }
 
 function checkCount(spec: CommandSpec, positionals: readonly string[]): void {
@@ -184,7 +189,7 @@ function checkCount(spec: CommandSpec, positionals: readonly string[]): void {
   }
   if (positionals.length > countMax) {
     const extra = positionals[countMax]!
-    throw new MaasError('USAGE', `unexpected argument "${extra}"`, details)
+    throw new MaasError('USAGE', `unexpected argument "${extra}"`, { ...details, extra })
   }
   if (positionals.includes('')) throw new MaasError('USAGE', 'an argument is empty', details)
 }

@@ -226,7 +226,7 @@ export const change = onServer(async (server, input, site) => {
     ...(volumeMaxBytes !== undefined && { volumeMaxBytes }),
   }
   if (Object.keys(database).length === 0) {
-    throw new MaasError('USAGE', '"openmaas database change" wants what to change')
+    throw new MaasError('USAGE', site.text('usage.change'))
   }
   const params = { sourceId: id }
   const body = { database }

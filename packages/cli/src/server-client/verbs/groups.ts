@@ -20,12 +20,12 @@ async function policyOf(server: Server): Promise<Row> {
   return { policyId: text === 'none' ? null : await findId(server, 'policy', text) }
 }
 
-function durationOf({ input }: Server, option: string, unitMs: number): number | undefined {
+function durationOf({ input, site }: Server, option: string, unitMs: number): number | undefined {
   const text = input.text(option)
   if (text === undefined) return undefined
   const durationMs = parseDuration(text)
   if (durationMs !== undefined) return Math.round(durationMs / unitMs)
-  throw new MaasError('USAGE', `--${option} wants a time such as 2h, not "${text}"`, { option })
+  throw new MaasError('USAGE', site.text('usage.duration', { option, value: text }), { option })
 }
 
 async function findAll(server: Server, names: readonly string[]): Promise<string[]> {

@@ -29,8 +29,7 @@ export const open = onServer(sync('openVirtualDatabase'))
 export const promote = onServer(async (server, input, site) => {
   const directory = input.text('directory')
   if (directory === undefined) {
-    const message = '"openmaas vdb promote" wants --directory'
-    throw new MaasError('USAGE', message, { option: 'directory' })
+    throw new MaasError('USAGE', site.text('usage.directory'), { option: 'directory' })
   }
   const virtualDatabaseId = await find(server)
   const params = { virtualDatabaseId }
@@ -64,8 +63,7 @@ export async function recoverProduction(server: Server, name: string): Promise<n
   const of = input.positionals[0]!
   const port = input.integer('port', { min: 1, max: 65_535 })
   if (port === undefined) {
-    const message = '--as-production wants --port: where applications look for production'
-    throw new MaasError('USAGE', message, { option: 'port' })
+    throw new MaasError('USAGE', site.text('usage.productionPort'), { option: 'port' })
   }
   const approvalId = input.text('approval')
   const source = await sourceOf(server, of)

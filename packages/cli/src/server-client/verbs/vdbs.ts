@@ -24,13 +24,13 @@ export const list = onServer(listOf('vdb'))
 const BOOKMARKS_MAX = 1000
 
 /** `--drop-after 2h`; `never` keeps it. */
-function lifetimeOf({ input }: Server, option: string): Row {
+function lifetimeOf({ input, site }: Server, option: string): Row {
   const text = input.text(option)
   if (text === undefined) return {}
   if (text === 'never') return { lifetimeSeconds: null }
   const durationMs = parseDuration(text)
   if (durationMs !== undefined) return { lifetimeSeconds: Math.round(durationMs / 1000) }
-  throw new MaasError('USAGE', `--${option} wants a time such as 2h, not "${text}"`, { option })
+  throw new MaasError('USAGE', site.text('usage.duration', { option, value: text }), { option })
 }
 
 function instanceOf(server: Server): Row {
@@ -204,7 +204,7 @@ export const extend = onServer(async (server, input, site) => {
   const lifetime = lifetimeOf(server, 'ttl')
   const quotaBytes = input.size('quota')
   if (!('lifetimeSeconds' in lifetime) && quotaBytes === undefined) {
-    throw new MaasError('USAGE', '"openmaas vdb extend" wants --ttl or --quota', { option: 'ttl' })
+    throw new MaasError('USAGE', site.text('usage.extend'), { option: 'ttl' })
   }
   const virtualDatabaseId = await find(server)
   const params = { virtualDatabaseId }
