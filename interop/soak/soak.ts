@@ -9,9 +9,10 @@
  * production, agent, node, control, a virtual database, the standby, all engines. All the while
  * moments are recovered on clones and compared with the oracle: the newest point, a random second,
  * a random transaction, the first transaction behind a point. Afterwards, with nobody killed,
- * until so many seconds and so many transactions (--checks) were recovered and compared, for so
- * many minutes at most (--limit). In the end production is killed in synchronous mode, so often.
- * Exit code 1 when anything is not as promised.
+ * until so many seconds and so many transactions (--checks) were recovered and compared, and a
+ * fourth as many first transactions behind a point; for so many minutes at most (--limit). In the
+ * end production is killed in synchronous mode, so often. Exit code 1 when anything is not as
+ * promised.
  */
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
@@ -139,14 +140,14 @@ async function checkLoop(checks: Checks, endMs: number): Promise<void> {
 
 /** What the time did not suffice for, with nobody killed. */
 async function topUp(checks: Checks): Promise<void> {
-  const wanted = Number(values.checks)
+  const each = Number(values.checks)
   const endMs = Date.now() + Number(values.limit) * 60_000
-  for (const kind of ['second', 'transaction'] as const) {
-    while (journal.compared(kind) < wanted && Date.now() < endMs) await checks.check(kind)
+  const wanted = { second: each, transaction: each, boundary: Math.ceil(each / 4) } as const
+  for (const kind of ['second', 'transaction', 'boundary'] as const) {
+    while (journal.compared(kind) < wanted[kind] && Date.now() < endMs) await checks.check(kind)
     const compared = journal.compared(kind)
-    if (compared < wanted) {
-      journal.fault(`${compared} of ${wanted} (${kind}) were compared in ${values.limit} min more`)
-    }
+    if (compared >= wanted[kind]) continue
+    journal.fault(`${compared} of ${wanted[kind]} (${kind}) compared, ${values.limit} min later`)
   }
 }
 
