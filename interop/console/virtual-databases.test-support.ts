@@ -2,92 +2,14 @@
  * Virtual databases of a real production PostgreSQL, by clicks: made, connected to, bookmarked,
  * refreshed, dropped; and as a data consumer has them, who asks for consent first.
  */
-import { chmodSync, existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { withConnection } from '@openmaas/source-postgres/connection'
 import { waitFor } from '@openmaas/testkit/wait-for'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { finish } from '../databases/finish.test-support.ts'
-import { folderOf, Production } from '../postgres/production.test-support.ts'
 import { LOOKS } from './browser.test-support.ts'
 import type { ConsoleSite, Visit } from './browser.test-support.ts'
 import { enterAs } from './people.test-support.ts'
-
-const MIB = 1024 ** 2
-/** Recovery of a clone on a busy machine. */
-const READY_MAX_MS = 180_000
-const LIMIT = { timeoutMs: READY_MAX_MS }
-
-/** A production that is protected, and offered to data consumers with consent. */
-class Shop implements AsyncDisposable {
-  readonly #site: ConsoleSite
-  readonly production: Production
-  sourceId = ''
-  /** Of the shop and another database, which nobody reaches. */
-  groupId = ''
-
-  private constructor(site: ConsoleSite, production: Production) {
-    this.#site = site
-    this.production = production
-  }
-
-  static async start(site: ConsoleSite): Promise<Shop> {
-    // The user of the servers passes through it.
-    chmodSync(site.directory.path, 0o755)
-    const production = await Production.make(site.directory.join('production'), { major: 15 })
-    await production.sql('create table goods (row int primary key); insert into goods values (1)')
-    return new Shop(site, production)
-  }
-
-  async protect(): Promise<void> {
-    const { api } = this.#site.server
-    const { items } = await api.call('listHosts')
-    const hostId = items.find(({ kind }) => kind === 'agent')!.id
-    const { port } = this.production
-    const connection = { host: '127.0.0.1', port, user: 'openmaas', password: 'let me in' }
-    const database = { connection, volumeBytes: 1024 * MIB, selfService: 'approval' as const }
-    const body = { name: 'shop', hostId, kind: 'postgres' as const, database }
-    this.sourceId = (await api.call('createSource', { body })).id
-    const params = { sourceId: this.sourceId }
-    await finish(api, (await api.call('protectSource', { params, body: {} })).jobId)
-    // A port where nobody listens: a member that is never captured.
-    const away = { connection: { ...connection, port: 1 }, volumeBytes: 1024 * MIB }
-    const other = await api.call('createSource', {
-      body: { ...body, name: 'bills', database: away },
-    })
-    const sourceIds = [this.sourceId, other.id]
-    this.groupId = (await api.call('createGroup', { body: { name: 'till', sourceIds } })).id
-  }
-
-  /** Nothing of it stays on the machine. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    const { api } = this.#site.server
-    try {
-      const active = { query: { 'filter[active]': 'true' } } as const
-      const { items } = await api.call('listVirtualDatabases', active)
-      for (const { id } of items) {
-        const params = { virtualDatabaseId: id }
-        const answer = await api.call('dropVirtualDatabase', { params, body: {} })
-        if ('jobId' in answer) await finish(api, answer.jobId)
-      }
-      const body = (confirm: string) => ({ confirm, reason: 'the test is over' })
-      const group = { params: { groupId: this.groupId }, body: body('till') }
-      if (this.groupId !== '') await api.call('deleteGroup', group)
-      const { items: sources } = await api.call('listSources', { query: { limit: 100 } })
-      for (const { id: sourceId, name, kind } of sources) {
-        if (kind !== 'postgres') continue
-        await api.call('deleteSource', { params: { sourceId }, body: body(name) })
-      }
-      const query = { 'filter[kind]': 'unprotect-database' }
-      const { items: jobs } = await api.call('listJobs', { query })
-      for (const { id } of jobs) await finish(api, id)
-    } finally {
-      await this.production.stop()
-    }
-  }
-}
-
-const HAS_POSTGRES = existsSync(join(folderOf(15) ?? '/nowhere', 'postgres'))
+import { testDatabaseVerbs, testRecoverProduction } from './database-verbs.test-support.ts'
+import { HAS_POSTGRES, LIMIT, READY_MAX_MS, runs, Shop } from './shop.test-support.ts'
 
 export function testVirtualDatabases(site: () => ConsoleSite): void {
   const title = HAS_POSTGRES ? '' : ' (skipped: PostgreSQL 15 missing)'
@@ -119,6 +41,7 @@ export function testVirtualDatabases(site: () => ConsoleSite): void {
       expect(await visit.by('connection-command').textContent()).toMatch(/^psql /)
       await lookAt(visit, 'vdb-connected-en-light-wide')
       expect(visit.complaints).toEqual([])
+      await shop.beginOthers()
     })
 
     test('keeps its address and password through a bookmark and a refresh', async () => {
@@ -161,6 +84,8 @@ export function testVirtualDatabases(site: () => ConsoleSite): void {
       await visit.page.locator('[data-code=NAME_TAKEN]').waitFor()
       expect(visit.complaints).toEqual([])
     })
+
+    testDatabaseVerbs(site, { shop: () => shop, page: () => page })
 
     test('a data consumer asks, and has it by one click once somebody has consented', async () => {
       await using visit = await enterAs(site(), 'data-consumer')
@@ -231,14 +156,9 @@ export function testVirtualDatabases(site: () => ConsoleSite): void {
       await visit.by('activity').getByText('the test is over').waitFor()
       expect(visit.complaints).toEqual([])
     })
-  })
-}
 
-/** Its page says so by itself. */
-async function runs(visit: Visit): Promise<void> {
-  const state = visit.page.locator('h1 ~ [data-state=running], h1 ~ [data-state=failed]')
-  await state.waitFor({ timeout: READY_MAX_MS })
-  expect(await state.getAttribute('data-state')).toBe('running')
+    testRecoverProduction(site, () => shop)
+  })
 }
 
 /** One before the newest that can be had. */

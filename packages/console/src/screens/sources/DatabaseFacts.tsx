@@ -23,7 +23,7 @@ export function DatabaseFacts({ sourceId, database }: Props) {
     <section className="om-panel" data-testid="database-facts">
       <h2>{text('database')}</h2>
       <p className={status.state === 'broken' ? 'om-state-failed' : ''}>
-        {text(`database.${status.state}`)} {status.reason}
+        {text(`database.${status.state}`)} <span lang="en">{status.reason}</span>
       </p>
       {status.mustReseed && <p className="om-state-warning">{text('database.mustReseed')}</p>}
       <dl className="om-facts">

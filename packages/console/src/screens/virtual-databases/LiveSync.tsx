@@ -36,7 +36,8 @@ export function LiveSync({ database }: { readonly database: VirtualDatabase }) {
     <section className="om-panel" data-testid="live-sync" data-state={state}>
       <h2>{text('sync')}</h2>
       <p>
-        <strong className={COLOURS[state]}>{text(`sync.${state}`)}</strong> {reason}
+        <strong className={COLOURS[state]}>{text(`sync.${state}`)}</strong>{' '}
+        <span lang="en">{reason}</span>
       </p>
       <dl className="om-facts">
         <dt>{text('sync.lag')}</dt>
