@@ -1,5 +1,6 @@
 /** What the commands about databases say before, while and after they ask the server. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { addSourceDatabase, markJson } from '@openmaas/control/http/database.test-support'
 import { TemporaryDirectory } from '@openmaas/testkit/temporary-directory'
 import { type Ended, runOpenmaas } from './openmaas.test-support.ts'
 import { startServerSite } from './server-site.test-support.ts'
@@ -15,34 +16,9 @@ beforeAll(async () => {
   site = await startServerSite(directory.path)
   const { db } = site.server.catalog
   const { source, point } = site.tenant
-  await db.updateTable('source').set({ kind: 'postgres' }).where('id', '=', source).execute()
-  const mark = { engine: 'postgres', engineVersion: '15.1', position: '0/1', detail: '1' }
-  const when = { atMs: SINCE, logFromMs: null, consistency: 'application' }
-  const databaseJson = JSON.stringify({ ...mark, ...when })
-  await db
-    .updateTable('point')
-    .set({ databaseJson, takenAt: SINCE })
-    .where('id', '=', point)
-    .execute()
-  await db
-    .insertInto('sourceDatabase')
-    .values({
-      sourceId: source,
-      stagingHostId: null,
-      connectionJson: '{"host":"db1","port":5432,"user":"backup","tls":"off","ca":null}',
-      secretId: null,
-      volumeBytes: null,
-      retainedLimitBytes: 1024 ** 3,
-      synchronous: 0,
-      selfService: 'off',
-      engineVersion: '15.1',
-      identity: '',
-      mediumId: null,
-      seededAt: null,
-      statusJson: null,
-      statusAt: null,
-    })
-    .execute()
+  await addSourceDatabase(site.server.catalog, source)
+  const at = { databaseJson: markJson(SINCE), takenAt: SINCE }
+  await db.updateTable('point').set(at).where('id', '=', point).execute()
   await set({ lastRefreshAt: SINCE, writtenBytes: 12 * 1024 ** 2, pointId: point })
 })
 afterAll(async () => {

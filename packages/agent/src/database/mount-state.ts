@@ -10,7 +10,7 @@ import { readdir, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMaasError, MaasError } from '@openmaas/kernel/errors'
 import { fsError } from '@openmaas/kernel/fs-errors'
-import type { DatabaseStatus } from '@openmaas/protocols/channel/database-orders'
+import { type DatabaseStatus, stoppedStatus } from '@openmaas/protocols/channel/database-orders'
 import { type Mount, readMounts } from './target-disk.ts'
 
 /** Where control has media of databases mounted; what was promoted stands elsewhere. */
@@ -87,16 +87,5 @@ async function requireMount(directory: string, cause?: unknown): Promise<void> {
 
 /** Of a standby whose volume is so: its plug-in would have to read there what it says. */
 export function unusableStatus(directory: string, why: string): DatabaseStatus {
-  return {
-    state: 'stopped',
-    reason: `${directory} ${why}; it is mounted anew by itself`,
-    mustReseed: false,
-    received: null,
-    applied: null,
-    lagBytes: null,
-    lagMs: null,
-    retainedBytes: null,
-    retainedLimitBytes: null,
-    logBytes: 0,
-  }
+  return stoppedStatus(`${directory} ${why}; it is mounted anew by itself`)
 }

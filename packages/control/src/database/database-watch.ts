@@ -5,7 +5,7 @@
 import type { Clock } from '@openmaas/kernel/clock'
 import { isMaasError } from '@openmaas/kernel/errors'
 import { Rounds } from '@openmaas/kernel/rounds'
-import type { DatabaseStatus } from '@openmaas/protocols/channel/database-orders'
+import { type DatabaseStatus, stoppedStatus } from '@openmaas/protocols/channel/database-orders'
 import type { OrderGiver } from '@openmaas/protocols/channel/orders'
 import type { Catalog } from '../catalog/catalog.ts'
 import { mountPathOf } from '../job/kinds/database-media.ts'
@@ -74,22 +74,7 @@ async function ask(
     return await orders.order(host, 'database.status', params, { key, timeoutMs: TIMEOUT_MS })
   } catch (error) {
     if (!isMaasError(error) || error.code === 'INTERNAL') throw error
-    return stoppedBecause(error.message)
-  }
-}
-
-/** Its host answers, and cannot say more: nothing follows there. */
-function stoppedBecause(reason: string): DatabaseStatus {
-  return {
-    state: 'stopped',
-    reason,
-    mustReseed: false,
-    received: null,
-    applied: null,
-    lagBytes: null,
-    lagMs: null,
-    retainedBytes: null,
-    retainedLimitBytes: null,
-    logBytes: 0,
+    // It answers, and cannot say more: nothing follows there.
+    return stoppedStatus(error.message)
   }
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Principal } from '@openmaas/api/permissions'
+import { addSourceDatabase, markJson } from '../http/database.test-support.ts'
 import { makeHandlers } from '../http/handlers.test-support.ts'
 import { makeTestServer } from '../http/server.test-support.ts'
 import type { TestServer } from '../http/server.test-support.ts'
@@ -36,11 +37,8 @@ afterEach(() => site[Symbol.asyncDispose]())
 async function becomeDatabase(tenant: Tenant, identity = tenant.source): Promise<void> {
   const { db } = site.catalog
   const now = site.clock.wallMs()
-  await db.updateTable('source').set({ kind: 'postgres' }).where('id', '=', tenant.source).execute()
-  const mark = { engine: 'postgres', engineVersion: '15.1', position: '0/1', detail: '1' }
-  const jsonAt = (atMs: number) =>
-    JSON.stringify({ ...mark, atMs, logFromMs: null, consistency: 'application' })
-  const first = { databaseJson: jsonAt(now - MINUTE_MS), takenAt: now - MINUTE_MS }
+  await addSourceDatabase(site.catalog, tenant.source, { identity })
+  const first = { databaseJson: markJson(now - MINUTE_MS), takenAt: now - MINUTE_MS }
   await db.updateTable('point').set(first).where('id', '=', tenant.point).execute()
   const row = await db
     .selectFrom('point')
@@ -50,42 +48,13 @@ async function becomeDatabase(tenant: Tenant, identity = tenant.source): Promise
   const later = { id: site.id('point'), snapshotId: `snp_${tenant.source}`, takenAt: now }
   await db
     .insertInto('point')
-    .values({ ...row, ...later, databaseJson: jsonAt(now) })
-    .execute()
-  const connectionJson = '{"host":"db","port":5432,"user":"backup","tls":"off","ca":null}'
-  await db
-    .insertInto('sourceDatabase')
-    .values({
-      sourceId: tenant.source,
-      stagingHostId: null,
-      connectionJson,
-      secretId: null,
-      volumeBytes: null,
-      retainedLimitBytes: 1024 ** 3,
-      synchronous: 0,
-      selfService: 'off',
-      engineVersion: '15.1',
-      identity,
-      mediumId: null,
-      seededAt: null,
-      statusJson: null,
-      statusAt: null,
-    })
+    .values({ ...row, ...later, databaseJson: markJson(now) })
     .execute()
 }
 
-async function send(as: string, method: 'GET' | 'POST' | 'PATCH', url: string, body?: object) {
-  const headers = {
-    'x-test-as': as,
-    ...(method === 'PATCH' && { 'if-match': '*' }),
-    ...(body !== undefined && { 'content-type': 'application/json' }),
-  }
-  const payload = body === undefined ? undefined : JSON.stringify(body)
-  const request = { method, url, headers, ...(payload !== undefined && { payload }) }
-  const response = await site.server.app.inject(request)
-  const answer = response.body === '' ? {} : (JSON.parse(response.body) as Record<string, unknown>)
-  return { status: response.statusCode, body: answer }
-}
+type Method = 'GET' | 'POST' | 'PATCH'
+const send = (as: string, method: Method, url: string, body?: object) =>
+  site.send(as, method, url, body)
 
 const both = () => [red.source, blue.source]
 async function makeGroup(more: object = {}): Promise<string> {

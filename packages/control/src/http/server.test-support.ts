@@ -21,6 +21,15 @@ export interface TestServer extends AsyncDisposable {
   /** Callers by the name they give in `x-test-as`; `admin` is there. */
   readonly callers: Map<string, Principal>
   id(kind: Parameters<typeof makeControlId>[0]): string
+  /** A request of the caller, as JSON; a change is made whatever the version is. */
+  send(as: string, method: Method, url: string, body?: object): Promise<Answer>
+}
+
+type Method = 'GET' | 'POST' | 'PATCH'
+export interface Answer {
+  readonly status: number
+  /** Empty when there is none. */
+  readonly body: Record<string, unknown>
 }
 
 /** More than any test sends. */
@@ -57,6 +66,17 @@ export async function makeTestServer(
     clock,
     callers,
     id: (kind) => makeControlId(kind, clock, systemRandom),
+    send: async (as, method, url, body) => {
+      const headers = {
+        'x-test-as': as,
+        ...(method === 'PATCH' && { 'if-match': '*' }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      }
+      const payload = body === undefined ? {} : { payload: JSON.stringify(body) }
+      const response = await server.app.inject({ method, url, headers, ...payload })
+      const text = response.body === '' ? '{}' : response.body
+      return { status: response.statusCode, body: JSON.parse(text) as Answer['body'] }
+    },
     [Symbol.asyncDispose]: async () => {
       await server.close()
       await events[Symbol.asyncDispose]()

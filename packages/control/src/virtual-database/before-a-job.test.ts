@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { MaasError } from '@openmaas/kernel/errors'
 import type { OrderGiver } from '@openmaas/protocols/channel/orders'
+import { addSourceDatabase, markPoint } from '../http/database.test-support.ts'
 import { makeHandlers } from '../http/handlers.test-support.ts'
 import { makeTestServer } from '../http/server.test-support.ts'
 import type { TestServer } from '../http/server.test-support.ts'
@@ -34,47 +35,13 @@ beforeEach(async () => {
   const post = () => Promise.resolve({ status: 204 })
   site = await makeTestServer((parts) => makeHandlers(parts, post, orders))
   tenant = await addTenant(site, 'red', 'user:usr_other')
-  const { db } = site.catalog
-  const { source, point } = tenant
-  await db.updateTable('source').set({ kind: 'postgres' }).where('id', '=', source).execute()
-  const mark = { engine: 'postgres', engineVersion: '15.1', position: '0/1', detail: '1' }
-  const when = { atMs: site.clock.wallMs(), logFromMs: null, consistency: 'application' }
-  const databaseJson = JSON.stringify({ ...mark, ...when })
-  await db.updateTable('point').set({ databaseJson }).where('id', '=', point).execute()
-  await db
-    .insertInto('sourceDatabase')
-    .values({
-      sourceId: source,
-      stagingHostId: null,
-      connectionJson: '{"host":"db","port":5432,"user":"backup","tls":"off","ca":null}',
-      secretId: null,
-      volumeBytes: null,
-      retainedLimitBytes: 1024 ** 3,
-      synchronous: 0,
-      selfService: 'off',
-      engineVersion: '15.1',
-      identity: '7001',
-      mediumId: null,
-      seededAt: null,
-      statusJson: null,
-      statusAt: null,
-    })
-    .execute()
+  await addSourceDatabase(site.catalog, tenant.source, { identity: '7001' })
+  await markPoint(site.catalog, tenant.point, site.clock.wallMs())
 })
 afterEach(() => site[Symbol.asyncDispose]())
 
-async function send(method: 'GET' | 'POST' | 'PATCH', url: string, body?: object) {
-  const headers = {
-    'x-test-as': 'admin',
-    ...(method === 'PATCH' && { 'if-match': '*' }),
-    ...(body !== undefined && { 'content-type': 'application/json' }),
-  }
-  const payload = body === undefined ? undefined : JSON.stringify(body)
-  const request = { method, url, headers, ...(payload !== undefined && { payload }) }
-  const response = await site.server.app.inject(request)
-  const parsed = response.body === '' ? {} : (JSON.parse(response.body) as Record<string, unknown>)
-  return { status: response.statusCode, body: parsed }
-}
+const send = (method: 'GET' | 'POST' | 'PATCH', url: string, body?: object) =>
+  site.send('admin', method, url, body)
 
 const one = () => `${ALL}/${tenant.virtualDatabase}`
 const setVdb = (set: object) => site.catalog.db.updateTable('virtualDatabase').set(set).execute()

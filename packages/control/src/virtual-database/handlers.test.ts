@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Principal } from '@openmaas/api/permissions'
+import { addSourceDatabase, markPoint } from '../http/database.test-support.ts'
 import { makeHandlers } from '../http/handlers.test-support.ts'
 import { makeTestServer } from '../http/server.test-support.ts'
 import type { TestServer } from '../http/server.test-support.ts'
@@ -29,39 +30,8 @@ afterEach(() => site[Symbol.asyncDispose]())
 
 /** The source of the tenant becomes a database that is offered so. */
 async function offer(selfService: 'off' | 'approval' | 'on'): Promise<void> {
-  const { db } = site.catalog
-  const kind = { kind: 'postgres' } as const
-  await db.updateTable('source').set(kind).where('id', '=', tenant.source).execute()
-  const mark = {
-    engine: 'postgres',
-    engineVersion: '15.1',
-    position: '0/1',
-    detail: '1',
-    atMs: site.clock.wallMs(),
-    logFromMs: null,
-    consistency: 'application',
-  }
-  const databaseJson = JSON.stringify(mark)
-  await db.updateTable('point').set({ databaseJson }).where('id', '=', tenant.point).execute()
-  await db
-    .insertInto('sourceDatabase')
-    .values({
-      sourceId: tenant.source,
-      stagingHostId: null,
-      connectionJson: '{"host":"db","port":5432,"user":"backup","tls":"off","ca":null}',
-      secretId: null,
-      volumeBytes: null,
-      retainedLimitBytes: 1024 ** 3,
-      synchronous: 0,
-      selfService,
-      engineVersion: '15.1',
-      identity: '',
-      mediumId: null,
-      seededAt: null,
-      statusJson: null,
-      statusAt: null,
-    })
-    .execute()
+  await addSourceDatabase(site.catalog, tenant.source, { selfService })
+  await markPoint(site.catalog, tenant.point, site.clock.wallMs())
 }
 
 /** Whose copies are bounded by what is offered. */
@@ -90,18 +60,9 @@ async function addConsumer(): Promise<void> {
     .execute()
 }
 
-async function send(as: string, method: 'GET' | 'POST' | 'PATCH', url: string, body?: object) {
-  const headers = {
-    'x-test-as': as,
-    ...(method === 'PATCH' && { 'if-match': '*' }),
-    ...(body !== undefined && { 'content-type': 'application/json' }),
-  }
-  const payload = body === undefined ? undefined : JSON.stringify(body)
-  const request = { method, url, headers, ...(payload !== undefined && { payload }) }
-  const response = await site.server.app.inject(request)
-  const answer = response.body === '' ? {} : (JSON.parse(response.body) as Record<string, unknown>)
-  return { status: response.statusCode, body: answer }
-}
+type Method = 'GET' | 'POST' | 'PATCH'
+const send = (as: string, method: Method, url: string, body?: object) =>
+  site.send(as, method, url, body)
 
 const wish = () => ({
   name: 'mine',

@@ -97,6 +97,20 @@ export const databaseStatus = z.object({
 })
 export type DatabaseStatus = z.output<typeof databaseStatus>
 
+/** Of a standby that nobody can look at. */
+export const NOTHING_KNOWN = {
+  received: null,
+  applied: null,
+  lagBytes: null,
+  lagMs: null,
+  retainedBytes: null,
+  retainedLimitBytes: null,
+} as const satisfies Partial<DatabaseStatus>
+
+export function stoppedStatus(reason: string): DatabaseStatus {
+  return { ...NOTHING_KNOWN, state: 'stopped', reason, mustReseed: false, logBytes: 0 }
+}
+
 const place = {
   engine: databaseEngine,
   /** Of the source or of the virtual database: names slots, users, processes. */

@@ -4,6 +4,7 @@ import type {
   DatabaseParams,
   DatabaseStatus,
 } from '@openmaas/protocols/channel/database-orders'
+import { stoppedStatus } from '@openmaas/protocols/channel/database-orders'
 import { directorySize } from '@openmaas/source-kit/growing-directory'
 import { isMaasError } from '@openmaas/kernel/errors'
 import type { ReplicaStatus } from './dialect.ts'
@@ -15,18 +16,7 @@ import { loadState } from './state.ts'
 import { layoutOf, openVolume } from './volume.ts'
 import type { PluginOptions, Volume } from './volume.ts'
 
-const NOTHING: DatabaseStatus = {
-  state: 'stopped',
-  reason: '',
-  mustReseed: false,
-  received: null,
-  applied: null,
-  lagBytes: null,
-  lagMs: null,
-  retainedBytes: null,
-  retainedLimitBytes: null,
-  logBytes: 0,
-}
+const NOTHING = stoppedStatus('')
 
 export async function status(
   params: DatabaseParams<'database.status'>,

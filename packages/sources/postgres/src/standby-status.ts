@@ -5,6 +5,7 @@ import type {
   DatabaseParams,
   DatabaseStatus,
 } from '@openmaas/protocols/channel/database-orders'
+import { NOTHING_KNOWN } from '@openmaas/protocols/channel/database-orders'
 import { directorySize } from '@openmaas/source-kit/growing-directory'
 import { findServer, serverLogTail } from '@openmaas/source-kit/server-process'
 import { type Queries, withConnection } from './connection.ts'
@@ -129,15 +130,6 @@ function unseeded(state: PostgresState | null, logBytes: number): DatabaseStatus
   const reason = state === null ? 'not seeded yet' : 'the copy is not whole yet'
   return { ...NOTHING_KNOWN, state: 'seeding', reason, mustReseed: false, logBytes }
 }
-
-const NOTHING_KNOWN = {
-  received: null,
-  applied: null,
-  lagBytes: null,
-  lagMs: null,
-  retainedBytes: null,
-  retainedLimitBytes: null,
-} as const
 
 export async function standbyStatus(
   place: Place,

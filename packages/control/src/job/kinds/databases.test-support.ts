@@ -7,6 +7,7 @@ import { MaasError } from '@openmaas/kernel/errors'
 import type { Params, Result, Verb } from '@openmaas/protocols/channel/orders'
 import type { Catalog } from '../../catalog/catalog.ts'
 import type { FakeHosts } from './hosts.test-support.ts'
+import { addSourceDatabase } from '../../http/database.test-support.ts'
 import { mountPathOf } from './database-media.ts'
 
 interface Instance {
@@ -251,29 +252,10 @@ export async function addDatabase(
   sourceId: string,
   more: { readonly selfService?: 'off' | 'approval' | 'on' } = {},
 ): Promise<void> {
-  const { db } = catalog
-  const connection = { host: 'db', port: 5432, user: 'backup', tls: 'off', ca: null }
-  const postgres = { kind: 'postgres', path: 'db:5432' } as const
-  await db.updateTable('source').set(postgres).where('id', '=', sourceId).execute()
-  await db
-    .insertInto('sourceDatabase')
-    .values({
-      sourceId,
-      stagingHostId: null,
-      connectionJson: JSON.stringify(connection),
-      secretId: 'sec_1',
-      volumeBytes: null,
-      retainedLimitBytes: 1000,
-      synchronous: 0,
-      selfService: more.selfService ?? 'off',
-      engineVersion: '',
-      identity: '',
-      mediumId: null,
-      seededAt: null,
-      statusJson: null,
-      statusAt: null,
-    })
-    .execute()
+  const path = { path: 'db:5432' }
+  await catalog.db.updateTable('source').set(path).where('id', '=', sourceId).execute()
+  const engine = { engineVersion: '', secretId: 'sec_1', retainedLimitBytes: 1000 }
+  await addSourceDatabase(catalog, sourceId, { ...engine, ...more })
 }
 
 /** The row as a request makes it. */
