@@ -87,8 +87,11 @@ function findPlace(points: readonly DatabasePoint[], target: RecoveryTarget, wan
   if (points.length > 0 && known.every((reached) => reached !== null)) {
     const first = known.indexOf(true)
     if (first === 0) throw tooOld(wanted)
-    if (first === -1) return { candidates: pairs.slice(-1), target, needsPoint: true }
-    return { candidates: [pairs[first - 1]!], target, needsPoint: false }
+    // It may have ended between the mark and the freeze of the last point that it is later than:
+    // then it is in that one, and behind the one before.
+    const end = first === -1 ? points.length : first
+    const candidates = pairs.slice(Math.max(0, end - 2), end).toReversed()
+    return { candidates, target, needsPoint: first === -1 }
   }
   const [begin, end] = spanOf(points, wanted)
   if (points.length > 0 && end === 0) throw tooOld(wanted)
