@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { isMaasError, MaasError } from '@openmaas/kernel/errors'
 import type { DatabaseParams, DatabaseResult } from '@openmaas/protocols/channel/database-orders'
-import { freePort, isPortFree } from '@openmaas/source-kit/free-port'
+import { freePort, isPortFree, waitForPort } from '@openmaas/source-kit/free-port'
 import { readState, writeState } from '@openmaas/source-kit/state-file'
 import type { PluginContext } from '@openmaas/source-kit/plugin'
 import { findServer } from '@openmaas/source-kit/server-process'
@@ -221,7 +221,7 @@ async function open(
 ): Promise<Activation> {
   for (let attempt = 1; ; attempt += 1) {
     const port = params.port ?? (await freePort(params.listen))
-    if (params.port !== null && !(await isPortFree(port, params.listen))) {
+    if (params.port !== null && !(await waitForPort(port, params.listen))) {
       throw new MaasError('PORT_TAKEN', `port ${port} is taken on this host`, { port })
     }
     const follows = params.follow !== null

@@ -12,7 +12,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { isMaasError, MaasError } from '@openmaas/kernel/errors'
 import type { DatabaseParams, RunningInstance } from '@openmaas/protocols/channel/database-orders'
-import { freePort, isPortFree } from '@openmaas/source-kit/free-port'
+import { freePort, waitForPort } from '@openmaas/source-kit/free-port'
 import { makeLayout, socketDirectory } from '@openmaas/source-kit/layout'
 import type { PluginContext } from '@openmaas/source-kit/plugin'
 import { findServer, stopServer } from '@openmaas/source-kit/server-process'
@@ -124,7 +124,7 @@ async function choosePort(
   if (running && own !== null) return own
   const wanted = params.port ?? own
   if (wanted === null) return await freePort(params.listen)
-  if (await isPortFree(wanted, params.listen)) return wanted
+  if (await waitForPort(wanted, params.listen)) return wanted
   const message = `port ${wanted} is in use on this host`
   throw new MaasError('PORT_TAKEN', message, { port: wanted })
 }
