@@ -108,6 +108,7 @@ export const ERRORS = {
   VIRTUAL_DATABASE_FULL: { category: 'exhausted', en: 'Raise its quota with "openmaas vdb extend --quota", or free space on the disk of its pool; it goes on by itself.', zh: '请用 openmaas vdb extend --quota 提高配额，或在存储池所在磁盘上释放空间；之后会自动继续。' },
   VIRTUAL_DATABASE_KEPT: { category: 'conflict', en: 'It is marked to be kept: take the mark away first.', zh: '该虚拟数据库已标记为保留，请先取消保留。' },
   VIRTUAL_DATABASE_PROMOTED: { category: 'conflict', en: 'It was moved to a local directory for good: only start, stop and drop are left.', zh: '它已转为本地永久库：只能启动、停止或删除。' },
+  VIRTUAL_DATABASE_IS_PRODUCTION: { category: 'conflict', en: 'What was written to it is nowhere else: move it with "openmaas vdb promote", and make another copy for the other moment.', zh: '其上写入的数据仅存于此：请用 openmaas vdb promote 转为本地库，并为其他时刻另建副本。' },
   VIRTUAL_DATABASE_FOLLOWS: { category: 'conflict', en: 'End following with "openmaas vdb open" first.', zh: '请先用 openmaas vdb open 结束同步。' },
   VIRTUAL_DATABASE_OPEN: { category: 'conflict', en: 'Only one that was made with --live follows production, until it is opened.', zh: '只有以 --live 创建且尚未开放写入的虚拟数据库才同步生产库。' },
   PRODUCTION_ANSWERS: { category: 'conflict', en: 'Stop production for good first, or make a copy of it instead.', zh: '请先彻底停止生产库，或改为创建副本。' },

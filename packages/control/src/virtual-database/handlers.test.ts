@@ -346,6 +346,12 @@ describe('a virtual database', () => {
       leaseUntil: null,
       port: 5432,
     })
+    // What was written to it is nowhere else.
+    await site.catalog.db.updateTable('virtualDatabase').set({ state: 'running' }).execute()
+    for (const verb of ['refresh', 'reset', 'refresh?dryRun=true', 'reset?dryRun=true']) {
+      const refused = await send('admin', 'POST', `${ALL}/${id}/${verb}`, {})
+      expect(refused.body, verb).toMatchObject({ code: 'VIRTUAL_DATABASE_IS_PRODUCTION' })
+    }
   })
 
   test('of a moment that has not been yet is refused', async () => {

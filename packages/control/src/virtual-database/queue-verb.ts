@@ -41,6 +41,19 @@ export function requireClone({ id, directory }: VirtualDatabaseRow): void {
   throw new MaasError('VIRTUAL_DATABASE_PROMOTED', message, { virtualDatabaseId: id, directory })
 }
 
+/**
+ * Of what puts another clone in its place.
+ *
+ * @throws MaasError VIRTUAL_DATABASE_PROMOTED; VIRTUAL_DATABASE_IS_PRODUCTION: what was written to
+ *   it is nowhere else
+ */
+export function requireReplaceable(row: VirtualDatabaseRow): void {
+  requireClone(row)
+  if (row.mode !== 'production') return
+  const details = { virtualDatabaseId: row.id }
+  throw new MaasError('VIRTUAL_DATABASE_IS_PRODUCTION', "it stands in production's place", details)
+}
+
 /** @throws MaasError VIRTUAL_DATABASE_FOLLOWS: it has no state of its own */
 export function requireOwnLife({ id, liveSync }: VirtualDatabaseRow): void {
   if (liveSync === 0) return

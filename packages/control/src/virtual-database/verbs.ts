@@ -19,7 +19,13 @@ import { insertRow, momentOf, targetFor } from './handlers.ts'
 import { checkLifetime, checkQuota, requireStillOffered } from './offer.ts'
 import { type LifeContext, makeLifeVerbs } from './life-verbs.ts'
 import { requestPoint } from './point-first.ts'
-import { queueVerb, requireClone, requireOwnLife, requireState } from './queue-verb.ts'
+import {
+  queueVerb,
+  requireClone,
+  requireOwnLife,
+  requireReplaceable,
+  requireState,
+} from './queue-verb.ts'
 import { makeRecoverProduction, type RecoverContext } from './recover-production.ts'
 import {
   accountsOf,
@@ -59,7 +65,7 @@ async function refresh(context: VerbContext, request: HandlerRequest<'refreshVir
     const { db } = context.catalog
     const row = await loadVirtualDatabase(db, params.virtualDatabaseId)
     requireState(row, REFRESHABLE)
-    requireClone(row)
+    requireReplaceable(row)
     if (moment.kind !== 'newest') requireOwnLife(row)
     findWay(await listDatabasePoints(db, row.sourceId), moment)
     return planned('show another moment of production', row, lossOf(row))
@@ -67,7 +73,7 @@ async function refresh(context: VerbContext, request: HandlerRequest<'refreshVir
   return context.catalog.transaction(async (trx) => {
     const row = await loadVirtualDatabase(trx, params.virtualDatabaseId)
     requireState(row, REFRESHABLE)
-    requireClone(row)
+    requireReplaceable(row)
     if (moment.kind !== 'newest') requireOwnLife(row)
     await requireStillOffered(trx, request.principal, row.sourceId)
     const source = await loadSource(trx, row.sourceId)
@@ -132,7 +138,7 @@ function reset(context: VerbContext, request: HandlerRequest<'resetVirtualDataba
   return context.catalog.transaction(async (trx) => {
     const row = await loadVirtualDatabase(trx, params.virtualDatabaseId)
     requireState(row, REFRESHABLE)
-    requireClone(row)
+    requireReplaceable(row)
     requireOwnLife(row)
     const back = await resetOf(trx, row, body.bookmarkId)
     if (dryRun) return planned('go back to how it was', row, lossOf(row))
