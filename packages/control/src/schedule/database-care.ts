@@ -14,7 +14,12 @@ import { virtualDatabaseRequest } from '../job/kinds/virtual-database-params.ts'
 import type { JobRequest } from '../job/queue.ts'
 import { isWithdrawn, NOT_OFFERED_CODE } from '../virtual-database/offer.ts'
 import { fullProblem } from '../virtual-database/room.ts'
-import { autoRefreshOf, syncOf, type VirtualDatabaseRow } from '../virtual-database/rows.ts'
+import {
+  autoRefreshOf,
+  isForGood,
+  syncOf,
+  type VirtualDatabaseRow,
+} from '../virtual-database/rows.ts'
 import { nextRefresh } from '../virtual-database/schedule.ts'
 
 type Db = Kysely<CatalogTables>
@@ -24,20 +29,26 @@ const DUE_MAX = 100
 
 /** Those whose lifetime is over; each once, since the row says `dropping` from then on. */
 export function listExpired(db: Db, now: number): Promise<VirtualDatabaseRow[]> {
-  return db
-    .selectFrom('virtualDatabase')
-    .selectAll()
-    .where('leaseUntil', '<=', now)
-    .where('endedAt', 'is', null)
-    .where('kept', '=', 0)
-    .where('state', 'in', ['running', 'stopped', 'lost', 'failed'])
-    .orderBy('leaseUntil')
-    .limit(DUE_MAX)
-    .execute()
+  return (
+    db
+      .selectFrom('virtualDatabase')
+      .selectAll()
+      .where('leaseUntil', '<=', now)
+      .where('endedAt', 'is', null)
+      .where('kept', '=', 0)
+      // Only a person ends what is for good (isForGood), whatever its row says.
+      .where('mode', '!=', 'production')
+      .where('directory', 'is', null)
+      .where('state', 'in', ['running', 'stopped', 'lost', 'failed'])
+      .orderBy('leaseUntil')
+      .limit(DUE_MAX)
+      .execute()
+  )
 }
 
 export function dropRequest(row: VirtualDatabaseRow): JobRequest {
-  const params = { force: true }
+  // Were it promoted by then, its directory stays.
+  const params = { force: true, keepData: true }
   return virtualDatabaseRequest('drop-virtual-database', row, { actor: 'system', params })
 }
 
@@ -58,6 +69,11 @@ export async function beginRefresh(
   row: VirtualDatabaseRow,
   now: number,
 ): Promise<JobRequest | null> {
+  if (isForGood(row)) {
+    const never = { autoRefreshJson: null, nextRefreshAt: null }
+    await trx.updateTable('virtualDatabase').set(never).where('id', '=', row.id).execute()
+    return null
+  }
   const nextRefreshAt = nextRefresh(autoRefreshOf(row), now)
   if (await isWithdrawn(trx, row)) {
     // Asked again each time: it goes on once its source is offered again.

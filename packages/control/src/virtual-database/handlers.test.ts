@@ -7,7 +7,7 @@ import type { TestServer } from '../http/server.test-support.ts'
 import { addTenant } from '../http/site.test-support.ts'
 import type { Tenant } from '../http/site.test-support.ts'
 import type { JobRequest } from '../job/queue.ts'
-import { beginRefresh } from '../schedule/database-care.ts'
+import { beginRefresh, listExpired } from '../schedule/database-care.ts'
 import { loadVirtualDatabase } from './rows.ts'
 
 const ALL = '/api/v1/virtual-databases'
@@ -353,6 +353,34 @@ describe('a virtual database', () => {
       expect(refused.body, verb).toMatchObject({ code: 'VIRTUAL_DATABASE_IS_PRODUCTION' })
     }
   })
+
+  test.each([
+    ['on a local directory', { directory: '/srv/a' }, 'VIRTUAL_DATABASE_PROMOTED'],
+    ["in production's place", { mode: 'production' }, 'VIRTUAL_DATABASE_IS_PRODUCTION'],
+  ] as const)(
+    'that is for good, %s, neither ends nor is refreshed by itself',
+    async (_, is, code) => {
+      const { db } = site.catalog
+      await offer('on')
+      await db.updateTable('virtualDatabase').set(is).execute()
+      const cron = { autoRefresh: { cron: '* * * * *' } }
+      expect((await send('admin', 'PATCH', one(), cron)).body).toMatchObject({ code })
+      const ttl = { lifetimeSeconds: 60 }
+      expect((await send('admin', 'POST', `${one()}/extend`, ttl)).body).toMatchObject({ code })
+      // Of rows that were given them before, too.
+      const autoRefreshJson = JSON.stringify(cron.autoRefresh)
+      const due = { leaseUntil: 1, autoRefreshJson, nextRefreshAt: 1 }
+      await db.updateTable('virtualDatabase').set(due).execute()
+      expect(await listExpired(db, site.clock.wallMs())).toEqual([])
+      const row = await loadVirtualDatabase(db, tenant.virtualDatabase)
+      const begun = await site.catalog.transaction((trx) => beginRefresh(trx, row, 2))
+      expect(begun).toBeNull()
+      expect(await loadVirtualDatabase(db, row.id)).toMatchObject({
+        state: 'running',
+        nextRefreshAt: null,
+      })
+    },
+  )
 
   test('of a moment that has not been yet is refused', async () => {
     await offer('on')

@@ -33,6 +33,7 @@ import { loadPoint, requireAvailable } from '../points/list.ts'
 import { loadSource, type SourceRow } from '../sources/list.ts'
 import { checkLifetime, checkQuota, requireOffer } from './offer.ts'
 import { requestPoint } from './point-first.ts'
+import { requireReplaceable } from './requirements.ts'
 import { loadVirtualDatabase, showVirtualDatabase, type VirtualDatabaseRow } from './rows.ts'
 import { nextRefresh, refreshProblem } from './schedule.ts'
 
@@ -299,6 +300,7 @@ async function change(
   return context.catalog.transaction(async (trx) => {
     const row = await loadVirtualDatabase(trx, params.virtualDatabaseId)
     requireVersion(row, request)
+    if (autoRefresh !== undefined && autoRefresh !== null) requireReplaceable(row)
     if (name !== undefined && name !== row.name) await requireFreeName(trx, name)
     const next: VirtualDatabaseRow = {
       ...row,
@@ -329,6 +331,7 @@ async function extend(
       const details = { virtualDatabaseId: row.id, state: row.state }
       throw new MaasError('VIRTUAL_DATABASE_BUSY', 'it is on its way out', details)
     }
+    if (lifetimeSeconds !== undefined && lifetimeSeconds !== null) requireReplaceable(row)
     const { sourceId } = row
     if (quotaBytes !== undefined) await checkQuota(trx, principal, { sourceId, quotaBytes })
     if (quotaBytes !== undefined && quotaBytes !== null && quotaBytes < (row.writtenBytes ?? 0)) {

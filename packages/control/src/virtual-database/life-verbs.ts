@@ -12,7 +12,8 @@ import {
 } from '../http/handler.ts'
 import type { VirtualDatabaseContext } from './handlers.ts'
 import { mountPathOf } from '../job/kinds/database-media.ts'
-import { queueVerb, requireClone, requireOwnLife, requireState } from './queue-verb.ts'
+import { queueVerb } from './queue-verb.ts'
+import { requireClone, requireOwnLife, requireState } from './requirements.ts'
 import { loadVirtualDatabase, type VirtualDatabaseRow } from './rows.ts'
 
 export interface LifeContext extends VirtualDatabaseContext {

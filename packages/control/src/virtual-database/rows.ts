@@ -67,6 +67,13 @@ export async function changeVirtualDatabase(
   await appendEvent(trx, { topic: 'virtual-databases', type, subject: id, labels, data }, clock)
 }
 
+/**
+ * What was written to it is nowhere else: it stands in production's place, or on a local directory
+ * for good. Nothing that goes by itself, a lifetime or a refresh, may end that.
+ */
+export const isForGood = ({ mode, directory }: Pick<VirtualDatabaseRow, 'mode' | 'directory'>) =>
+  mode === 'production' || directory !== null
+
 export const listenOf = (row: VirtualDatabaseRow): string[] =>
   texts.parse(JSON.parse(row.listenJson))
 export const settingsOf = (row: VirtualDatabaseRow): Record<string, string> =>

@@ -19,13 +19,8 @@ import { insertRow, momentOf, targetFor } from './handlers.ts'
 import { checkLifetime, checkQuota, requireStillOffered } from './offer.ts'
 import { type LifeContext, makeLifeVerbs } from './life-verbs.ts'
 import { requestPoint } from './point-first.ts'
-import {
-  queueVerb,
-  requireClone,
-  requireOwnLife,
-  requireReplaceable,
-  requireState,
-} from './queue-verb.ts'
+import { queueVerb } from './queue-verb.ts'
+import { requireClone, requireOwnLife, requireReplaceable, requireState } from './requirements.ts'
 import { makeRecoverProduction, type RecoverContext } from './recover-production.ts'
 import {
   accountsOf,
@@ -162,7 +157,8 @@ function start(context: VerbContext, request: HandlerRequest<'startVirtualDataba
     const row = await loadVirtualDatabase(trx, request.params.virtualDatabaseId)
     const verb = { action: 'startVirtualDatabase', kind: 'start-virtual-database' }
     const states = { from: ['stopped', 'lost'], to: 'starting' } as const
-    return acceptedJob(await queueVerb(trx, context, request, { ...verb, ...states, row }))
+    const asked = { ...verb, ...states, row, params: { wasLost: row.state === 'lost' } }
+    return acceptedJob(await queueVerb(trx, context, request, asked))
   })
 }
 

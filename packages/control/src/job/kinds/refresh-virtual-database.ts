@@ -12,6 +12,7 @@ import {
   loadVirtualDatabase,
   type VirtualDatabaseRow,
 } from '../../virtual-database/rows.ts'
+import { requireReplaceable } from '../../virtual-database/requirements.ts'
 import { defineJob } from '../definition.ts'
 import type { JobDefinition, Step, StepContext, Trx } from '../definition.ts'
 import {
@@ -62,6 +63,8 @@ const load = (context: Context): Promise<VirtualDatabaseRow> =>
 
 async function choose(services: KindServices, context: Context): Promise<Results['choose']> {
   const row = await load(context)
+  // It may have become so since it was asked for.
+  requireReplaceable(row)
   const { of } = context.params
   const chosen =
     'moment' in of

@@ -23,6 +23,8 @@ const startParams = z.object({
   hostId: z.string(),
   /** It should run, as far as anybody knows: after a boot of its host, or of the server. */
   again: z.boolean().default(false),
+  /** It should have run already when it was asked for: it is looked after on. */
+  wasLost: z.boolean().default(false),
 })
 const stopParams = z.object({
   virtualDatabaseId: z.string(),
@@ -99,13 +101,14 @@ export function makeStartVirtualDatabase(services: KindServices): JobDefinition 
     attemptMax: 3,
     deadlineMs: 2 * 3_600_000,
     conclude: ({ activate: { port, version } }) => ({ result: { port, version } }),
-    ended: async (trx, { params: { virtualDatabaseId: id, again }, clock }, { state, problem }) => {
+    ended: async (trx, { params: given, clock }, { state, problem }) => {
       if (state === 'succeeded' || state === 'warning') return
+      const { virtualDatabaseId: id, again, wasLost } = given
       const row = await loadVirtualDatabase(trx, id)
       // Somebody has stopped or dropped it since: that holds.
       if (again && row.state !== 'running' && row.state !== 'lost') return
       const changes = {
-        state: again ? 'lost' : 'stopped',
+        state: again || wasLost ? 'lost' : 'stopped',
         problemJson: problemOf(problem),
       } as const
       await changeVirtualDatabase(trx, id, changes, clock)
