@@ -84,6 +84,8 @@ describe('times as people write them', () => {
     '2026-02-30 10:00Z',
     '10:00 last Someday',
     '2026-03-01 10:00 CET',
+    '0026-11-23 05:00:00Z',
+    '0099-12-31',
   ])('"%s" is no time', (text) => {
     expect(parseWhen(text, NOW)).toBeUndefined()
   })

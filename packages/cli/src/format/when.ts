@@ -15,6 +15,9 @@ import { parseDuration } from './time.ts'
 /** PostgreSQL knows no offset beyond it. */
 const OFFSET_MINUTES_MAX = 16 * 60 - 1
 
+/** No database of anybody's has a log of before. */
+const YEAR_FIRST = 1970
+
 interface Day {
   readonly year: number
   /** From 0. */
@@ -76,7 +79,8 @@ function momentOf({ year, month, day }: Day, groups: Groups): Date | undefined {
   const { hour, minute, second = '0', fraction = '', zone } = groups
   const ms = Number(fraction.slice(0, 3).padEnd(3, '0'))
   const [h, m, s] = [Number(hour), Number(minute), Number(second)]
-  if (h > 23 || m > 59 || s > 59) return undefined
+  // Dates of JavaScript take the first hundred years for the last of ours.
+  if (h > 23 || m > 59 || s > 59 || year < YEAR_FIRST) return undefined
   const utc = new Date(Date.UTC(year, month, day, h, m, s, ms))
   if (utc.getUTCDate() !== day || utc.getUTCMonth() !== month) return undefined
   if (zone !== undefined) {
@@ -109,7 +113,9 @@ function dayOf(words: string, nowMs: number): Day | undefined {
     const [, year, month, day] = date.map(Number)
     const utc = new Date(Date.UTC(year!, month! - 1, day))
     const isThere = utc.getUTCDate() === day && utc.getUTCMonth() === month! - 1
-    return isThere ? { year: year!, month: month! - 1, day: day! } : undefined
+    return isThere && year! >= YEAR_FIRST
+      ? { year: year!, month: month! - 1, day: day! }
+      : undefined
   }
   const today = new Date(nowMs).getDay()
   const english = WEEKDAY.exec(words)?.groups
