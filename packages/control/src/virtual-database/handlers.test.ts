@@ -382,6 +382,20 @@ describe('a virtual database', () => {
     },
   )
 
+  test('has a port that no other one on its host has, where they listen', async () => {
+    await offer('on')
+    const { name, hostId } = wish()
+    const body = { name, hostId, sourceId: tenant.source, port: 15_432, listen: ['127.0.0.1'] }
+    expect((await send('admin', 'POST', ALL, body)).status).toBe(202)
+    for (const listen of [['127.0.0.1'], ['0.0.0.0']]) {
+      const second = { ...body, name: 'second', listen }
+      const { body: refused } = await send('admin', 'POST', ALL, second)
+      expect(refused).toMatchObject({ code: 'PORT_TAKEN', errors: [{ pointer: '/port' }] })
+    }
+    const beside = { ...body, name: 'beside', listen: ['10.0.0.7'] }
+    expect((await send('admin', 'POST', ALL, beside)).status).toBe(202)
+  })
+
   test('of a moment that has not been yet is refused', async () => {
     await offer('on')
     const at = new Date(site.clock.wallMs() + 3_600_000).toISOString()

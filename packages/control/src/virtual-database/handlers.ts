@@ -169,6 +169,7 @@ export async function insertRow(
   const { principal, source, wish, moment } = of
   await requireHost(trx, wish.hostId)
   await requireFreeName(trx, wish.name)
+  await requireFreePort(trx, wish)
   const id = makeControlId('virtualDatabase', clock, random)
   const plain = Buffer.from(random.bytes(PASSWORD_BYTES)).toString('base64url')
   const secretId = await saveSecret(trx, context, { name: `password of ${id}`, plain })
@@ -235,6 +236,27 @@ async function requireFreeName(trx: Trx, name: string): Promise<void> {
   const row = await query.where('endedAt', 'is', null).executeTakeFirst()
   if (row === undefined) return
   throw new MaasError('NAME_TAKEN', `${name} is taken by another one`, { pointer: '/name', name })
+}
+
+const EVERYWHERE: ReadonlySet<string> = new Set(['*', '0.0.0.0', '::'])
+
+/** Of other virtual databases: they keep theirs also while they are stopped. */
+async function requireFreePort(trx: Trx, { hostId, port, listen }: Wish): Promise<void> {
+  if (port === null) return
+  const rows = await trx
+    .selectFrom('virtualDatabase')
+    .select(['id', 'name', 'listenJson'])
+    .where('hostId', '=', hostId)
+    .where('port', '=', port)
+    .where('endedAt', 'is', null)
+    .execute()
+  const isShared = (others: readonly string[]): boolean =>
+    [...listen, ...others].some((address) => EVERYWHERE.has(address)) ||
+    others.some((address) => listen.includes(address))
+  const holder = rows.find(({ listenJson }) => isShared(JSON.parse(listenJson) as string[]))
+  if (holder === undefined) return
+  const details = { pointer: '/port', port, virtualDatabaseId: holder.id }
+  throw new MaasError('PORT_TAKEN', `port ${port} is that of ${holder.name}`, details)
 }
 
 /** The newest ones of a source say how long the next may take. */
