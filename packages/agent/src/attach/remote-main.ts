@@ -17,7 +17,7 @@ import { write } from '@openmaas/kernel/posix/files'
 import { setIoFlusher } from '@openmaas/kernel/posix/process'
 import { serveControl } from '@openmaas/medium/engine/control'
 import { FUSE_FD, KEY_FD } from '@openmaas/medium/engine/keeper'
-import { processStart, readStatus, writeStatus } from '@openmaas/medium/engine/status'
+import { outliveLog, processStart, readStatus, writeStatus } from '@openmaas/medium/engine/status'
 import { controlSocketOf } from '@openmaas/medium/media/runtime-directory'
 import {
   hasFingerprint,
@@ -57,6 +57,7 @@ if (directory === undefined) {
 }
 // Or the keeper would try for ever: what was detached has no record.
 if (!existsSync(path.join(directory, 'attached.json'))) process.exit(0)
+outliveLog()
 setIoFlusher() // Before there are threads, which inherit it. It is a help where it is granted.
 const generation = (readStatus(directory)?.generation ?? 0) + 1
 const about = {

@@ -10,7 +10,7 @@
  *      └──cannot──▶ failed, status 1: the keeper tries again, until the medium has no record
  *
  * Whatever kills it, the next engine starts from the overlay's files and asks the kernel for
- * the requests that were not answered.
+ * the requests that were not answered. Also on a full disk, where it can only read (status.ts).
  */
 import { existsSync } from 'node:fs'
 import path from 'node:path'
@@ -22,7 +22,7 @@ import { NodeFs } from '@openmaas/kernel/node-fs'
 import { setIoFlusher } from '@openmaas/kernel/posix/process'
 import { loadMedium } from '../media/record.ts'
 import { readKeyDescriptor, KEY_FD } from './keeper.ts'
-import { processStart, readStatus, writeStatus } from './status.ts'
+import { outliveLog, processStart, readStatus, writeStatus } from './status.ts'
 import { warmFuseThreads } from './warm-threads.ts'
 
 const mediumDirectory = process.argv[2]
@@ -31,6 +31,7 @@ if (mediumDirectory === undefined) {
 }
 // Or the keeper would try for ever: a plug or an eject that was killed has been cleared away.
 if (isRemoved(mediumDirectory)) process.exit(0)
+outliveLog()
 setIoFlusher() // Before there are threads, which inherit it. It is a help where it is granted.
 const generation = (readStatus(mediumDirectory)?.generation ?? 0) + 1
 const about = {

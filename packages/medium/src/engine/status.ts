@@ -1,9 +1,23 @@
 /**
- * What the engine says about itself, in `<medium>/engine.json`: replaced atomically, never
- * synced, true only while the process with that pid and start time lives.
+ * What the engine says about itself, in `<medium>/engine.json` and `engine.log`. The status is
+ * replaced atomically, never synced, true only while the process with that pid and start time
+ * lives.
+ *
+ * Both stand on the pool's disk, which may be full. What cannot be said there must not end an
+ * engine: programs that read its medium would wait in the kernel until somebody makes room.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import path from 'node:path'
+import process from 'node:process'
 import type { ErrorMessage } from '@openmaas/kernel/error-message'
 
 export interface EngineStatus {
@@ -19,10 +33,50 @@ export interface EngineStatus {
 
 const statusPath = (mediumDirectory: string): string => path.join(mediumDirectory, 'engine.json')
 
+/**
+ * On a full disk it takes the place of the last status; where that, too, needs room, the last one
+ * stays. The first status of a medium must be written: the generations count from it.
+ *
+ * @throws NodeJS.ErrnoException
+ */
 export function writeStatus(mediumDirectory: string, status: EngineStatus): void {
   const target = statusPath(mediumDirectory)
-  writeFileSync(`${target}.new`, JSON.stringify(status), { mode: 0o600 })
-  renameSync(`${target}.new`, target)
+  const text = JSON.stringify(status)
+  try {
+    writeFileSync(`${target}.new`, text, { mode: 0o600 })
+    renameSync(`${target}.new`, target)
+  } catch (error) {
+    if (!isFull(error)) throw error
+    rmSync(`${target}.new`, { force: true })
+    overwrite(target, text)
+  }
+}
+
+/** Within the block that the file has, which a disk that is full still takes. */
+function overwrite(target: string, text: string): void {
+  const fd = openSync(target, 'r+')
+  try {
+    const before = readFileSync(fd)
+    // Blanks over what was longer: at no time are there two statuses in it.
+    const bytes = Buffer.from(text.padEnd(before.length))
+    const isWhole = writeSync(fd, bytes, 0, bytes.length, 0) === bytes.length
+    if (!isWhole) writeSync(fd, before, 0, before.length, 0)
+    ftruncateSync(fd, isWhole ? Buffer.byteLength(text) : before.length)
+  } catch (error) {
+    if (!isFull(error)) throw error
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function isFull(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOSPC' || code === 'EDQUOT'
+}
+
+/** An engine whose log takes nothing goes on. Node would end it, and there is nobody to tell. */
+export function outliveLog(): void {
+  process.stderr.on('error', () => {})
 }
 
 /** @returns undefined when the engine has never said anything. */

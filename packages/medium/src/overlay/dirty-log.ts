@@ -61,7 +61,8 @@ export class DirtyLog {
 
   /** Empties the file and ties it to this boot. */
   reset(bootId: string): void {
-    this.#fs.truncate(this.#file, 0)
+    // Keeps the block of the header: a full disk would not give it another.
+    this.#fs.truncate(this.#file, DIRTY_HEADER_SIZE)
     this.#fs.write(this.#file, encodeDirtyHeader({ bootId, failed: false }), 0)
   }
 
