@@ -166,10 +166,37 @@ requires({ ...NEEDED, paths: [...NEEDED.paths, join(programs, 'postgres')] }, ()
         query: { 'filter[active]': 'true' },
       })
       const connection = await connect(items[0]!.id)
+      const branched = await server.api.call('branchVirtualDatabase', {
+        params: { virtualDatabaseId: items[0]!.id },
+        body: { name: 'over a kill' },
+      })
+      await finish(server.api, branched.jobId)
+      const branch = await connect(branched.virtualDatabaseId)
       await server.kill()
       await row(4)
       expect(await rowsOf(connection)).toEqual([1, 2, 100])
       await server.begin()
+      // Each is looked at, and found as it was.
+      const { virtualDatabaseId } = branched
+      const looked = await waitFor(
+        'the branch is looked at',
+        async () => {
+          const query = {
+            'filter[kind]': 'start-virtual-database',
+            'filter[virtualDatabaseId]': virtualDatabaseId,
+          }
+          return (await server.api.call('listJobs', { query })).items[0]
+        },
+        { timeoutMs: 120_000 },
+      )
+      await finish(server.api, looked.id)
+      expect(await connect(virtualDatabaseId)).toEqual(branch)
+      expect(await rowsOf(branch)).toEqual([1, 2, 100])
+      const away = await server.api.call('dropVirtualDatabase', {
+        params: { virtualDatabaseId },
+        body: {},
+      })
+      await finish(server.api, begun(away).jobId)
       await protect()
       const { items: points } = await server.api.call('listPoints', {
         query: { 'filter[sourceId]': sourceId },

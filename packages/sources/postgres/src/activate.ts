@@ -36,6 +36,7 @@ import { writeServerFiles } from './server-settings.ts'
 import {
   adoptVolume,
   askInstance,
+  listenedPort,
   logSize,
   postmasterPid,
   prepareData,
@@ -77,7 +78,7 @@ export async function activate(
     const state = loadState(place.layout)
     const programs = new Programs(state.major, place.programs)
     const running = runsHere(place)
-    const port = await choosePort(params, state, running)
+    const port = await choosePort(params, { place, state, running })
     const activation = { params, context, place, programs, state, port }
     try {
       return await bringUp(activation, running)
@@ -117,12 +118,14 @@ function keepsAuto({ params, place, state }: Activation): boolean {
 /** The same again when it is repeated: users were told. */
 async function choosePort(
   params: ActivateParams,
-  { instance }: PostgresState,
-  running: boolean,
+  { place, state, running }: Pick<Activation, 'place' | 'state'> & { readonly running: boolean },
 ): Promise<number> {
+  const { instance } = state
   const own = instance?.id === params.id ? instance.port : null
   if (running && own !== null) return own
   const wanted = params.port ?? own
+  // What has it is the server itself, of a copy whose state was not its own yet.
+  if (running && wanted !== null && wanted === listenedPort(place)) return wanted
   if (wanted === null) return await freePort(params.listen)
   if (await waitForPort(wanted, params.listen)) return wanted
   const message = `port ${wanted} is in use on this host`
@@ -220,6 +223,11 @@ async function open(activation: Activation): Promise<RunningInstance> {
   if (findServer(place.server) === null) {
     writeServerFiles(place, { settings, remote: 'reject', superuser: state.superuser })
     await startPostgres(place, programs)
+  }
+  const current = loadState(place.layout)
+  if (current.instance?.id !== place.id) {
+    // A branch has what it was copied from in its state: from here on it is found as its own.
+    saveState(place.layout, { ...current, instance: { id: place.id, port, recovered: true } })
   }
   // One that runs may be recovering: its keeper starts it again when it was killed.
   const { superuser } = state

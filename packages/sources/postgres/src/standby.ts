@@ -12,6 +12,7 @@ import {
   chownSync,
   existsSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   realpathSync,
   renameSync,
@@ -164,6 +165,15 @@ export function postmasterPid(place: Place): number | null {
   const record = findServer(place.server)
   if (record === null) return null
   return sessionMembers(record.pid).find((pid) => pid !== record.pid) ?? null
+}
+
+/** @returns the port that the server of this directory said it has; null when it said nothing */
+export function listenedPort(place: Place): number | null {
+  const path = join(place.layout.data, 'postmaster.pid')
+  if (!existsSync(path)) return null
+  // Pid, data directory, start time, port: miscadmin.h, LOCK_FILE_LINE_PORT.
+  const port = Number(readFileSync(path, 'latin1').split('\n')[3])
+  return Number.isInteger(port) && port > 0 ? port : null
 }
 
 /**
