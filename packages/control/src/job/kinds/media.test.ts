@@ -53,6 +53,13 @@ describeBothCatalogs('media', (make) => {
     ])
   })
 
+  test('are had of points whose source is protected no longer', async () => {
+    const site = await makeSite(await make())
+    await site.catalog.db.deleteFrom('source').where('id', '=', SOURCE).execute()
+    expect(await site.run(await plug(site))).toMatchObject({ state: 'succeeded' })
+    expect(await medium(site)).toMatchObject({ state: 'plugged', device: '/dev/loop2' })
+  })
+
   test('on the node’s own machine need no second step', async () => {
     const site = await makeSite(await make(), 'local')
     await site.run(await plug(site))

@@ -25,8 +25,9 @@ async function serve(context: Context): Promise<Result<'medium.serve'>> {
   const medium = await loadMedium(db, context.params.mediumId)
   const point = await db
     .selectFrom('point')
-    .innerJoin('source', 'source.id', 'point.sourceId')
-    .select(['point.snapshotId', 'point.state', 'source.name'])
+    // Points stay when their source is protected no longer.
+    .leftJoin('source', 'source.id', 'point.sourceId')
+    .select(['point.snapshotId', 'point.state', 'point.sourceId', 'source.name'])
     .where('point.id', '=', medium.pointId)
     .executeTakeFirst()
   if (point?.state !== 'available') {
@@ -41,7 +42,7 @@ async function serve(context: Context): Promise<Result<'medium.serve'>> {
       mediumId: medium.id,
       poolId: medium.poolId,
       snapshotId: point.snapshotId,
-      sourceName: point.name,
+      sourceName: point.name ?? point.sourceId,
       readOnly: medium.readOnly === 1,
       quotaBytes: medium.quotaBytes,
       bytesPerSecond: medium.bytesPerSecond,
