@@ -1,6 +1,7 @@
 /** Facts about many sources at once: a handful of queries for a page, whatever its length. */
 import type { Kysely } from 'kysely'
 import type { CatalogTables } from '../catalog/schema.ts'
+import { PROTECT_KINDS } from '../job/kinds/protect-request.ts'
 import { judgeCompliance } from './compliance.ts'
 import type { Compliance, ComplianceFacts } from './compliance.ts'
 import type { Policies } from './resolve.ts'
@@ -36,7 +37,6 @@ export async function loadCompliance(
     if (row === undefined) return []
     const labels = JSON.parse(row.labelsJson) as Record<string, string>
     const policy = policies.resolve({ policyId: row.policyId, labels })
-    const problem = row.problemJson === null ? null : codeOf(row.problemJson)
     const facts: ComplianceFacts = {
       sourceId: id,
       createdAt: row.createdAt,
@@ -45,7 +45,7 @@ export async function loadCompliance(
       lastSuccessAt: row.lastSuccessAt,
       nextRunAt: row.nextRunAt,
       failures: row.failures ?? 0,
-      failureCode: problem,
+      failureCode: row.problemJson === null ? null : codeOf(row.problemJson),
       active: active.get(id) ?? null,
       hostState: row.hostState ?? 'removed',
       hostDrained: row.drained === 1,
@@ -68,7 +68,6 @@ function listSources(db: Db, ids: readonly string[]) {
     .leftJoin('schedule', (join) =>
       join.onRef('schedule.sourceId', '=', 'source.id').on('schedule.purpose', '=', 'protect'),
     )
-    .leftJoin('job', 'job.id', 'schedule.lastJobId')
     .select([
       'source.id',
       'source.labelsJson',
@@ -80,8 +79,21 @@ function listSources(db: Db, ids: readonly string[]) {
       'host.drained',
       'schedule.nextRunAt',
       'schedule.failures',
-      'job.problemJson',
     ])
+    .select((e) => {
+      // Of the newest that failed, whoever asked for it: what is scheduled now may not have ended.
+      // Looked for only where something fails, where it is among the newest jobs.
+      const problem = e
+        .selectFrom('job')
+        .select('job.problemJson')
+        .whereRef('job.sourceId', '=', 'source.id')
+        .where('job.kind', 'in', PROTECT_KINDS)
+        .where('job.state', '=', 'failed')
+        .orderBy('job.queuedAt', 'desc')
+        .orderBy('job.id', 'desc')
+        .limit(1)
+      return e.case().when('schedule.failures', '>', 0).then(problem).end().as('problemJson')
+    })
     .where('source.id', 'in', ids)
     .execute()
 }
@@ -93,7 +105,7 @@ async function mapActive(
   const rows = await db
     .selectFrom('job')
     .select(['sourceId', 'state', 'queuedAt', 'startedAt'])
-    .where('kind', '=', 'protect')
+    .where('kind', 'in', PROTECT_KINDS)
     .where('state', 'in', ['queued', 'running'])
     .where('sourceId', 'in', ids)
     .execute()

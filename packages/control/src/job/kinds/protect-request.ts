@@ -1,6 +1,9 @@
 /** What `engine.enqueue` takes to have a new recovery point of a source, of whatever kind. */
 import type { JobRequest } from '../queue.ts'
 
+/** Jobs that take a point of a source. */
+export const PROTECT_KINDS = ['protect', 'protect-database'] as const
+
 export interface SourceToProtect {
   readonly id: string
   readonly hostId: string
@@ -18,7 +21,7 @@ export interface ProtectWish {
 
 /** @param params  of this kind of job, beside those of all of them */
 export function makeProtectRequest(
-  kind: 'protect' | 'protect-database',
+  kind: (typeof PROTECT_KINDS)[number],
   source: SourceToProtect,
   wish: ProtectWish,
   params: Readonly<Record<string, unknown>> = {},
