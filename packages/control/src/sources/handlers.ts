@@ -250,7 +250,10 @@ async function deleteSource(context: HandlerContext, request: HandlerRequest<'de
   const { params, dryRun } = request
   const row = await loadSource(catalog.db, params.sourceId)
   if (dryRun) {
-    return planned('stop protecting; its recovery points stay', row)
+    const warning =
+      'Its points can be mounted then, but no virtual database is made of them any more.'
+    const warnings = isDatabaseKind(row.kind) ? [warning] : []
+    return planned('stop protecting; its recovery points stay', row, warnings)
   }
   const consent = await consentTo(context, request, {
     action: 'deleteSource',
