@@ -16,7 +16,7 @@ export interface Suite {
 }
 
 /** The seeds that CI simulates: a few minutes on two cores. "npm run torture" takes 50,000. */
-const SIMULATION_SEEDS = 1_000
+const SIMULATION_SEEDS = 500
 
 /** Servers, databases and a browser that answer each other: most of their time nobody computes. */
 const WAITING: ReadonlySet<string> = new Set(
