@@ -9,7 +9,8 @@ export default defineConfig({
     pool: 'forks',
     // Threads of tests run from sources.
     execArgv: [...SOURCE_OPTIONS],
-    maxWorkers: 2,
+    // More than processors: servers of tests wait for each other.
+    maxWorkers: 3,
     // Generous: the machine may be shared, and no test of ours asserts a duration.
     testTimeout: 60_000,
     hookTimeout: 60_000,
