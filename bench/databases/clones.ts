@@ -171,7 +171,7 @@ async function run(root: string): Promise<void> {
     note('pool after that', mb(await usedBytes(join(root, 'server'))))
     await measureSingle(site, engine, sourceId)
     await measureMany(site, engine, sourceId)
-    await measurePoints(site, engine, sourceId)
+    if (Number(values.points) > 0) await measurePoints(site, engine, sourceId)
     await site.unprotect(sourceId, 'shop')
   }
   if (values.peers === 'no') return
