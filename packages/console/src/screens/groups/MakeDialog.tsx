@@ -2,7 +2,6 @@
 import { useState } from 'react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import Select from 'antd/es/select'
 import type { Group, GroupPoint } from '@openmaas/api/resources/group'
 import { apiCall } from '../../api/queries.ts'
 import { useIsLimited } from '../../api/session.ts'
@@ -10,10 +9,10 @@ import { useFormat } from '../../format/use-format.ts'
 import { useText } from '../../i18n/text.ts'
 import { TextField } from '../../ui/fields.tsx'
 import { FormDialog } from '../../ui/FormDialog.tsx'
-import { canMount, preferredHost } from '../media/mount-form.ts'
+import { preferredHost } from '../media/mount-form.ts'
+import { HostField } from '../virtual-databases/InstanceFields.tsx'
 import { emptyForm } from '../virtual-databases/new-database/create-form.ts'
 import { LimitFields } from '../virtual-databases/new-database/LimitFields.tsx'
-import { newDatabaseMessages } from '../virtual-databases/new-database/messages/text.ts'
 import { agentsQuery } from '../virtual-databases/new-database/queries.ts'
 import { groupsMessages } from './messages/text.ts'
 
@@ -57,23 +56,19 @@ export function MakeDialog({ group, point, onClose }: Props) {
     >
       <p>{text('make.text')}</p>
       <TextField label={text('make.name')} value={name} onChange={setName} testId="group-prefix" />
-      <Wishes
-        wish={{ hostId, lifetimeSeconds, quotaGib }}
-        hosts={agents.map((host) => ({
-          value: host.id,
-          label: host.name,
-          disabled: !canMount(host),
-        }))}
+      <HostField
+        value={hostId}
+        hosts={agents}
+        onChange={(chosen) => setWish((old) => ({ ...old, hostId: chosen }))}
+        of="group"
+      />
+      <LimitFields
+        wish={wish}
         onChange={(changed) => setWish((old) => ({ ...old, ...changed }))}
+        of="group"
       />
     </FormDialog>
   )
-}
-
-interface Wish {
-  readonly hostId: string | null
-  readonly lifetimeSeconds: number | null
-  readonly quotaGib: number | null
 }
 
 interface Asked {
@@ -95,30 +90,4 @@ function useMake(groupId: string, onClose: () => void) {
       await navigate({ to: '/virtual-databases' })
     },
   })
-}
-
-interface WishesProps {
-  readonly wish: Wish
-  readonly hosts: { value: string; label: string; disabled: boolean }[]
-  readonly onChange: (changed: Partial<Wish>) => void
-}
-
-function Wishes({ wish, hosts, onChange }: WishesProps) {
-  const form = useText(newDatabaseMessages)
-  return (
-    <>
-      <div className="om-field">
-        <span>{form('host')}</span>
-        <Select
-          aria-label={form('host')}
-          value={wish.hostId}
-          placeholder={form('host.none')}
-          options={hosts}
-          onChange={(hostId) => onChange({ hostId })}
-          data-testid="group-host"
-        />
-      </div>
-      <LimitFields wish={wish} onChange={onChange} of="group" />
-    </>
-  )
 }

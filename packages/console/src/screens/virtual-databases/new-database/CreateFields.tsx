@@ -1,12 +1,9 @@
 import Input from 'antd/es/input'
-import InputNumber from 'antd/es/input-number'
-import Segmented from 'antd/es/segmented'
-import Select from 'antd/es/select'
 import type { Host } from '@openmaas/api/resources/host'
 import { useText } from '../../../i18n/text.ts'
 import { TextField } from '../../../ui/fields.tsx'
-import { canMount } from '../../media/mount-form.ts'
-import { type CreateForm, isUser, parseSettings } from './create-form.ts'
+import { HostField, ListenField, PortField, SettingsField } from '../InstanceFields.tsx'
+import { type CreateForm, isUser } from './create-form.ts'
 import { LimitFields } from './LimitFields.tsx'
 import { newDatabaseMessages } from './messages/text.ts'
 import { RefreshField } from './RefreshField.tsx'
@@ -23,8 +20,6 @@ interface Props {
   readonly onChange: (changed: Partial<CreateForm>) => void
 }
 
-const PORT_MAX = 65_535
-
 export function CreateFields(props: Props) {
   const { form, name, asksConsent, onChange } = props
   const text = useText(newDatabaseMessages)
@@ -36,7 +31,13 @@ export function CreateFields(props: Props) {
         onChange={(typed) => onChange({ name: typed })}
         testId="database-name"
       />
-      <HostField {...props} />
+      <HostField
+        value={props.hostId}
+        hosts={props.hosts}
+        ownHostId={props.ownHostId}
+        onChange={(hostId) => onChange({ hostId })}
+        of="database"
+      />
       <LimitFields wish={form} onChange={onChange} of="database" />
       {asksConsent && (
         <TextField
@@ -51,54 +52,18 @@ export function CreateFields(props: Props) {
   )
 }
 
-function HostField({ hosts, hostId, ownHostId, onChange }: Props) {
-  const text = useText(newDatabaseMessages)
-  const labelOf = (host: Host): string => {
-    const notes = [
-      host.id === ownHostId ? text('host.own') : '',
-      host.state === 'online' ? '' : text('host.offline'),
-      host.drained ? text('host.drained') : '',
-    ].filter((note) => note !== '')
-    return notes.length === 0 ? host.name : `${host.name} (${notes.join(', ')})`
-  }
-  return (
-    <div className="om-field">
-      <span>{text('host')}</span>
-      <Select
-        aria-label={text('host')}
-        value={hostId}
-        placeholder={text('host.none')}
-        options={hosts.map((host) => ({
-          value: host.id,
-          label: labelOf(host),
-          disabled: !canMount(host),
-        }))}
-        onChange={(chosen) => onChange({ hostId: chosen })}
-        data-testid="database-host"
-      />
-    </div>
-  )
-}
-
 function More({ form, onChange }: Pick<Props, 'form' | 'onChange'>) {
   const text = useText(newDatabaseMessages)
-  const areSettingsWrong = parseSettings(form.settings) === null
   return (
     <details className="om-more" data-testid="database-more">
       <summary>{text('more')}</summary>
       <div className="om-form">
-        <label>
-          {text('port')}
-          <InputNumber
-            min={1}
-            max={PORT_MAX}
-            value={form.port}
-            placeholder={text('port.auto')}
-            style={{ width: '100%' }}
-            onChange={(port) => onChange({ port })}
-            data-testid="database-port"
-          />
-        </label>
+        <PortField
+          value={form.port}
+          none={text('port.auto')}
+          onChange={(port) => onChange({ port })}
+          of="database"
+        />
         <label>
           {text('user')}
           <Input
@@ -109,19 +74,11 @@ function More({ form, onChange }: Pick<Props, 'form' | 'onChange'>) {
           />
           {!isUser(form.user) && <small className="om-state-warning">{text('user.wrong')}</small>}
         </label>
-        <div className="om-field">
-          <span>{text('listen')}</span>
-          <Segmented
-            aria-label={text('listen')}
-            value={form.isOpen ? 'open' : 'local'}
-            options={[
-              { value: 'local', label: text('listen.local') },
-              { value: 'open', label: text('listen.open') },
-            ]}
-            onChange={(value) => onChange({ isOpen: value === 'open' })}
-            data-testid="database-listen"
-          />
-        </div>
+        <ListenField
+          value={form.isOpen}
+          onChange={(isOpen) => onChange({ isOpen })}
+          of="database"
+        />
         <RefreshField value={form} onChange={onChange} />
         <TextField
           label={text('purpose')}
@@ -129,18 +86,11 @@ function More({ form, onChange }: Pick<Props, 'form' | 'onChange'>) {
           onChange={(purpose) => onChange({ purpose })}
           testId="database-purpose"
         />
-        <label>
-          {text('settings')}
-          <Input.TextArea
-            value={form.settings}
-            rows={3}
-            status={areSettingsWrong ? 'error' : ''}
-            placeholder="work_mem = 64MB"
-            onChange={(event) => onChange({ settings: event.target.value })}
-            data-testid="database-settings"
-          />
-          {areSettingsWrong && <small className="om-state-warning">{text('settings.wrong')}</small>}
-        </label>
+        <SettingsField
+          value={form.settings}
+          onChange={(settings) => onChange({ settings })}
+          of="database"
+        />
       </div>
     </details>
   )
